@@ -1,0 +1,26 @@
+//! The contracts between the processes of Trunkline, as generated from the `.proto` files beside this crate.
+//!
+//! Knows messages and nothing else: no role, no socket, no rule. `routing` is the stream between ingress and worker.
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::pedantic,
+    reason = "generated code"
+)]
+
+/// Ingress to worker (`routing.proto`).
+pub mod routing {
+    tonic::include_proto!("trunkline.routing.v1");
+
+    /// Version of the stream that this build speaks.
+    pub const PROTOCOL: u32 = 1;
+    /// Frames are filled up to this many bytes; one larger delivery travels in a frame of its own.
+    pub const FRAME_BYTES: usize = 64 * 1024;
+    /// A frame above this is refused by both sides.
+    pub const MESSAGE_LIMIT: usize = 4 * 1024 * 1024;
+    /// HTTP/2 window of one stream.
+    pub const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
+    /// HTTP/2 window of one connection.
+    pub const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+}
