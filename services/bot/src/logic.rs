@@ -20,6 +20,9 @@ pub trait Logic: Send + Sync + 'static {
     /// Name, versions and routes. Asked once, at start.
     fn describe(&self) -> Description;
 
+    /// Which of [`Description::routes`] an activity reaches when no dialog is open; `None` when nobody handles it.
+    fn route_of(&self, activity: &Activity) -> Option<usize>;
+
     /// Runs one turn. Dropping the future cancels the turn; a panic inside is the worker's to catch.
     fn run<'a>(&'a self, begin: Begin, port: &'a mut dyn Port) -> LocalBoxFuture<'a, End>;
 
@@ -236,6 +239,8 @@ pub enum Effect {
         wants_id: bool,
         /// This is the final text of the stream of that name.
         stream: Option<String>,
+        /// Only its recipient sees it: the Connector wants `isTargetedActivity=true`.
+        targeted: bool,
     },
     /// Replace a message of the bot.
     Update {
