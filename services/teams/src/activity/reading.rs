@@ -71,7 +71,7 @@ impl Activity {
     /// Everything that the text mentions, the bot included.
     pub fn mentions(&self) -> impl Iterator<Item = &Mention> {
         self.entities.iter().filter_map(|entity| match entity {
-            Entity::Mention(mention) => Some(mention),
+            Entity::Mention(mention) => Some(mention.as_ref()),
             _ => None,
         })
     }
