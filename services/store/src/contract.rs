@@ -1,4 +1,4 @@
-//! What every store engine promises. The contract suite in `tests/contract.rs` runs on each.
+//! What every store engine promises. The contract suite in `tests/contract` runs on each.
 //!
 //! The map is advice, the fence is law, the record's header is the lock: `commit` writes only when the shard's fence equals
 //! the caller's token and the record's header equals the one the caller read. Every operation is idempotent, because

@@ -7,7 +7,11 @@
 //! The engines are features (`embedded`, `redis`), so that a role that only needs the keys pays for neither.
 
 pub mod contract;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod key;
+#[cfg(any(feature = "embedded", feature = "redis"))]
+mod limits;
 
 pub use contract::{SharedStore, Store, StoreError};
 pub use key::{Key, ShardId, Triple};

@@ -1,0 +1,48 @@
+//! What both engines refuse alike: writes over the contract's limits and a store of another shape.
+
+use crate::contract::{ANSWER_BYTES, Commit, Header, Identity, RECORD_BYTES, StoreError};
+
+/// Refuses a commit that no engine may write.
+pub(crate) fn check(commit: &Commit) -> Result<(), StoreError> {
+    if let Some(record) = &commit.record {
+        within("the record", record.len(), RECORD_BYTES)?;
+        if record.len() < Header::BYTES {
+            return Err(StoreError::Corrupt {
+                doing: "checking a commit",
+                reason: format!(
+                    "the record has {} bytes, its header alone has {}",
+                    record.len(),
+                    Header::BYTES
+                ),
+            });
+        }
+    }
+    for (_, value) in &commit.accept {
+        within("an inbox entry", value.len(), RECORD_BYTES)?;
+    }
+    if let Some((_, answer)) = &commit.answer {
+        within("the recorded answer", answer.len(), ANSWER_BYTES)?;
+    }
+    Ok(())
+}
+
+fn within(what: &'static str, bytes: usize, limit: usize) -> Result<(), StoreError> {
+    if bytes > limit {
+        return Err(StoreError::TooLarge { what, bytes, limit });
+    }
+    Ok(())
+}
+
+/// Refuses a store that was created with another number of shards: its keys would not be found.
+pub(crate) fn same_shards(identity: Identity, configured: u32) -> Result<(), StoreError> {
+    if identity.shards == configured {
+        return Ok(());
+    }
+    Err(StoreError::Unfit {
+        problem: format!("the store has {} shards, {configured} are configured", identity.shards),
+        remedy: format!(
+            "set the number of shards to {}: it is fixed when a store is created",
+            identity.shards
+        ),
+    })
+}
