@@ -1,13 +1,14 @@
 //! The wire of Microsoft Teams as types and pure functions, and the clients of its services.
 //!
 //! This crate knows what passes between Teams, a bot's endpoint and the Connector, byte by byte, and nothing of the cluster,
-//! the store or HTTP servers. A body that arrives is looked at by the envelope (borrowed, cheap, what an ingress needs) and
+//! the store or HTTP servers. A body that arrives is looked at by [`envelope`] (borrowed, cheap, what an ingress needs) and
 //! read once by [`activity`] for the bot; what the bot answers is checked against [`limits`] and goes out by the Connector.
 
 pub mod activity;
 pub mod attachment;
 pub mod channel_data;
 pub mod entity;
+pub mod envelope;
 pub mod limits;
 
 mod wire;

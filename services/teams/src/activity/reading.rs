@@ -19,7 +19,11 @@ impl Activity {
             .conversation
             .as_ref()
             .and_then(|conversation| conversation.tenant_id.as_deref());
-        of_conversation.or_else(|| self.channel_data.as_ref()?.tenant_id())
+        let of_data = || self.channel_data.as_ref()?.tenant_id();
+        of_conversation
+            .filter(|tenant| !tenant.is_empty())
+            .or_else(of_data)
+            .filter(|tenant| !tenant.is_empty())
     }
 
     /// Id of the conversation, thread suffix included.
