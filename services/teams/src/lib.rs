@@ -10,5 +10,6 @@ pub mod channel_data;
 pub mod entity;
 pub mod envelope;
 pub mod limits;
+pub mod token;
 
 mod wire;
