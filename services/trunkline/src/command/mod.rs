@@ -1,0 +1,36 @@
+//! The command line: what can be asked, and the exit code that answers.
+
+mod arguments;
+mod config;
+mod output;
+
+pub use arguments::{Arguments, Command, ConfigCommand, Output};
+pub use config::run as run_config;
+pub use output::{print, report};
+
+use std::process::ExitCode;
+
+/// How a run of the binary ended, for scripts and service managers. `docs/running.md` repeats this list for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or stopped by a signal.
+    Done,
+    /// Failed while running.
+    Failed,
+    /// The configuration was refused. Starting again does not help.
+    Refused,
+    /// An address could not be listened on.
+    AddressTaken,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        // 2 is what clap ends with for a wrong command line.
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Refused => 3,
+            Exit::AddressTaken => 4,
+        })
+    }
+}

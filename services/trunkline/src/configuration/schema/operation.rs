@@ -1,0 +1,67 @@
+//! `[admin]`, `[log]`, `[otlp]`, `[dev]`: what operators and authors see.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::super::choice::choice;
+use super::super::section::section;
+use super::super::value::Share;
+
+section! {
+    /// The port for operators: /metrics for Prometheus, /livez, /readyz.
+    pub struct AdminSection {
+        /// Address and port. It asks for no password: keep it on loopback or in a network of operators.
+        pub listen: SocketAddr = "127.0.0.1:9464",
+    }
+}
+
+choice! {
+    /// How log lines look.
+    pub enum LogFormat {
+        /// For people.
+        Human = "human",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+section! {
+    /// Log lines, on standard error. They hold no text of messages.
+    pub struct LogSection {
+        /// human or json.
+        pub format: LogFormat = "human",
+        /// Which lines: a level (error, warn, info, debug, trace), also by target, as in "info,trunkline_worker=debug".
+        pub filter: String = "info",
+    }
+}
+
+section! {
+    /// Export of traces by OpenTelemetry (OTLP over gRPC).
+    pub struct OtlpSection {
+        /// Collector. Unset: no export.
+        pub endpoint: Option<Url> => "http://127.0.0.1:4317",
+        /// Share of the traces begun here that is exported. A caller's own decision (W3C traceparent) goes before it.
+        pub sampling: Share = 1.0,
+        /// Longest wait for the collector, also when the process ends.
+        pub timeout: Duration = "5 s",
+        /// Name of the service in traces. Unset: trunkline-ROLE.
+        pub service_name: Option<String> => "trunkline-ingress",
+    }
+}
+
+section! {
+    /// `trunkline dev`: all roles and a simulated Teams in one process.
+    pub struct DevSection {
+        /// Address and port of the messaging endpoint, in place of ingress.listen.
+        pub listen: SocketAddr = "127.0.0.1:3978",
+        /// Address and port of the simulated Teams with its chat page.
+        pub teams_listen: SocketAddr = "127.0.0.1:3979",
+        /// Directory for the data of dev.
+        pub data: PathBuf = ".trunkline",
+        /// The bot that the chat page opens with. Unset: the first.
+        pub bot: Option<String> => "echo",
+    }
+}
