@@ -7,5 +7,7 @@
 pub mod command;
 pub mod configuration;
 mod host;
+pub mod roles;
+pub mod telemetry;
 
 pub use host::{House, host};

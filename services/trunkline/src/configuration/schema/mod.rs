@@ -7,7 +7,7 @@ mod worker;
 
 pub use bots::{AppType, BotSection, Executor, Unreadable};
 pub use ingress::{CloudPreset, CloudSection, IngressSection, SourcePreset, Sources};
-pub use operation::{AdminSection, DevSection, LogFormat, LogSection, OtlpSection};
+pub use operation::{AdminSection, DevSection, LogFilter, LogFormat, LogSection, OtlpSection};
 pub use worker::{Engine, StoreSection, Sync, WorkerSection};
 
 use super::section::{Section, Setting};

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::super::choice::choice;
 use super::super::section::section;
-use super::super::value::Share;
+use super::super::tree::{Item, quoted};
+use super::super::value::{SettingType, Share, Wrong};
 
 section! {
     /// The port for operators: /metrics for Prometheus, /livez, /readyz.
@@ -28,13 +30,39 @@ choice! {
     }
 }
 
+/// Which log lines are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl LogFilter {
+    /// As `tracing_subscriber::EnvFilter` reads it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SettingType for LogFilter {
+    const WHAT: &'static str =
+        "a level (error, warn, info, debug, trace, off), or targets with levels parted by commas";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        let filter = String::read(item)?;
+        match EnvFilter::builder().parse(&filter) {
+            Ok(_) => Ok(Self(filter)),
+            Err(error) => Err(Wrong::new(format!("is not a filter: {error}"))),
+        }
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&self.0))
+    }
+}
+
 section! {
     /// Log lines, on standard error. They hold no text of messages.
     pub struct LogSection {
         /// human or json.
         pub format: LogFormat = "human",
         /// Which lines: a level (error, warn, info, debug, trace), also by target, as in "info,trunkline_worker=debug".
-        pub filter: String = "info",
+        pub filter: LogFilter = "info",
     }
 }
 

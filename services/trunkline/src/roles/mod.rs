@@ -1,0 +1,5 @@
+//! Starting and ending the roles of a process.
+
+mod crew;
+
+pub use crew::{Crew, CrewEnd, Stage};
