@@ -7,8 +7,10 @@
 pub mod activity;
 pub mod attachment;
 pub mod channel_data;
+pub mod cloud;
 pub mod entity;
 pub mod envelope;
+pub mod identity;
 pub mod limits;
 pub mod token;
 

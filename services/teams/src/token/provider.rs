@@ -7,9 +7,14 @@ use std::time::SystemTime;
 use futures_util::future::BoxFuture;
 use http::HeaderValue;
 
-/// Gives tokens of one bot for one scope, from memory as long as they are valid.
+use super::error::TokenError;
+use super::secret::DOTS;
+
+/// Gives tokens of one app in one tenant for one scope, from memory as long as they are valid.
 pub trait TokenProvider: Send + Sync {
-    /// A token that is valid for some minutes at least.
+    /// A token that is valid now, usually at once.
+    ///
+    /// When there is none, one request runs for all who wait. Dropping the future is safe.
     fn token(&self) -> BoxFuture<'_, Result<Arc<AccessToken>, TokenError>>;
 
     /// Forgets a token that was refused with 401, unless a newer one has taken its place.
@@ -49,22 +54,32 @@ impl fmt::Debug for AccessToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("AccessToken")
+            .field("header", &DOTS)
             .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 
-/// Why there is no token.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenError {
-    /// The login service was not reached or did not answer; later it may.
-    #[error("the login service did not answer: {0}")]
-    Unavailable(String),
-    /// The login service refuses the bot; only an operator can change that.
-    #[error("the login service refuses the bot: {0}")]
-    Refused(String),
-    /// What the login service calls a token cannot stand in a header.
-    #[error("the token holds characters that no header may hold")]
-    Unusable,
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_printed_as_dots_and_sent_as_it_is() {
+        let token = AccessToken::new("eyJ.secret.part", SystemTime::now()).unwrap();
+        assert_eq!(token.header(), "Bearer eyJ.secret.part");
+        for printed in [format!("{token:?}"), format!("{:?}", token.header())] {
+            assert!(!printed.contains("secret.part"), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_no_header_can_hold_is_no_token() {
+        assert!(matches!(
+            AccessToken::new("line\nbreak", SystemTime::now()),
+            Err(TokenError::Unusable)
+        ));
+    }
 }
