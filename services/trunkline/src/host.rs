@@ -22,7 +22,10 @@ impl House<'_> {
 /// Runs the command line of this process with these bots.
 pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCode {
     let arguments = Arguments::parse();
-    let inputs = arguments.sources.inputs();
+    let file = match &arguments.command {
+        Command::Config(question) => question.file(),
+    };
+    let inputs = arguments.sources.inputs(file);
     match &arguments.command {
         Command::Config(question) => command::run_config(question, &inputs, |configuration| {
             let mut house = House { configuration };

@@ -336,3 +336,36 @@ fn the_committed_example_is_the_generated_one_and_every_line_of_it_is_accepted()
         assert_eq!(code, "contradiction", "{}: {}", fact.setting, fact.message);
     }
 }
+
+#[test]
+fn the_deployed_example_is_right_for_each_of_its_processes() {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/example");
+    let load = |variables: &str, purpose| {
+        let mut environment = vec![("TRUNKLINE_BOTS__ECHO__CLIENT_SECRET".to_owned(), "hunter2".to_owned())];
+        environment.extend(
+            variables
+                .lines()
+                .filter_map(|line| line.split_once('='))
+                .map(|(name, value)| (name.into(), value.into())),
+        );
+        let inputs = Inputs {
+            file: Some(directory.join("trunkline.toml")),
+            environment,
+            ..Inputs::default()
+        };
+        Configuration::load(&inputs, purpose).unwrap_or_else(|error| panic!("{}", rendered(&error)))
+    };
+    let ingress = load("", Purpose::Ingress);
+    let mut served = Vec::new();
+    for (file, worker) in ["worker-1.env", "worker-2.env"].iter().zip(&ingress.ingress.workers) {
+        let variables = std::fs::read_to_string(directory.join(file)).unwrap();
+        let configuration = load(&variables, Purpose::Worker);
+        assert_eq!(configuration.worker.listen.to_string(), worker.as_str(), "{file}");
+        assert_ne!(configuration.admin.listen, ingress.admin.listen, "{file}");
+        served.push(configuration.worker.shards.expect("a range"));
+    }
+    assert_eq!(
+        (served[0].first, served[0].last + 1, served[1].last + 1),
+        (0, served[1].first, ingress.store.shards)
+    );
+}

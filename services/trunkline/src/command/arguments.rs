@@ -1,6 +1,6 @@
 //! The command line as types.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -16,7 +16,7 @@ Configuration, low to high: a file, the environment, flags.
 Examples:
   trunkline dev                          talk to the example bots, no file needed
   trunkline config example > trunkline.toml
-  trunkline config check                 is what is written right?
+  trunkline config check edge.toml       is what is written right?
   trunkline config explain ingress       what is there to set?
   trunkline ingress --config edge.toml
   trunkline worker --set worker.shards=0-2047
@@ -48,10 +48,10 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The layers to read.
-    pub fn inputs(&self) -> Inputs {
+    /// The layers to read, with this file in place of the named one.
+    pub fn inputs(&self, file: Option<&Path>) -> Inputs {
         Inputs {
-            file: find_file(self.config.as_deref()),
+            file: find_file(file.or(self.config.as_deref())),
             environment: std::env::vars()
                 .filter(|(name, _)| name.starts_with("TRUNKLINE_"))
                 .collect(),
@@ -77,12 +77,18 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Check the configuration: names every problem with its place and its remedy.
     Check {
+        /// The file to check, in place of --config.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
         /// Form of the answer.
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
     },
     /// Print every setting with its value and where that came from. Secrets are dots.
     Show {
+        /// The file to read, in place of --config.
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
         /// Form of the answer.
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
@@ -96,6 +102,16 @@ pub enum ConfigCommand {
         #[arg(value_name = "NAME")]
         name: Option<String>,
     },
+}
+
+impl ConfigCommand {
+    /// The file that the question names.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Check { file, .. } | Self::Show { file, .. } => file.as_deref(),
+            Self::Example | Self::Explain { .. } => None,
+        }
+    }
 }
 
 /// Form of an answer.

@@ -16,8 +16,8 @@ pub fn run(
     bots: impl FnOnce(&Configuration) -> Result<Vec<String>, ConfigurationError>,
 ) -> Exit {
     match command {
-        ConfigCommand::Check { output } => check(inputs, *output, bots),
-        ConfigCommand::Show { output } => show(inputs, *output),
+        ConfigCommand::Check { output, .. } => check(inputs, *output, bots),
+        ConfigCommand::Show { output, .. } => show(inputs, *output),
         ConfigCommand::Example => {
             print(&configuration::example());
             Exit::Done

@@ -10,7 +10,7 @@ pub use output::{print, report};
 
 use std::process::ExitCode;
 
-/// How a run of the binary ended, for scripts and service managers. `docs/running.md` repeats this list for operators.
+/// How a run of the binary ended, for scripts and service managers. `docs/operating.md` repeats this list for operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Done, or stopped by a signal.
