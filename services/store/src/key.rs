@@ -10,6 +10,9 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Shards of a new cluster. 4,096 divides the 16,384 slots of Redis Cluster evenly and leaves 40 shards a node at 100 nodes.
 pub const DEFAULT_SHARDS: u32 = 4_096;
 
+/// Most shards of a cluster: one for each slot of Redis Cluster.
+pub const MAX_SHARDS: u32 = 16_384;
+
 /// What kind of actor a key belongs to. Part of the hashed input, so kinds never collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -96,9 +99,21 @@ impl fmt::Display for ShardId {
 pub struct Key(pub [u8; 16]);
 
 impl Key {
+    /// Length of the text of a key.
+    pub const TEXT_BYTES: usize = 22;
+
     /// 22 characters, safe in a key of Redis.
     pub fn to_text(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
+    }
+
+    /// The bytes of [`Key::to_text`], without an allocation.
+    pub fn to_text_bytes(self) -> [u8; Self::TEXT_BYTES] {
+        let mut text = [0; Self::TEXT_BYTES];
+        // 16 bytes are 22 characters: the buffer is never too small.
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
+        debug_assert_eq!(written, Ok(Self::TEXT_BYTES));
+        text
     }
 
     /// Reads what [`Key::to_text`] wrote.
@@ -122,5 +137,73 @@ impl fmt::Display for Key {
 impl fmt::Debug for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Key({self})")
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn person_of(triple: &Triple) -> Triple {
+        Triple {
+            kind: ActorKind::Person,
+            ..triple.clone()
+        }
+    }
+
+    fn thread() -> Triple {
+        Triple::conversation("echo", "5c1b9c3e-0000-4000-8000-0a0a0a0a0a0a", "19:abc@thread.tacv2")
+    }
+
+    #[test]
+    fn keys_and_shards_never_change() {
+        // Computed apart, with Python's hashlib and xxhash: a changed value would lose all data.
+        assert_eq!(thread().key().to_text(), "-2UCKYIkFVw_axOsnuU4vA");
+        assert_eq!(person_of(&thread()).key().to_text(), "Qd8EUBVPpCJZyxOoAP787w");
+        assert_eq!(thread().shard(DEFAULT_SHARDS), ShardId(2049));
+        assert_eq!(person_of(&thread()).shard(DEFAULT_SHARDS), ShardId(346));
+    }
+
+    #[test]
+    fn shards_are_evenly_filled() {
+        const SHARDS: u32 = 64;
+        const CONVERSATIONS: u32 = 64_000;
+        let mut filled = [0_u32; SHARDS as usize];
+        for number in 0..CONVERSATIONS {
+            let triple = Triple::conversation("echo", "tenant", format!("19:{number}@thread.tacv2"));
+            filled[triple.shard(SHARDS).0 as usize] += 1;
+        }
+        // The mean is 1,000 and its deviation about 32: five deviations.
+        assert!(filled.iter().all(|count| (840..=1_160).contains(count)), "{filled:?}");
+    }
+
+    #[test]
+    fn moving_a_character_between_names_changes_the_key() {
+        let one = Triple::conversation("bot", "ab", "c");
+        let other = Triple::conversation("bot", "a", "bc");
+        assert_ne!(one.key(), other.key());
+        assert_ne!(one.shard(MAX_SHARDS), other.shard(MAX_SHARDS));
+    }
+
+    #[test]
+    fn kinds_do_not_share_keys() {
+        assert_ne!(thread().key(), person_of(&thread()).key());
+    }
+
+    #[test]
+    fn a_key_reads_back_from_its_text_and_its_bytes() {
+        let key = thread().key();
+        assert_eq!(Key::from_text(&key.to_text()), Some(key));
+        assert_eq!(Key::from_bytes(&key.0), Some(key));
+        assert_eq!(&key.to_text_bytes(), key.to_text().as_bytes());
+    }
+
+    #[test]
+    fn what_is_no_key_is_not_read_as_one() {
+        assert_eq!(Key::from_text("too short"), None);
+        assert_eq!(Key::from_text(&"A".repeat(23)), None);
+        assert_eq!(Key::from_text("!!!!!!!!!!!!!!!!!!!!!!"), None);
+        assert_eq!(Key::from_bytes(&[0; 15]), None);
     }
 }

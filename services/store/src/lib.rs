@@ -12,6 +12,8 @@ pub mod embedded;
 pub mod key;
 #[cfg(any(feature = "embedded", feature = "redis"))]
 mod limits;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use contract::{SharedStore, Store, StoreError};
 pub use key::{Key, ShardId, Triple};

@@ -1,6 +1,7 @@
 //! What both engines refuse alike: writes over the contract's limits and a store of another shape.
 
 use crate::contract::{ANSWER_BYTES, Commit, Header, Identity, RECORD_BYTES, StoreError};
+use crate::key::{MAX_SHARDS, ShardId};
 
 /// Refuses a commit that no engine may write.
 pub(crate) fn check(commit: &Commit) -> Result<(), StoreError> {
@@ -45,4 +46,32 @@ pub(crate) fn same_shards(identity: Identity, configured: u32) -> Result<(), Sto
             identity.shards
         ),
     })
+}
+
+/// Refuses a number of shards that no store can have.
+pub(crate) fn shards(configured: u32) -> Result<(), StoreError> {
+    if (1..=MAX_SHARDS).contains(&configured) {
+        return Ok(());
+    }
+    Err(StoreError::Unfit {
+        problem: format!("{configured} shards are configured"),
+        remedy: format!("set the number of shards to between 1 and {MAX_SHARDS}"),
+    })
+}
+
+/// Refuses a shard that the store does not have.
+#[cfg(feature = "embedded")]
+pub(crate) fn shard(shard: ShardId, identity: Identity) -> Result<(), StoreError> {
+    if shard.0 < identity.shards {
+        return Ok(());
+    }
+    Err(no_such_shard(shard, identity))
+}
+
+/// A shard beyond the store's number of them: it was computed with another number.
+pub(crate) fn no_such_shard(shard: ShardId, identity: Identity) -> StoreError {
+    StoreError::Unfit {
+        problem: format!("shard {shard} does not exist, the store has {}", identity.shards),
+        remedy: "use one number of shards in all processes".to_owned(),
+    }
 }

@@ -57,6 +57,7 @@ impl EmbeddedStore {
     /// [`StoreError::Unfit`] when another process uses the directory, when the file is of an unknown format, or when the
     /// store was created with another number of shards. Blocks for the time of a few flushes.
     pub fn open(config: EmbeddedConfig) -> Result<Self, StoreError> {
+        limits::shards(config.shards)?;
         let mut builder = Builder::new();
         builder.set_cache_size(config.cache_bytes);
         let database = match &config.place {
@@ -115,7 +116,8 @@ impl EmbeddedStore {
     }
 
     /// A view of the last transaction. Pages are read in the caller's thread: mostly from memory, else a read of the file.
-    fn view(&self) -> Result<ReadTransaction, StoreError> {
+    fn view(&self, shard: ShardId) -> Result<ReadTransaction, StoreError> {
+        limits::shard(shard, self.identity)?;
         if let Some(error) = self.broken.get() {
             return Err(error.clone());
         }
@@ -123,7 +125,7 @@ impl EmbeddedStore {
     }
 
     fn read_conversation(&self, shard: ShardId, key: Key) -> Result<Loaded, StoreError> {
-        let view = self.view()?;
+        let view = self.view(shard)?;
         let spot = spot(shard, key);
         let records = view.open_table(RECORDS).map_err(failed(READING))?;
         let stored = records.get(&spot).map_err(failed(READING))?;
@@ -146,7 +148,7 @@ impl EmbeddedStore {
     }
 
     fn read_answer(&self, shard: ShardId, key: Key, name: &str) -> Result<Option<Bytes>, StoreError> {
-        let answers = self.view()?.open_table(ANSWERS).map_err(failed(READING))?;
+        let answers = self.view(shard)?.open_table(ANSWERS).map_err(failed(READING))?;
         let stored = answers.get((&spot(shard, key), name)).map_err(failed(READING))?;
         Ok(stored.and_then(|stored| {
             let (ends_ms, answer) = stored.value();
@@ -155,7 +157,7 @@ impl EmbeddedStore {
     }
 
     fn read_due(&self, shard: ShardId, until_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
-        let order = self.view()?.open_table(WAKE_ORDER).map_err(failed(READING))?;
+        let order = self.view(shard)?.open_table(WAKE_ORDER).map_err(failed(READING))?;
         let first = wake_spot(shard, 0, Key([0; 16]));
         let last = wake_spot(shard, until_ms, Key([0xff; 16]));
         order
@@ -177,11 +179,19 @@ impl Store for EmbeddedStore {
     }
 
     fn claim(&self, shard: ShardId, claim: Claim) -> BoxFuture<'_, Result<Claimed, StoreError>> {
-        self.ask(move |answer| Request::Claim(shard, claim, answer)).boxed()
+        async move {
+            limits::shard(shard, self.identity)?;
+            self.ask(move |answer| Request::Claim(shard, claim, answer)).await
+        }
+        .boxed()
     }
 
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<Released, StoreError>> {
-        self.ask(move |answer| Request::Release(shard, token, answer)).boxed()
+        async move {
+            limits::shard(shard, self.identity)?;
+            self.ask(move |answer| Request::Release(shard, token, answer)).await
+        }
+        .boxed()
     }
 
     fn load(&self, shard: ShardId, key: Key) -> BoxFuture<'_, Result<Loaded, StoreError>> {
@@ -191,6 +201,7 @@ impl Store for EmbeddedStore {
     fn commit(&self, commit: Commit) -> BoxFuture<'_, Result<Committed, StoreError>> {
         async move {
             limits::check(&commit)?;
+            limits::shard(commit.shard, self.identity)?;
             self.ask(move |answer| Request::Commit(Box::new(commit), answer)).await
         }
         .boxed()

@@ -8,6 +8,8 @@ mod answers;
 mod commits;
 mod fences;
 mod inbox;
+#[path = "../support/redis_server.rs"]
+mod redis_server;
 mod wakes;
 mod world;
 
@@ -24,6 +26,12 @@ macro_rules! on_every_engine {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 super::$name(&crate::world::World::embedded_in_memory()).await;
+            })+
+        }
+        mod redis {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&crate::world::World::redis().await).await;
             })+
         }
     };

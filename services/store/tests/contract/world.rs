@@ -1,31 +1,28 @@
 //! An engine under test and the few words that tests speak to it.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tempfile::TempDir;
 use trunkline_store::contract::{
     Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, SharedStore, Token, Wake,
 };
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
 use trunkline_store::key::{Key, ShardId, Triple};
+use trunkline_store::redis::{RedisConfig, RedisStore};
+
+use crate::redis_server::{IN_MEMORY, RedisServer};
 
 /// The shard that most tests use.
 pub(crate) const SHARD: ShardId = ShardId(7);
 /// Shards of every engine under test.
 pub(crate) const SHARDS: u32 = 64;
 
-/// What keeps an engine alive and is removed after the test.
-#[allow(dead_code, reason = "held for what happens when it is dropped")]
-enum Ground {
-    Memory,
-    Directory(TempDir),
-}
-
 /// A fresh engine.
 pub(crate) struct World {
     pub(crate) store: SharedStore,
-    _ground: Ground,
+    /// Keeps the directory or the server until the test ends; dropped after the store.
+    _ground: Box<dyn Any + Send + Sync>,
 }
 
 impl World {
@@ -37,7 +34,7 @@ impl World {
         };
         Self {
             store: Arc::new(EmbeddedStore::open(config).unwrap()),
-            _ground: Ground::Directory(directory),
+            _ground: Box::new(directory),
         }
     }
 
@@ -48,7 +45,20 @@ impl World {
         };
         Self {
             store: Arc::new(EmbeddedStore::open(config).unwrap()),
-            _ground: Ground::Memory,
+            _ground: Box::new(()),
+        }
+    }
+
+    pub(crate) async fn redis() -> Self {
+        let server = RedisServer::start(IN_MEMORY);
+        let config = RedisConfig {
+            shards: SHARDS,
+            connections: 2,
+            ..RedisConfig::at(server.url())
+        };
+        Self {
+            store: Arc::new(RedisStore::open(config).await.unwrap()),
+            _ground: Box::new(server),
         }
     }
 

@@ -1,0 +1,51 @@
+//! Settings of a store in Redis.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::key::DEFAULT_SHARDS;
+
+/// How a store in Redis is opened.
+#[derive(Clone)]
+pub struct RedisConfig {
+    /// `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS. Holds a secret: never printed.
+    pub url: String,
+    /// Certificates (PEM) that a `rediss` server is verified with, instead of those of the machine.
+    pub root_certificates: Option<Vec<u8>>,
+    /// Number of shards of a new store; an existing one must have been created with the same number.
+    pub shards: u32,
+    /// Connections; a shard always uses the same one. One is enough for one thread that calls the store.
+    pub connections: usize,
+    /// Longest wait for an answer, a lost connection's return included.
+    pub response_timeout: Duration,
+    /// Longest wait for a new connection, with TLS and sign-in.
+    pub connect_timeout: Duration,
+}
+
+impl RedisConfig {
+    /// The server at `url`, with one connection.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            root_certificates: None,
+            shards: DEFAULT_SHARDS,
+            connections: 1,
+            response_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RedisConfig")
+            .field("url", &"...")
+            .field("root_certificates", &self.root_certificates.as_ref().map(Vec::len))
+            .field("shards", &self.shards)
+            .field("connections", &self.connections)
+            .field("response_timeout", &self.response_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .finish()
+    }
+}

@@ -1,0 +1,58 @@
+//! From errors of the client and the server to errors of the store.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use crate::contract::StoreError;
+
+/// Turns an error into one of the store; for `map_err`.
+pub(super) fn failed(doing: &'static str) -> impl Fn(RedisError) -> StoreError {
+    move |error| {
+        let reason = error.to_string();
+        match error.code() {
+            // Memory is full, too few replicas, the last save to disk failed.
+            Some("OOM" | "NOREPLICAS" | "MISCONF") => StoreError::Refused { doing, reason },
+            Some("CORRUPT" | "WRONGTYPE") => StoreError::Corrupt { doing, reason },
+            Some("NOPERM" | "NOAUTH" | "WRONGPASS") => not_allowed(&reason),
+            _ => match error.kind() {
+                ErrorKind::AuthenticationFailed => not_allowed(&reason),
+                ErrorKind::UnexpectedReturnType | ErrorKind::Parse => StoreError::Corrupt { doing, reason },
+                ErrorKind::InvalidClientConfig => StoreError::Unfit {
+                    problem: format!("the address of Redis cannot be used: {reason}"),
+                    remedy: "write it as redis://[user:password@]host[:port][/database] or rediss:// for TLS"
+                        .to_owned(),
+                },
+                _ => StoreError::Unavailable { doing, reason },
+            },
+        }
+    }
+}
+
+/// Whether the connection should be replaced: it broke, it says nothing, or it leads to a server that is primary no more.
+pub(super) fn needs_new_connection(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_unrecoverable_error()
+        || matches!(
+            error.kind(),
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown)
+        )
+}
+
+/// Whether the server does not know a script.
+pub(super) fn is_unknown_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+/// An answer of another shape than the script gives.
+pub(super) fn unexpected(doing: &'static str, answer: &redis::Value) -> StoreError {
+    StoreError::Corrupt {
+        doing,
+        reason: format!("the script answered {answer:?}"),
+    }
+}
+
+fn not_allowed(reason: &str) -> StoreError {
+    StoreError::Unfit {
+        problem: format!("Redis does not let us in: {reason}"),
+        remedy: "check user and password in the address, and that the user may run scripts and INFO".to_owned(),
+    }
+}

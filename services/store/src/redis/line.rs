@@ -1,0 +1,171 @@
+//! One connection to Redis that is replaced when it breaks.
+//!
+//! Callers take the connection from a [`watch`] channel and report the one that failed them; a task makes the next one. The
+//! task and the connections live in the runtime that opened the store and end with the last handle of the store.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, Pipeline, RedisError, Value};
+use tokio::sync::watch;
+
+use super::connect::Connector;
+use super::failure::{failed, needs_new_connection};
+use crate::contract::{Identity, StoreError};
+
+/// Pause before the second attempt at a new connection; doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between attempts.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What a line leads to now.
+#[derive(Clone, Debug)]
+enum State {
+    /// A connection and its number.
+    Up(MultiplexedConnection, u64),
+    /// A new connection is being made.
+    Down(StoreError),
+    /// The server is reachable but not the store that we opened: waiting for an answer would be in vain.
+    Lost(StoreError),
+}
+
+/// One connection, as its callers see it.
+#[derive(Debug)]
+pub(super) struct Line {
+    state: watch::Receiver<State>,
+    /// Number of the newest connection that failed a caller.
+    broken: watch::Sender<u64>,
+    patience: Duration,
+}
+
+impl Line {
+    /// Starts a line on its first connection.
+    pub(super) fn start(
+        connector: Connector,
+        identity: Identity,
+        first: MultiplexedConnection,
+        patience: Duration,
+    ) -> Self {
+        let (publish, state) = watch::channel(State::Up(first, 1));
+        let (broken, reports) = watch::channel(0);
+        tokio::spawn(keep(connector, identity, publish, reports));
+        Self {
+            state,
+            broken,
+            patience,
+        }
+    }
+
+    /// Sends one command and reads its answer.
+    pub(super) async fn run(&self, doing: &'static str, command: &Cmd) -> Result<Value, Failure> {
+        let (mut connection, number) = self.connection(doing).await?;
+        let answer = connection.send_packed_command(command).await;
+        self.read(answer.and_then(Value::extract_error), number)
+    }
+
+    /// Sends a transaction and reads the answers of its commands.
+    pub(super) async fn run_all(&self, doing: &'static str, commands: &Pipeline) -> Result<Value, Failure> {
+        let (mut connection, number) = self.connection(doing).await?;
+        self.read(commands.query_async(&mut connection).await, number)
+    }
+
+    fn read(&self, answer: Result<Value, RedisError>, number: u64) -> Result<Value, Failure> {
+        answer.map_err(|error| {
+            if needs_new_connection(&error) {
+                self.broken.send_if_modified(|broken| {
+                    let is_news = *broken < number;
+                    *broken = number.max(*broken);
+                    is_news
+                });
+            }
+            Failure::Redis(error)
+        })
+    }
+
+    /// The connection of the moment; while there is none, the next one, if it comes in time.
+    async fn connection(&self, doing: &'static str) -> Result<(MultiplexedConnection, u64), StoreError> {
+        if let State::Up(connection, number) = &*self.state.borrow() {
+            return Ok((connection.clone(), *number));
+        }
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| !matches!(state, State::Down(_)));
+        let settled = match tokio::time::timeout(self.patience, settled).await {
+            Ok(Ok(settled)) => settled.clone(),
+            // The time is over, or the task has ended with its runtime.
+            Ok(Err(_)) | Err(_) => self.state.borrow().clone(),
+        };
+        match settled {
+            State::Up(connection, number) => Ok((connection, number)),
+            State::Down(error) => Err(StoreError::Unavailable {
+                doing,
+                reason: error.to_string(),
+            }),
+            State::Lost(error) => Err(error),
+        }
+    }
+}
+
+/// Why a command has no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// There is no connection.
+    Store(StoreError),
+    /// The client or the server said so.
+    Redis(RedisError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Failure {
+    /// As an error of the store.
+    pub(super) fn into_store_error(self, doing: &'static str) -> StoreError {
+        match self {
+            Self::Store(error) => error,
+            Self::Redis(error) => failed(doing)(error),
+        }
+    }
+}
+
+/// Replaces a line's connection whenever a caller reports it, until the line is dropped.
+async fn keep(
+    connector: Connector,
+    identity: Identity,
+    publish: watch::Sender<State>,
+    mut reports: watch::Receiver<u64>,
+) {
+    let mut number = 1;
+    while reports.wait_for(|broken| *broken >= number).await.is_ok() {
+        publish.send_replace(State::Down(StoreError::Unavailable {
+            doing: "connecting to Redis",
+            reason: "the connection was lost".to_owned(),
+        }));
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if publish.is_closed() {
+                return;
+            }
+            match connector.again(identity).await {
+                Ok(connection) => {
+                    number += 1;
+                    publish.send_replace(State::Up(connection, number));
+                    tracing::info!("connected to Redis again");
+                    break;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, ?pause, "no connection to Redis");
+                    publish.send_replace(match error {
+                        StoreError::Unfit { .. } => State::Lost(error),
+                        _ => State::Down(error),
+                    });
+                }
+            }
+            // Full jitter on the upper half, so that many processes do not come back at the same moment.
+            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}

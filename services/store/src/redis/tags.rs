@@ -1,0 +1,210 @@
+//! Names of keys: all of a shard carry one hash tag, and the tags spread the shards evenly over the slots of a cluster.
+
+use std::fmt::Write as _;
+
+use crate::key::{Key, MAX_SHARDS, ShardId};
+
+/// Slots of a Redis Cluster.
+const SLOTS: u32 = 16_384;
+
+/// Key of the store's own facts.
+pub(super) const META: &str = "{tl}meta";
+
+/// The hash tag of every shard, braces included.
+#[derive(Debug)]
+pub(super) struct Tags(Box<[Box<str>]>);
+
+impl Tags {
+    /// Finds for each shard the shortest decimal text whose slot is `shard * 16384 / shards`; the least where several are
+    /// equally short. A changed answer would lose all data. `shards` is at most [`MAX_SHARDS`].
+    pub(super) fn of(shards: u32) -> Self {
+        debug_assert!((1..=MAX_SHARDS).contains(&shards));
+        let mut shard_of_slot = vec![None; SLOTS as usize];
+        for shard in 0..shards {
+            let slot = u64::from(shard) * u64::from(SLOTS) / u64::from(shards);
+            if let Some(wanted) = usize::try_from(slot).ok().and_then(|slot| shard_of_slot.get_mut(slot)) {
+                *wanted = Some(shard);
+            }
+        }
+        let mut tags = vec![Box::<str>::default(); shards as usize];
+        let mut missing = shards;
+        let mut text = String::new();
+        // Numbers in order are texts by length.
+        for number in 0_u64.. {
+            if missing == 0 {
+                break;
+            }
+            text.clear();
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{{{number}}}");
+            let digits = &text.as_bytes()[1..text.len() - 1];
+            if let Some(shard) = shard_of_slot[usize::from(slot_of(digits))].take() {
+                tags[shard as usize] = text.as_str().into();
+                missing -= 1;
+            }
+        }
+        Self(tags.into())
+    }
+
+    /// The names of the keys of one shard; `None` when there is no such shard.
+    pub(super) fn names(&self, shard: ShardId) -> Option<Names<'_>> {
+        let tag = self.0.get(usize::try_from(shard.0).ok()?)?;
+        Some(Names { tag })
+    }
+}
+
+/// Names of the keys of one shard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names<'t> {
+    tag: &'t str,
+}
+
+impl Names<'_> {
+    /// The fence.
+    pub(super) fn fence(self) -> Name {
+        self.name("f", &[])
+    }
+
+    /// The wake index.
+    pub(super) fn wakes(self) -> Name {
+        self.name("w", &[])
+    }
+
+    /// The record of a conversation.
+    pub(super) fn record(self, member: &Member) -> Name {
+        self.name("c:", &[member.as_bytes()])
+    }
+
+    /// The inbox of a conversation.
+    pub(super) fn inbox(self, member: &Member) -> Name {
+        self.name("i:", &[member.as_bytes()])
+    }
+
+    /// A recorded answer of a conversation.
+    pub(super) fn answer(self, member: &Member, answer: &str) -> Name {
+        self.name("a:", &[member.as_bytes(), b":", answer.as_bytes()])
+    }
+
+    fn name(self, kind: &str, rest: &[&[u8]]) -> Name {
+        let length = self.tag.len() + kind.len() + rest.iter().map(|part| part.len()).sum::<usize>();
+        let mut name = Vec::with_capacity(length);
+        name.extend_from_slice(self.tag.as_bytes());
+        name.extend_from_slice(kind.as_bytes());
+        for part in rest {
+            name.extend_from_slice(part);
+        }
+        name
+    }
+}
+
+/// Name of a key.
+pub(super) type Name = Vec<u8>;
+
+/// A conversation's key as text, on the stack.
+pub(super) struct Member([u8; Key::TEXT_BYTES]);
+
+impl Member {
+    pub(super) fn of(key: Key) -> Self {
+        Self(key.to_text_bytes())
+    }
+
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Slot of a hash tag: CRC16 (XMODEM) modulo the number of slots, as the Redis Cluster specification says.
+fn slot_of(tag: &[u8]) -> u16 {
+    // The number of slots is a power of two below 2^16.
+    crc16(tag) & 0x3fff
+}
+
+fn crc16(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0, |crc, byte| {
+        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
+            if crc & 0x8000 == 0 {
+                crc << 1
+            } else {
+                (crc << 1) ^ 0x1021
+            }
+        })
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::key::DEFAULT_SHARDS;
+
+    fn digits(tags: &Tags, shard: u32) -> &str {
+        tags.0[shard as usize].trim_matches(['{', '}'])
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_the_cluster_specification() {
+        assert_eq!(crc16(b"123456789"), 0x31c3);
+    }
+
+    #[test]
+    fn every_tag_lies_in_the_slot_of_its_shard() {
+        for shards in [1, 3, 64, 1_000, DEFAULT_SHARDS, MAX_SHARDS] {
+            let tags = Tags::of(shards);
+            for shard in 0..shards {
+                let slot = u32::from(slot_of(digits(&tags, shard).as_bytes()));
+                assert_eq!(slot, shard * SLOTS / shards, "shard {shard} of {shards}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tag_is_the_shortest_text_of_its_slot() {
+        let tags = Tags::of(64);
+        for shard in 0..64 {
+            let tag = digits(&tags, shard);
+            let slot = slot_of(tag.as_bytes());
+            let number: u32 = tag.parse().expect("a tag is a number");
+            for smaller in 0..number {
+                assert_ne!(
+                    slot_of(smaller.to_string().as_bytes()),
+                    slot,
+                    "{smaller} is shorter than {tag}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn tags_never_change() {
+        // Computed apart, with Python's `binascii.crc_hqx`.
+        let tags = Tags::of(DEFAULT_SHARDS);
+        let pinned: Vec<&str> = [0, 1, 2, 7, 1_024, 2_047, 4_095]
+            .into_iter()
+            .map(|shard| digits(&tags, shard))
+            .collect();
+        assert_eq!(pinned, ["3560", "4569", "46920", "2986", "4129", "7038", "9023"]);
+    }
+
+    #[test]
+    fn names_are_those_of_the_documentation() {
+        let tags = Tags::of(1);
+        let names = tags.names(ShardId(0)).expect("there is one shard");
+        let member = Member::of(Key([0xff; 16]));
+        let tag = &tags.0[0];
+        assert_eq!(names.fence(), format!("{tag}f").into_bytes());
+        assert_eq!(names.wakes(), format!("{tag}w").into_bytes());
+        assert_eq!(
+            names.record(&member),
+            format!("{tag}c:_____________________w").into_bytes()
+        );
+        assert_eq!(
+            names.inbox(&member),
+            format!("{tag}i:_____________________w").into_bytes()
+        );
+        assert_eq!(
+            names.answer(&member, "00ff"),
+            format!("{tag}a:_____________________w:00ff").into_bytes()
+        );
+        assert!(tags.names(ShardId(1)).is_none());
+    }
+}
