@@ -2,16 +2,18 @@
 //!
 //! This crate knows what passes between Teams, a bot's endpoint and the Connector, byte by byte, and nothing of the cluster,
 //! the store or HTTP servers. A body that arrives is looked at by [`envelope`] (borrowed, cheap, what an ingress needs) and
-//! read once by [`activity`] for the bot; what the bot answers is checked against [`limits`] and goes out by the Connector.
+//! read once by [`activity`] for the bot; what the bot answers is checked against [`limits`] and goes out by [`connector`].
 
 pub mod activity;
 pub mod attachment;
 pub mod channel_data;
 pub mod cloud;
+pub mod connector;
 pub mod entity;
 pub mod envelope;
 pub mod identity;
 pub mod limits;
+pub mod service_url;
 pub mod token;
 
 mod wire;

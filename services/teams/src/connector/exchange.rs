@@ -1,0 +1,205 @@
+//! One attempt at a call: token, request, answer.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Answer, Call, Connector, ConnectorError, ErrorCode, Failure, Operation, read_retry_after, stream};
+use crate::token::{AccessToken, TokenProvider};
+
+/// Largest answer in bytes. A full page of a roster has about a quarter of a megabyte.
+const ANSWER_BYTES: usize = 4 * 1024 * 1024;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const CORRELATION: HeaderName = HeaderName::from_static("ms-cv");
+
+impl Connector {
+    /// Tries a call once. A token that is refused with 401 is replaced and the call sent again with the new one: a refused
+    /// call had no effect.
+    ///
+    /// # Errors
+    /// It was not taken; [`ConnectorError::is_final`] says whether another attempt can help.
+    pub async fn attempt(&self, call: &Call) -> Result<Answer, ConnectorError> {
+        let deadline = Instant::now() + self.attempt_time;
+        let Some(tokens) = &self.tokens else {
+            return self.exchange_until(deadline, call, None).await;
+        };
+        if call.trust.is_none() {
+            let host = call.url.host_str().unwrap_or_default().to_owned();
+            return Err(before_sending(Failure::Untrusted { host }));
+        }
+        let token = self.token_until(deadline, tokens.as_ref()).await?;
+        match self.exchange_until(deadline, call, Some(&token)).await {
+            Err(error) if error.status() == Some(401) && error.code() != Some(&ErrorCode::BotNotRegistered) => {
+                tokens.invalidate(&token);
+                let newer = self.token_until(deadline, tokens.as_ref()).await?;
+                if newer == token {
+                    Err(error)
+                } else {
+                    self.exchange_until(deadline, call, Some(&newer)).await
+                }
+            }
+            result => result,
+        }
+    }
+
+    /// A token, or none in time; nothing was sent then.
+    async fn token_until(
+        &self,
+        deadline: Instant,
+        tokens: &dyn TokenProvider,
+    ) -> Result<Arc<AccessToken>, ConnectorError> {
+        match timeout_at(deadline, tokens.token()).await {
+            Ok(Ok(token)) => Ok(token),
+            Ok(Err(error)) => Err(ConnectorError {
+                retry_after: error.retry_after(),
+                ..before_sending(error)
+            }),
+            Err(_) => Err(before_sending(Failure::NoTokenInTime {
+                after: self.attempt_time,
+            })),
+        }
+    }
+
+    /// One request and its answer, or no answer in time.
+    async fn exchange_until(
+        &self,
+        deadline: Instant,
+        call: &Call,
+        token: Option<&AccessToken>,
+    ) -> Result<Answer, ConnectorError> {
+        match timeout_at(deadline, self.exchange(call, token)).await {
+            Ok(result) => result,
+            Err(_) => Err(ConnectorError {
+                in_doubt: call.creates,
+                ..before_sending(Failure::TimedOut {
+                    after: self.attempt_time,
+                })
+            }),
+        }
+    }
+
+    /// One request and its answer.
+    async fn exchange(&self, call: &Call, token: Option<&AccessToken>) -> Result<Answer, ConnectorError> {
+        let mut request = self.http.request(call.method.clone(), call.url.clone());
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, token.header());
+        }
+        if let Some(traceparent) = &call.traceparent {
+            request = request.header(TRACEPARENT, traceparent);
+        }
+        if let Some(body) = &call.body {
+            request = request.header(CONTENT_TYPE, JSON).body(body.clone());
+        }
+        let failed_to_send = |error| {
+            let failure = transport_failure(error);
+            let in_doubt = call.creates && failure.attempt().may_have_worked();
+            ConnectorError {
+                in_doubt,
+                ..before_sending(failure)
+            }
+        };
+        let response = request.send().await.map_err(failed_to_send)?;
+        let status = response.status();
+        let correlation = text_of(response.headers(), &CORRELATION);
+        let retry_after = text_of(response.headers(), &RETRY_AFTER);
+        let failed = |failure: Failure| {
+            let in_doubt = call.creates && failure.attempt().may_have_worked();
+            let retry_after = retry_after
+                .as_deref()
+                .and_then(|text| read_retry_after(text, jiff::Timestamp::now()));
+            ConnectorError {
+                failure,
+                correlation: correlation.clone(),
+                retry_after,
+                in_doubt,
+            }
+        };
+        let body = match read_body(response).await {
+            Ok(body) => body,
+            // The status is known: the message was taken, only its id was lost.
+            Err(_) if status.is_success() && call.creates => Bytes::new(),
+            Err(failure) => return Err(failed(failure)),
+        };
+        if status.is_success() && !(status == StatusCode::ACCEPTED && stream::is_refused(&body)) {
+            return Ok(Answer {
+                status: status.as_u16(),
+                correlation,
+                body,
+            });
+        }
+        let failure = Failure::refused(status.as_u16(), &body);
+        if call.operation == Operation::Delete && is_gone(&failure) {
+            return Ok(Answer {
+                status: status.as_u16(),
+                correlation,
+                body,
+            });
+        }
+        Err(failed(failure))
+    }
+}
+
+/// A failure before anything was sent.
+pub(super) fn before_sending(failure: impl Into<Failure>) -> ConnectorError {
+    ConnectorError {
+        failure: failure.into(),
+        correlation: None,
+        retry_after: None,
+        in_doubt: false,
+    }
+}
+
+/// A success whose body is not what was asked for: what the call does has been done.
+pub(super) fn of_answer(failure: Failure, call: &Call, answer: &Answer) -> ConnectorError {
+    ConnectorError {
+        failure,
+        correlation: answer.correlation.clone(),
+        retry_after: None,
+        in_doubt: call.creates,
+    }
+}
+
+/// The address is left out: it holds the conversation's id.
+fn transport_failure(error: reqwest::Error) -> Failure {
+    let error = error.without_url();
+    if error.is_connect() {
+        Failure::NotConnected(error)
+    } else {
+        Failure::Broken(error)
+    }
+}
+
+fn is_gone(failure: &Failure) -> bool {
+    let gone = [
+        ErrorCode::ActivityNotFoundInConversation,
+        ErrorCode::ConversationNotFound,
+    ];
+    matches!(failure, Failure::Refused { status: 404, code: Some(code), .. } if gone.contains(code))
+}
+
+fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// Reads the answer's body up to [`ANSWER_BYTES`].
+async fn read_body(mut response: reqwest::Response) -> Result<Bytes, Failure> {
+    let Some(first) = response.chunk().await.map_err(transport_failure)? else {
+        return Ok(Bytes::new());
+    };
+    // Nearly always the first piece is all there is, and nothing needs to be copied.
+    let mut body = first;
+    while let Some(piece) = response.chunk().await.map_err(transport_failure)? {
+        if body.len() + piece.len() > ANSWER_BYTES {
+            return Err(Failure::TooLarge { limit: ANSWER_BYTES });
+        }
+        let mut longer = BytesMut::from(body);
+        longer.extend_from_slice(&piece);
+        body = longer.freeze();
+    }
+    Ok(body)
+}
