@@ -108,7 +108,7 @@ fn a_wrong_value_is_named_with_its_place_and_remedy() {
 
 #[test]
 fn a_misspelt_name_is_answered_with_the_nearest_one() {
-    let found = problems("[worker]\nlisten_ = 1\n[stroe]\npath = 'x'\n[bots.echo]\nclient_secrt = 'hunter2'\n");
+    let found = problems("[worker]\nlisten_ = 1\n[stroe]\ndirectory = 'x'\n[bots.echo]\nclient_secrt = 'hunter2'\n");
     let messages: Vec<&str> = found.iter().map(|(_, _, message, _)| message.as_str()).collect();
     assert!(
         messages.contains(&"there is no setting worker.listen_; did you mean worker.listen?"),
@@ -156,7 +156,7 @@ fn a_wrong_variable_is_named() {
         environment: vec![
             ("TRUNKLINE_INGRES__LISTEN".into(), "127.0.0.1:1".into()),
             ("TRUNKLINE_WORKER__QUEUE".into(), "many".into()),
-            ("TRUNKLINE_STORE_PATH".into(), "x".into()),
+            ("TRUNKLINE_STORE_DIRECTORY".into(), "x".into()),
             ("TRUNKLINE_WORKER_PORT_7400_TCP".into(), "tcp://10.0.0.1:7400".into()),
         ],
         ..Inputs::default()
@@ -165,7 +165,7 @@ fn a_wrong_variable_is_named() {
     let text = rendered(&error);
     assert_eq!(error.facts().len(), 3, "{text}");
     assert!(text.contains("did you mean TRUNKLINE_INGRESS__...?"), "{text}");
-    assert!(text.contains("did you mean TRUNKLINE_STORE__PATH?"), "{text}");
+    assert!(text.contains("did you mean TRUNKLINE_STORE__DIRECTORY?"), "{text}");
     assert!(text.contains("TRUNKLINE_WORKER__QUEUE"), "{text}");
 }
 
@@ -182,7 +182,7 @@ fn a_variable_finds_a_bot_whose_name_has_a_dash() {
             .client_secret
             .as_ref()
             .unwrap()
-            .reveal(),
+            .expose(),
         "hunter3"
     );
 }
@@ -202,12 +202,12 @@ fn secrets_are_dots_wherever_a_configuration_is_shown() {
     );
 
     let broken = text
-        .replace("[store]", "[store]\npaht = \"hunter2\"")
+        .replace("[store]", "[store]\ndrectory = \"hunter2\"")
         .replace("redis://user", "http://user");
     let error = load(&broken).expect_err("refused");
     let text = rendered(&error);
     assert!(!text.contains("hunter2"), "{text}");
-    assert!(text.contains("did you mean store.path?"), "{text}");
+    assert!(text.contains("did you mean store.directory?"), "{text}");
 }
 
 #[test]
@@ -220,7 +220,6 @@ fn values_that_do_not_go_together_are_refused() {
     for expected in [
         "bots.echo.client_secret_file",
         "bots.other.tenant",
-        "bots.other.client_secret",
         "bots.other.app_id",
         "ingress.tls_certificate",
         "ingress.plain_http",

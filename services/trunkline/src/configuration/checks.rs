@@ -112,7 +112,7 @@ fn check_bot(found: &mut Found<'_>, name: &str, bot: &BotSection, purpose: Purpo
             "copy the tenant id of the registration, or set app_type = \"multi-tenant\"",
         );
     }
-    if given.is_empty() && purpose != Purpose::Ingress {
+    if given.is_empty() && purpose == Purpose::Worker {
         found.missing(
             &of("client_secret"),
             "the bot cannot prove who it is when it answers",
@@ -126,7 +126,7 @@ fn check_app_ids(found: &mut Found<'_>) {
         .configuration
         .bots
         .iter()
-        .filter_map(|(name, bot)| Some((name, bot.app_id.as_ref()?.to_lowercase())))
+        .filter_map(|(name, bot)| Some((name, bot.app_id.as_ref()?.as_str().to_lowercase())))
         .collect();
     for (place, (name, app_id)) in bots.iter().enumerate() {
         if let Some((first, _)) = bots[..place].iter().find(|(_, earlier)| earlier == app_id) {

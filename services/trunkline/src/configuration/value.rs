@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use trunkline_teams::token::Secret;
 use url::Url;
 
 use super::tree::{Item, Origin, Table, Value, quoted};
@@ -321,33 +322,11 @@ impl SettingType for Share {
     }
 }
 
-/// A text that nothing prints.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret that came from elsewhere, a file say.
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    /// The secret itself, for the one who needs it.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(DOTS)
-    }
-}
-
 impl SettingType for Secret {
     const WHAT: &'static str = "a text; better put it into the environment or a file of its own";
     const SECRET: bool = true;
     fn read(item: &Item) -> Result<Self, Wrong> {
-        String::read(item).map(Self)
+        String::read(item).map(Self::from)
     }
     fn shown(&self) -> Option<String> {
         Some(quoted(DOTS))
@@ -396,6 +375,37 @@ impl SettingType for StoreUrl {
     }
     fn shown(&self) -> Option<String> {
         Some(quoted(&self.without_password()))
+    }
+}
+
+/// A GUID, as Azure writes ids of applications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guid(String);
+
+impl Guid {
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SettingType for Guid {
+    const WHAT: &'static str = "a GUID such as \"5c1f0a2e-6d4b-4f7a-9b7e-0d9c6a3f1e52\"";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        let text = text(item)?;
+        let groups: Vec<&str> = text.split('-').collect();
+        let is_guid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+            && groups
+                .iter()
+                .all(|group| group.chars().all(|digit| digit.is_ascii_hexdigit()));
+        if is_guid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Wrong::new("is not a GUID"))
+        }
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&self.0))
     }
 }
 

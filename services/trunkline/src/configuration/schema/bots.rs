@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use trunkline_teams::token::Secret;
+
 use super::super::choice::choice;
 use super::super::section::section;
-use super::super::value::{BotSettings, Secret};
+use super::super::value::{BotSettings, Guid};
 
 choice! {
     /// How the bot is registered at Azure Bot Service.
@@ -41,7 +43,7 @@ section! {
     /// One section for each bot, named like the bot in the code. It holds the bot's registration at Azure Bot Service.
     pub struct BotSection {
         /// Application (client) id of the registration. Tokens from Teams must be meant for it.
-        pub app_id: Option<String> => "5c1f0a2e-6d4b-4f7a-9b7e-0d9c6a3f1e52",
+        pub app_id: Option<Guid> => "5c1f0a2e-6d4b-4f7a-9b7e-0d9c6a3f1e52",
         /// How the bot is registered: single-tenant or multi-tenant.
         pub app_type: AppType = "single-tenant",
         /// Tenant id of the registration. Demanded for single-tenant bots: their tokens are asked from it.

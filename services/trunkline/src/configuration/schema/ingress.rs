@@ -5,46 +5,48 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use trunkline_teams::cloud::ServiceHost;
+use trunkline_teams::identity::source::{PRESETS, Preset};
 use url::Url;
 
 use super::super::choice::choice;
+use super::super::near::nearest;
 use super::super::section::section;
 use super::super::tree::{Item, quoted};
 use super::super::value::{HostPort, SettingType, Size, Wrong};
 
-choice! {
-    /// A list of networks with a name.
-    pub enum SourcePreset {
-        /// No filter: the token alone decides.
-        Any = "any",
-        /// The networks that Microsoft names for Teams.
-        Teams = "teams",
-        /// Networks of older lists of Microsoft.
-        TeamsOlderLists = "teams-older-lists",
-    }
-}
-
-/// Where requests may come from: a named list or a network.
+/// Where requests may come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sources {
-    /// A named list.
-    Preset(SourcePreset),
+    /// No filter: the token alone decides.
+    Any,
+    /// Networks that a document of Microsoft names.
+    Preset(Preset),
     /// A network.
     Network(IpNet),
 }
 
 impl SettingType for Sources {
-    const WHAT: &'static str = "\"any\", \"teams\", \"teams-older-lists\" or a network such as \"10.0.0.0/8\"";
+    const WHAT: &'static str =
+        "\"any\", \"teams\", \"teams-second\", \"older-lists\" or a network such as \"10.0.0.0/8\"";
     fn read(item: &Item) -> Result<Self, Wrong> {
-        match IpNet::read(item) {
-            Ok(network) => Ok(Self::Network(network)),
-            Err(_) => SourcePreset::read(item).map(Self::Preset),
+        if let Ok(network) = IpNet::read(item) {
+            return Ok(Self::Network(network));
         }
+        let name = String::read(item)?;
+        let preset = Preset::by_name(&name).map(Self::Preset);
+        let named = if name == "any" { Some(Self::Any) } else { preset };
+        let names = || PRESETS.iter().map(|preset| preset.name).chain(["any"]);
+        named.ok_or_else(|| match nearest(&name, names()) {
+            Some(near) => Wrong::new(format!("is unknown; did you mean \"{near}\"?")),
+            None => Wrong::new("is neither a network nor a known list of networks"),
+        })
     }
     fn shown(&self) -> Option<String> {
         match self {
-            Self::Preset(preset) => preset.shown(),
-            Self::Network(network) => Some(quoted(&network.to_string())),
+            Self::Any => Some(quoted("any")),
+            Self::Preset(preset) => Some(quoted(preset.name)),
+            Self::Network(network) => network.shown(),
         }
     }
 }
@@ -72,16 +74,39 @@ section! {
         pub receive_timeout: Duration = "5 s",
         /// Networks of proxies whose X-Forwarded-For is believed.
         pub trusted_proxies: Vec<IpNet> = [] => ["10.0.0.0/8"],
-        /// Networks that may send. "teams" is what Microsoft documents for Teams; Microsoft also writes that filtering by
-        /// address is not supported, because addresses change: the token is the lock, this is a second wall. Set "any" to
-        /// switch it off.
-        pub allowed_sources: Vec<Sources> = ["any"] => ["teams", "203.0.113.0/24"],
+        /// Networks that may send. "teams" is what Microsoft's architecture pages name, "teams-second" is in its address lists,
+        /// "older-lists" was. Microsoft also writes that filtering by address is not supported, because addresses change: the
+        /// token is the lock, this is a second wall. "any" switches it off.
+        pub allowed_sources: Vec<Sources> = ["any"] => ["teams", "teams-second", "203.0.113.0/24"],
+        /// Endorsements that the key of a token must have beside the activity's channel.
+        pub required_endorsements: Vec<String> = [],
+        /// Tokens that are remembered after they were verified, so that a signature is checked once.
+        pub remembered_tokens: u32 = 4096,
         /// Workers to send activities to: host and port of each.
         pub workers: Vec<HostPort> = ["127.0.0.1:7400"],
         /// Most requests in flight; more are refused with 503.
         pub in_flight_requests: u32 = 4096,
         /// Most bytes of bodies in flight; more are refused with 503.
         pub in_flight_bytes: Size = "256 MiB",
+        /// Time from failing readiness to closing the listeners when the process is told to stop: what the balancer in front
+        /// needs to notice.
+        pub stop_notice: Duration = "5 s",
+        /// Time for requests in flight after that. Teams waits 15 s for an answer.
+        pub stop_finish: Duration = "15 s",
+    }
+}
+
+impl SettingType for ServiceHost {
+    const WHAT: &'static str = "a host, \"*.\" and a domain, or an origin such as \"http://127.0.0.1:3979\"";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        String::read(item)?.parse().map_err(|_| Wrong::new("is none of these"))
+    }
+    fn shown(&self) -> Option<String> {
+        Some(match self {
+            Self::Exact(host) => quoted(host),
+            Self::Below(domain) => quoted(&format!("*.{domain}")),
+            Self::Origin(origin) => quoted(origin),
+        })
     }
 }
 
@@ -113,11 +138,13 @@ section! {
         /// Token endpoint for the bots' own tokens, with {tenant} where the tenant goes.
         pub token_endpoint: Option<String> => "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
         /// Tenant that multi-tenant bots ask for tokens.
-        pub bot_framework_tenant: Option<String> => "botframework.com",
+        pub bot_tenant: Option<String> => "botframework.com",
         /// Scope of the bots' own tokens.
         pub scope: Option<String> => "https://api.botframework.com/.default",
-        /// Hosts that a bot's token may be sent to, beside the service URLs that came in verified activities. A leading dot
-        /// means all names below.
-        pub service_url_hosts: Option<Vec<String>> => ["smba.trafficmanager.net", ".botframework.com"],
+        /// Where to begin a conversation when no activity has brought a service URL yet.
+        pub proactive_service_url: Option<Url> => "https://smba.trafficmanager.net/teams/",
+        /// Hosts that a bot's token may be sent to, beside the service URLs that came in verified activities. "*.example.org" is
+        /// every name below; a scheme makes it one origin. Takes the place of the preset's list.
+        pub service_hosts: Option<Vec<ServiceHost>> => ["smba.trafficmanager.net", "*.botframework.com"],
     }
 }

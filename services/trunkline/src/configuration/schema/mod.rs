@@ -6,7 +6,7 @@ mod operation;
 mod worker;
 
 pub use bots::{AppType, BotSection, Executor, Unreadable};
-pub use ingress::{CloudPreset, CloudSection, IngressSection, SourcePreset, Sources};
+pub use ingress::{CloudPreset, CloudSection, IngressSection, Sources};
 pub use operation::{AdminSection, DevSection, LogFilter, LogFormat, LogSection, OtlpSection};
 pub use worker::{Engine, StoreSection, Sync, WorkerSection};
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::super::choice::choice;
 use super::super::section::section;
-use super::super::value::{Shards, Size, StoreUrl};
+use super::super::tree::{Item, Value, quoted};
+use super::super::value::{SettingType, Shards, Size, StoreUrl, Wrong};
 
 section! {
     /// The process that holds conversations and runs the bots' turns.
@@ -41,13 +42,28 @@ choice! {
     }
 }
 
-choice! {
-    /// When the embedded engine answers.
-    pub enum Sync {
-        /// After the data is on disk: nothing acknowledged is ever lost.
-        Always = "always",
-        /// Before: up to 200 ms of acknowledged work are lost when the machine (not only the process) dies.
-        Interval = "interval",
+/// When the embedded engine answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// After the data is on disk.
+    Always,
+    /// At most this long before.
+    Interval(Duration),
+}
+
+impl SettingType for Sync {
+    const WHAT: &'static str = "\"always\", or a time such as \"200 ms\"";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        match &item.value {
+            Value::Text(word) | Value::String(word) if word == "always" => Ok(Self::Always),
+            _ => Duration::read(item).map(Self::Interval),
+        }
+    }
+    fn shown(&self) -> Option<String> {
+        match self {
+            Self::Always => Some(quoted("always")),
+            Self::Interval(interval) => interval.shown(),
+        }
     }
 }
 
@@ -56,15 +72,23 @@ section! {
     pub struct StoreSection {
         /// embedded: a file on this machine, for one worker. redis: shared by any number of workers.
         pub engine: Engine = "embedded",
-        /// File of the embedded engine. Its directory is made when it is not there.
-        pub path: PathBuf = "trunkline.redb",
-        /// When the embedded engine answers: always after the data is on disk, or interval, which may lose the last 200 ms
-        /// when the machine dies.
+        /// Directory of the embedded engine; it is made when it is not there. One process at a time uses it.
+        pub directory: PathBuf = "trunkline-data",
+        /// When the embedded engine answers: always after the data is on disk; or a time, and then what was acknowledged in
+        /// that time is lost when the process is killed.
         pub sync: Sync = "always",
         /// Redis 7.0 or later, rediss:// for TLS. The password is never shown; better leave it to the environment
         /// (TRUNKLINE_STORE__URL).
         pub url: Option<StoreUrl> => "redis://127.0.0.1:6379/0",
-        /// Shards of the store, fixed when it is created.
+        /// Certificates (PEM) that a rediss:// server is verified with, in place of those of the machine.
+        pub root_certificates: Option<PathBuf> => "/etc/trunkline/redis-ca.pem",
+        /// Connections to Redis; 0 is one for each arbiter.
+        pub connections: u32 = 0,
+        /// Longest wait for an answer of Redis.
+        pub response_timeout: Duration = "2 s",
+        /// Longest wait for a new connection to Redis.
+        pub connect_timeout: Duration = "2 s",
+        /// Shards of the store, fixed when it is created. Ingresses need the same number.
         pub shards: u32 = 4096,
         /// A conversation in which nothing happened this long is forgotten.
         pub retention: Duration = "90 days",
