@@ -12,6 +12,7 @@ pub mod connector;
 pub mod entity;
 pub mod envelope;
 pub mod identity;
+pub mod invoke;
 pub mod limits;
 pub mod service_url;
 pub mod token;

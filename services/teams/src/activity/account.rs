@@ -19,6 +19,8 @@ wire_object! {
         kind: Option<String> => "type",
         /// The message is shown to this member only.
         is_targeted: Option<bool> => "isTargeted",
+        /// Tenant of the person, where it is said.
+        tenant_id: Option<String> => "tenantId",
         /// Application id of an agentic identity.
         agentic_app_id: Option<String> => "agenticAppId",
         /// User id of an agentic identity.

@@ -3,10 +3,12 @@
 //! Source: Activity protocol specification (microsoft/Agents, `specs/activity/protocol-activity.md`).
 
 mod account;
+mod meeting;
 mod reading;
 mod suggested;
 
 pub use account::{ChannelAccount, ConversationAccount, RosterMember, Scope};
+pub use meeting::{MeetingDetails, MeetingParticipant, TeamsEvent};
 pub use suggested::{CardAction, SuggestedActions};
 
 use serde_json::Value;

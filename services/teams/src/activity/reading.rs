@@ -3,14 +3,30 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{Activity, ChannelAccount, Scope};
-use crate::entity::{Entity, Mention};
+use crate::entity::{ClientInfo, Entity, Mention};
+use crate::envelope::Kind;
 
 impl Activity {
     /// Whether `type` is this one. Types are compared exactly (Activity protocol specification, A2006).
     pub fn is(&self, kind: &str) -> bool {
         self.kind.as_deref() == Some(kind)
+    }
+
+    /// What kind of work the activity is.
+    pub fn work(&self) -> Kind {
+        Kind::of(self.kind.as_deref().unwrap_or_default())
+    }
+
+    /// `value` as an object, also where it is JSON inside a text (card actions of older clients).
+    pub fn value_object(&self) -> Option<Cow<'_, Value>> {
+        match self.value.as_ref()? {
+            object @ Value::Object(_) => Some(Cow::Borrowed(object)),
+            Value::String(text) => serde_json::from_str(text).ok().filter(Value::is_object).map(Cow::Owned),
+            _ => None,
+        }
     }
 
     /// Entra tenant: that of the conversation, else that of `channelData`, where old traffic has it only there.
@@ -65,7 +81,7 @@ impl Activity {
     }
 
     /// The person's client.
-    pub fn client(&self) -> Option<&crate::entity::ClientInfo> {
+    pub fn client(&self) -> Option<&ClientInfo> {
         self.entities.iter().find_map(|entity| match entity {
             Entity::ClientInfo(client) => Some(client),
             _ => None,
