@@ -1,0 +1,133 @@
+//! The chat page and its API.
+
+use actix_web::{
+    HttpResponse,
+    http::header,
+    web::{self, Json, Path, ServiceConfig},
+};
+use serde_json::json;
+
+use super::{events, origin};
+use crate::{
+    config::{Fault, Limits},
+    error::SimulatedTeamsError,
+    world::deed::UserAction,
+};
+
+/// Scripts and styles come from here only; bots may show pictures from anywhere secure. No inline code, no frames, no forms
+/// that leave.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; \
+     connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file of the page, bundled into the binary.
+struct Asset {
+    name: &'static str,
+    kind: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! assets {
+    ($($name:literal: $kind:literal),* $(,)?) => {
+        &[$(Asset { name: $name, kind: $kind, bytes: include_bytes!(concat!("../../page/", $name)) }),*]
+    };
+}
+
+const ASSETS: &[Asset] = assets! {
+    "index.html": "text/html; charset=utf-8",
+};
+
+pub(super) fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/", web::get().to(index))
+        .route("/page/{file:.*}", web::get().to(file))
+        .route("/api/world", web::get().to(world))
+        .route("/api/messages", web::get().to(messages))
+        .route("/api/traffic", web::get().to(traffic))
+        .route("/api/events", web::get().to(events))
+        .route("/api/actions", web::post().to(act))
+        .route("/api/faults", web::put().to(set_faults))
+        .route("/api/limits", web::put().to(set_limits));
+}
+
+async fn index() -> HttpResponse {
+    asset("index.html")
+}
+
+async fn file(name: Path<String>) -> HttpResponse {
+    asset(&name)
+}
+
+fn asset(name: &str) -> HttpResponse {
+    let Some(asset) = ASSETS.iter().find(|asset| asset.name == name) else {
+        return HttpResponse::NotFound().finish();
+    };
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .content_type(asset.kind)
+        .body(asset.bytes)
+}
+
+async fn world(origin::Own(handle): origin::Own) -> HttpResponse {
+    let config = &handle.shared.config;
+    HttpResponse::Ok().json(json!({
+        "people": handle.people(), "bots": handle.bots(), "conversations": handle.conversations(),
+        "tenant": config.tenant, "botEndpoint": config.bot_endpoint, "serviceUrl": handle.service_url(),
+    }))
+}
+
+/// Every message of every conversation: a laptop's worth.
+async fn messages(origin::Own(handle): origin::Own) -> HttpResponse {
+    let conversations = handle.conversations().into_iter();
+    let messages: Vec<_> = conversations
+        .filter_map(|chat| handle.transcript(&chat.id).ok())
+        .flatten()
+        .collect();
+    HttpResponse::Ok().json(messages)
+}
+
+async fn traffic(origin::Own(handle): origin::Own) -> HttpResponse {
+    HttpResponse::Ok().json(handle.traffic())
+}
+
+async fn events(origin::Own(handle): origin::Own) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .streaming(events::lines(handle.shared.watch_pages()))
+}
+
+/// An action is answered at once, unless a button was pressed: that one is answered with what the bot answered.
+async fn act(origin::Own(handle): origin::Own, action: Json<UserAction>) -> HttpResponse {
+    let sent = match handle.act(&action) {
+        Ok(sent) => sent,
+        Err(SimulatedTeamsError::Action(refusal)) => {
+            return HttpResponse::UnprocessableEntity().json(json!({ "error": refusal.to_string() }));
+        }
+        Err(error) => return HttpResponse::ServiceUnavailable().json(json!({ "error": error.to_string() })),
+    };
+    let message = sent.message;
+    if !matches!(*action, UserAction::Press { .. }) {
+        return HttpResponse::Ok().json(json!({ "message": message }));
+    }
+    match sent.outcomes().await {
+        Ok(outcomes) => {
+            let invoke = outcomes.into_iter().find_map(|outcome| outcome.invoke);
+            HttpResponse::Ok().json(json!({ "message": message, "invoke": invoke }))
+        }
+        Err(error) => HttpResponse::ServiceUnavailable().json(json!({ "error": error.to_string() })),
+    }
+}
+
+async fn set_faults(origin::Own(handle): origin::Own, faults: Json<Vec<Fault>>) -> HttpResponse {
+    handle.set_faults(faults.into_inner());
+    HttpResponse::NoContent().finish()
+}
+
+/// `true` for the real limits, `false` for none.
+async fn set_limits(origin::Own(handle): origin::Own, real: Json<bool>) -> HttpResponse {
+    handle.set_limits(if *real { Limits::Real } else { Limits::Off });
+    HttpResponse::NoContent().finish()
+}

@@ -1,0 +1,133 @@
+//! The state that server, postman and handles share, behind one lock that is never held across an await.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::{
+    config::SimulatedTeamsConfig,
+    connector::{fault::Faults, limit::Limiter},
+    delivery::Job,
+    error::SimulatedTeamsError,
+    login::Login,
+    traffic::{Exchange, Traffic},
+    world::{World, change::Change},
+};
+
+/// Changes that a slow page may be behind before it must load everything anew.
+const PAGE_BACKLOG: usize = 1_024;
+
+/// Everything that changes.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) limiter: Limiter,
+    pub(crate) faults: Faults,
+    pub(crate) login: Login,
+    pub(crate) traffic: Traffic,
+}
+
+/// What all parts hold.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: SimulatedTeamsConfig,
+    pub(crate) address: SocketAddr,
+    /// Where bots reach the Connector, with a slash at the end.
+    pub(crate) service_url: String,
+    state: Mutex<State>,
+    /// Changes as JSON, for open pages.
+    pages: broadcast::Sender<Arc<str>>,
+    /// Rises whenever something changed.
+    version: watch::Sender<u64>,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: SimulatedTeamsConfig,
+        address: SocketAddr,
+        jobs: mpsc::Sender<Job>,
+    ) -> Result<Self, SimulatedTeamsError> {
+        let seed = config.seed.unwrap_or_else(rand::random);
+        let service_url = format!("http://{address}/{}/{}/", config.region, config.tenant);
+        let state = State {
+            world: World::new(&config, service_url.clone(), seed),
+            limiter: Limiter::new(config.limits),
+            faults: Faults::new(config.faults.clone(), seed),
+            login: Login::new(config.issuer.clone())?,
+            traffic: Traffic::new(config.inspected),
+        };
+        let (pages, _) = broadcast::channel(PAGE_BACKLOG);
+        let (version, _) = watch::channel(0);
+        Ok(Self {
+            config,
+            address,
+            service_url,
+            state: Mutex::new(state),
+            pages,
+            version,
+            jobs,
+        })
+    }
+
+    /// Works on the state with the time of now (milliseconds since 1970), then tells pages and waiting handles.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State, u64) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = work(&mut state, now());
+        let changes = state.world.take_changes();
+        if !changes.is_empty() {
+            // Inside the lock, so that pages see changes in their order.
+            self.publish(&changes);
+        }
+        result
+    }
+
+    /// Keeps an exchange for the inspector.
+    pub(crate) fn record(&self, exchange: impl FnOnce() -> Exchange) {
+        self.with(|state, _| {
+            if state.traffic.is_on() {
+                let exchange = state.traffic.keep(exchange());
+                state.world.show(Change::Exchange {
+                    exchange: Box::new(exchange),
+                });
+            }
+        });
+    }
+
+    /// Hands activities to the postman.
+    pub(crate) fn deliver(&self, job: Job) -> Result<(), SimulatedTeamsError> {
+        self.jobs.try_send(job).map_err(|_| SimulatedTeamsError::NotDelivered)
+    }
+
+    /// Changes from now on, as JSON.
+    pub(crate) fn watch_pages(&self) -> broadcast::Receiver<Arc<str>> {
+        self.pages.subscribe()
+    }
+
+    /// A number that rises with each change.
+    pub(crate) fn watch_version(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    fn publish(&self, changes: &[Change]) {
+        if self.pages.receiver_count() > 0 {
+            for change in changes {
+                if let Ok(json) = serde_json::to_string(change) {
+                    // Fails only when the last page has just closed.
+                    let _ = self.pages.send(json.into());
+                }
+            }
+        }
+        self.version.send_modify(|version| *version += 1);
+    }
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
