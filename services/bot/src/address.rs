@@ -1,6 +1,10 @@
-//! Where a message or a signal goes, and how a sent message is named. Storable for years.
+//! Where a message or a signal goes, who is there, and how a sent message is named. Storable for years.
+
+use std::borrow::Cow;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use trunkline_teams::activity::ChannelAccount;
 
 /// Somewhere a bot can speak.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +51,26 @@ impl Address {
         }
     }
 
+    /// The one-to-one chat with a person that this bot met here.
+    #[must_use]
+    pub fn person(&self, person: &Person) -> Self {
+        Self::Person {
+            tenant: self.tenant().to_owned(),
+            service_url: self.service_url().to_owned(),
+            person: person.id.clone(),
+        }
+    }
+
+    /// A channel of the same tenant: each send begins a thread.
+    #[must_use]
+    pub fn channel(&self, channel: impl Into<String>) -> Self {
+        Self::Channel {
+            tenant: self.tenant().to_owned(),
+            service_url: self.service_url().to_owned(),
+            channel: channel.into(),
+        }
+    }
+
     /// Base of the Connector that serves the address.
     pub fn service_url(&self) -> &str {
         match self {
@@ -61,3 +85,86 @@ impl Address {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SentRef(pub u64);
+
+/// The id that Teams gave a message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ActivityId(pub String);
+
+impl ActivityId {
+    /// As Teams writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ActivityId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// Somebody whom a bot met: a person, or a bot (itself, say).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Person {
+    /// The id that Teams uses towards this bot (`29:..`); another bot knows the same person by another id.
+    pub id: String,
+    /// Display name. Teams leaves it out of everything but messages and invokes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Object id in Microsoft Entra; absent for anonymous users and bots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aad_object_id: Option<String>,
+}
+
+impl Person {
+    /// A person by id and display name.
+    pub fn new(id: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            name: Some(name.into()),
+            aad_object_id: None,
+        }
+    }
+
+    /// The display name, else the id.
+    pub fn display_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+}
+
+impl From<&ChannelAccount> for Person {
+    fn from(account: &ChannelAccount) -> Self {
+        Self {
+            id: account.id.clone().unwrap_or_default(),
+            name: account.name.clone(),
+            aad_object_id: account.aad_object_id.clone(),
+        }
+    }
+}
+
+/// A person's language.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Locale(Cow<'static, str>);
+
+impl Locale {
+    /// English, for conversations of which no language is known.
+    pub const ENGLISH: Self = Self(Cow::Borrowed("en"));
+
+    /// From a BCP 47 tag, as Teams sends it.
+    pub fn new(tag: impl Into<String>) -> Self {
+        Self(Cow::Owned(tag.into()))
+    }
+
+    /// The whole tag: `pt-BR`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The language alone: `pt`.
+    pub fn language(&self) -> &str {
+        self.0.split('-').next().unwrap_or(&self.0)
+    }
+}

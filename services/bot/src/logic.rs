@@ -24,7 +24,7 @@ pub trait Logic: Send + Sync + 'static {
     fn route_of(&self, activity: &Activity) -> Option<usize>;
 
     /// Runs one turn. Dropping the future cancels the turn; a panic inside is the worker's to catch.
-    fn run<'a>(&'a self, begin: Begin, port: &'a mut dyn Port) -> LocalBoxFuture<'a, End>;
+    fn run(&self, begin: Begin, port: Box<dyn Port>) -> LocalBoxFuture<'_, End>;
 
     /// What an invoke is answered when its turn outlives its budget; `None` means 504.
     fn late_answer(&self, activity: &Activity) -> Option<Answer>;
@@ -323,13 +323,13 @@ pub enum InDoubt {
     Skip,
 }
 
-/// What the worker offers while a turn runs.
+/// What the worker offers while a turn runs. The turn owns it, so that authors' signatures need no lifetime.
 pub trait Port: Send {
     /// Keeps a step's result; the handler goes on when it is durable.
-    fn keep_step<'a>(&'a mut self, step: KeptStep) -> LocalBoxFuture<'a, Result<(), PortError>>;
+    fn keep_step(&mut self, step: KeptStep) -> LocalBoxFuture<'_, Result<(), PortError>>;
 
     /// Sends at once, outside the transaction, and returns the activity's id.
-    fn send_now<'a>(&'a mut self, activity: Bytes) -> LocalBoxFuture<'a, Result<String, PortError>>;
+    fn send_now(&mut self, activity: Bytes) -> LocalBoxFuture<'_, Result<String, PortError>>;
 
     /// Shows "is typing", best effort.
     fn typing(&mut self);
@@ -338,11 +338,10 @@ pub trait Port: Send {
     fn partial(&mut self, stream: &str, part: Partial) -> Result<(), PortError>;
 
     /// What is remembered of a person, and the changes that this conversation has asked for but not yet delivered.
-    fn user<'a>(&'a mut self, person: &'a str, name: &'a str)
-    -> LocalBoxFuture<'a, Result<UserSnapshot, PortError>>;
+    fn user<'a>(&'a mut self, person: &'a str, name: &'a str) -> LocalBoxFuture<'a, Result<UserSnapshot, PortError>>;
 
     /// Runs work that would block the thread; ready when the work has run.
-    fn blocking<'a>(&'a mut self, work: Box<dyn FnOnce() + Send>) -> LocalBoxFuture<'a, Result<(), PortError>>;
+    fn blocking(&mut self, work: Box<dyn FnOnce() + Send>) -> LocalBoxFuture<'_, Result<(), PortError>>;
 
     /// Time that this turn still has.
     fn remaining(&self) -> Duration;

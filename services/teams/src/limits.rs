@@ -19,3 +19,7 @@ pub const STREAM_PARTS_PER_SECOND: u32 = 1;
 /// Time from the first part of a stream to its end.
 /// Source: Teams "Stream bot messages".
 pub const STREAM_TIME: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// Largest outgoing message in bytes, counted as UTF-16 without pictures; larger ones are answered with 413.
+/// Source: Teams "Format your bot messages".
+pub const MESSAGE_BYTES: usize = 100 * 1024;

@@ -1,0 +1,184 @@
+//! A route with its handler, whatever their types.
+
+use futures_util::future::LocalBoxFuture;
+use trunkline_teams::activity::Activity;
+
+use crate::dialog::{Dialog, Given, Next};
+use crate::error::{Error, Result};
+use crate::logic::{Answer, Failure, Input, RouteDescription};
+use crate::route::{Incoming, Listen, Refused, Reply, Shape};
+use crate::turn::Turn;
+
+/// One line of a bot.
+pub(super) trait Entry<S, A: 'static>: Send + Sync {
+    fn shape(&self) -> &Shape;
+
+    fn describe(&self) -> RouteDescription;
+
+    /// Whether nothing but its shape decides what it takes.
+    fn is_unconditional(&self) -> bool;
+
+    /// Whether it takes an input, given the state, which is not changed; without a state no dialog is open.
+    fn fits(&self, incoming: Incoming<'_>, state: Option<&mut S>) -> bool;
+
+    fn late(&self, activity: &Activity) -> Option<Answer>;
+
+    fn run<'a>(
+        &'a self,
+        turn: &'a mut Turn<A>,
+        state: &'a mut S,
+        input: Input,
+    ) -> LocalBoxFuture<'a, Result<Option<Answer>>>;
+}
+
+pub(super) struct RouteEntry<E, P, H> {
+    listen: Listen<E, P>,
+    handler: H,
+}
+
+impl<E, P, H> RouteEntry<E, P, H> {
+    pub(super) fn new(listen: Listen<E, P>, handler: H) -> Self {
+        Self { listen, handler }
+    }
+}
+
+impl<S, A, E, P, H> Entry<S, A> for RouteEntry<E, P, H>
+where
+    S: 'static,
+    A: Sync + 'static,
+    E: 'static,
+    P: Reply,
+    H: AsyncFn(&mut Turn<A>, &mut S, E) -> Result<P> + Send + Sync + 'static,
+{
+    fn shape(&self) -> &Shape {
+        &self.listen.shape
+    }
+
+    fn describe(&self) -> RouteDescription {
+        RouteDescription {
+            name: self.listen.shape.to_string(),
+            once_per: self.listen.once_per,
+            within: self.listen.within,
+        }
+    }
+
+    fn is_unconditional(&self) -> bool {
+        self.listen.is_unconditional()
+    }
+
+    fn fits(&self, incoming: Incoming<'_>, _: Option<&mut S>) -> bool {
+        self.listen.fits(incoming)
+    }
+
+    fn late(&self, activity: &Activity) -> Option<Answer> {
+        self.listen.late(activity)
+    }
+
+    fn run<'a>(
+        &'a self,
+        turn: &'a mut Turn<A>,
+        state: &'a mut S,
+        input: Input,
+    ) -> LocalBoxFuture<'a, Result<Option<Answer>>> {
+        Box::pin(async move {
+            let is_invoke = matches!(&input, Input::Activity(activity) if activity.is("invoke"));
+            let event = self.listen.take(input).map_err(|refused| match refused {
+                Refused::Unreadable(error) => error,
+                Refused::Other => Error::lasting("the condition of a route is not pure: it held, then it did not"),
+            })?;
+            let reply = (self.handler)(turn, state, event).await?;
+            Ok(reply.answer(is_invoke))
+        })
+    }
+}
+
+pub(super) struct DialogEntry<S, D, H> {
+    shape: Shape,
+    slot: fn(&mut S) -> &mut Option<D>,
+    done: H,
+}
+
+impl<S, D, H> DialogEntry<S, D, H> {
+    pub(super) fn new(slot: fn(&mut S) -> &mut Option<D>, done: H) -> Self {
+        let path = std::any::type_name::<D>();
+        let name = path.rsplit("::").next().unwrap_or(path);
+        Self {
+            shape: Shape::Dialog(name),
+            slot,
+            done,
+        }
+    }
+}
+
+impl<S, A, D, H> Entry<S, A> for DialogEntry<S, D, H>
+where
+    S: 'static,
+    A: Sync + 'static,
+    D: Dialog,
+    H: AsyncFn(&mut Turn<A>, &mut S, D::Outcome) -> Result + Send + Sync + 'static,
+{
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn describe(&self) -> RouteDescription {
+        RouteDescription {
+            name: self.shape.to_string(),
+            ..RouteDescription::default()
+        }
+    }
+
+    fn is_unconditional(&self) -> bool {
+        false
+    }
+
+    fn fits(&self, incoming: Incoming<'_>, state: Option<&mut S>) -> bool {
+        let is_message = incoming.activity().is_some_and(|activity| activity.is("message"));
+        is_message && state.is_some_and(|state| (self.slot)(state).is_some())
+    }
+
+    fn late(&self, _: &Activity) -> Option<Answer> {
+        None
+    }
+
+    fn run<'a>(
+        &'a self,
+        turn: &'a mut Turn<A>,
+        state: &'a mut S,
+        input: Input,
+    ) -> LocalBoxFuture<'a, Result<Option<Answer>>> {
+        Box::pin(async move {
+            let (Some(dialog), Input::Activity(activity)) = ((self.slot)(state).take(), input) else {
+                return Ok(None);
+            };
+            let given = Given::new(activity, turn.moment());
+            match dialog.answer(&given) {
+                Next::Ask(next) => turn.begin((self.slot)(state), next),
+                Next::Again(same, why) => {
+                    turn.reply(why);
+                    *(self.slot)(state) = Some(same);
+                }
+                Next::Done(outcome) => (self.done)(turn, state, outcome).await?,
+            }
+            Ok(None)
+        })
+    }
+}
+
+/// The handler of what was given up.
+pub(super) trait FailedHandler<S, A: 'static>: Send + Sync {
+    fn run<'a>(&'a self, turn: &'a mut Turn<A>, state: &'a mut S, failure: Failure) -> LocalBoxFuture<'a, Result>;
+}
+
+pub(super) struct FailedEntry<H>(pub(super) H);
+
+impl<S, A, H> FailedHandler<S, A> for FailedEntry<H>
+where
+    S: 'static,
+    A: Sync + 'static,
+    H: AsyncFn(&mut Turn<A>, &mut S, Failure) -> Result + Send + Sync + 'static,
+{
+    fn run<'a>(&'a self, turn: &'a mut Turn<A>, state: &'a mut S, failure: Failure) -> LocalBoxFuture<'a, Result> {
+        Box::pin(async move { (self.0)(turn, state, failure).await })
+    }
+}

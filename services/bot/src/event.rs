@@ -1,0 +1,34 @@
+//! What handlers get: typed views of what Teams sent. Unknown kinds are kept in `Other`.
+
+mod chat;
+mod message;
+mod pressed;
+
+pub(crate) use chat::change_of;
+pub use chat::{
+    ChannelChange, ChannelChanged, Deleted, Installed, MeetingEnded, MeetingStarted, Members, Participant,
+    Participants, Reaction, ReadReceipt, Removed, TeamChange, TeamChanged, Upgraded,
+};
+pub use message::{Edited, Matched, Message};
+pub use pressed::{Pressed, Submitted};
+
+use crate::address::{ActivityId, Person, SentRef};
+use trunkline_teams::activity::Activity;
+
+/// Teams took a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sent {
+    /// The send that asked to be told.
+    pub sent: SentRef,
+    /// The id that Teams gave the message.
+    pub id: ActivityId,
+}
+
+fn person_of(activity: &Activity) -> Person {
+    activity.from.as_ref().map(Person::from).unwrap_or_default()
+}
+
+fn replied_to(activity: &Activity) -> Option<ActivityId> {
+    activity.reply_to_id.clone().map(ActivityId)
+}
