@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{self, Applied};
 use super::config::{Clock, SyncPolicy};
-use super::failure::{WRITING, failed};
+use super::failure::{WRITING, failed, writer_ended};
 use super::sweep::sweep;
 use super::tables::Tables;
 use crate::contract::{Claim, Claimed, Commit, Committed, Released, StoreError, Token};
@@ -19,7 +19,7 @@ const BATCH: usize = 256;
 /// A batch is closed once its records and inbox entries reach this many bytes, so that large ones do not pile up in memory.
 const BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// How often what has ended is looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
+pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Where an answer goes. The caller may be gone: then the write stands and nobody hears of it.
 type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -94,6 +94,8 @@ pub(super) struct Writer {
     clock: Clock,
     /// Why the writer ended; every later call answers with it.
     broken: Arc<OnceLock<StoreError>>,
+    /// What is being written: here, so that its callers hear of a panic after everybody else can.
+    batch: Vec<Request>,
     next_sweep: Instant,
     /// When writes that were answered but not flushed must be flushed.
     flush_at: Option<Instant>,
@@ -113,6 +115,7 @@ impl Writer {
             sync,
             clock,
             broken,
+            batch: Vec::with_capacity(BATCH),
             next_sweep: Instant::now(),
             flush_at: None,
         }
@@ -121,12 +124,11 @@ impl Writer {
     /// Works until every handle of the store is gone or the file fails. The runtime only serves to wait for the flush of
     /// [`SyncPolicy::Interval`].
     pub(super) fn run(mut self, runtime: &tokio::runtime::Runtime) {
-        let mut batch = Vec::with_capacity(BATCH);
         loop {
             let outcome = match runtime.block_on(self.next()) {
                 Next::Request(first) => {
-                    self.fill(&mut batch, first);
-                    self.write(&mut batch)
+                    self.fill(first);
+                    self.write()
                 }
                 Next::Flush => self.flush(),
                 Next::End => {
@@ -137,7 +139,7 @@ impl Writer {
                 }
             };
             if let Err(error) = outcome {
-                self.fail(&failed(WRITING)(error), &mut batch);
+                self.fail(&failed(WRITING)(error));
                 return;
             }
         }
@@ -154,19 +156,19 @@ impl Writer {
         request.map_or(Next::End, Next::Request)
     }
 
-    fn fill(&mut self, batch: &mut Vec<Request>, first: Request) {
+    fn fill(&mut self, first: Request) {
         let mut bytes = first.bytes();
-        batch.push(first);
-        while batch.len() < BATCH && bytes < BATCH_BYTES {
+        self.batch.push(first);
+        while self.batch.len() < BATCH && bytes < BATCH_BYTES {
             let Ok(request) = self.requests.try_recv() else {
                 return;
             };
             bytes += request.bytes();
-            batch.push(request);
+            self.batch.push(request);
         }
     }
 
-    fn write(&mut self, batch: &mut Vec<Request>) -> Result<(), Error> {
+    fn write(&mut self) -> Result<(), Error> {
         let now_ms = self.clock.now();
         let flush_is_due = self.flush_at.is_some_and(|at| at <= Instant::now());
         let on_disk = self.sync == SyncPolicy::EveryCommit || flush_is_due;
@@ -179,10 +181,10 @@ impl Writer {
         }
 
         let mut wrote = false;
-        let mut verdicts = Vec::with_capacity(batch.len());
+        let mut verdicts = Vec::with_capacity(self.batch.len());
         {
             let mut tables = Tables::open(&transaction)?;
-            for request in batch.iter() {
+            for request in &self.batch {
                 let applied = request.apply(&mut tables, now_ms)?;
                 wrote |= applied.wrote;
                 verdicts.push(applied.verdict);
@@ -196,7 +198,7 @@ impl Writer {
         } else {
             transaction.abort()?;
         }
-        for (request, verdict) in batch.drain(..).zip(verdicts) {
+        for (request, verdict) in self.batch.drain(..).zip(verdicts) {
             request.answer(verdict);
         }
         Ok(())
@@ -234,15 +236,24 @@ impl Writer {
     }
 
     /// A file that failed once cannot be trusted to hold what is written next: nothing is written any more.
-    fn fail(&mut self, error: &StoreError, batch: &mut Vec<Request>) {
+    fn fail(&mut self, error: &StoreError) {
         tracing::error!(%error, "the embedded store failed and stays closed until the process is started again");
         let error = self.broken.get_or_init(|| error.clone()).clone();
         self.requests.close();
-        for request in batch.drain(..) {
+        for request in self.batch.drain(..) {
             request.refuse(error.clone());
         }
         while let Ok(request) = self.requests.try_recv() {
             request.refuse(error.clone());
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// Says why before the callers that wait are let go: what a panic left of the file's state must not be read.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.broken.get_or_init(writer_ended);
         }
     }
 }

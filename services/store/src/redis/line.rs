@@ -60,26 +60,40 @@ impl Line {
     pub(super) async fn run(&self, doing: &'static str, command: &Cmd) -> Result<Value, Failure> {
         let (mut connection, number) = self.connection(doing).await?;
         let answer = connection.send_packed_command(command).await;
-        self.read(answer.and_then(Value::extract_error), number)
+        self.read(answer.and_then(Value::extract_error), number).await
     }
 
-    /// Sends a transaction and reads the answers of its commands.
+    /// Sends several commands at once and reads their answers.
     pub(super) async fn run_all(&self, doing: &'static str, commands: &Pipeline) -> Result<Value, Failure> {
         let (mut connection, number) = self.connection(doing).await?;
-        self.read(commands.query_async(&mut connection).await, number)
+        let answers = commands.query_async(&mut connection).await;
+        self.read(answers, number).await
     }
 
-    fn read(&self, answer: Result<Value, RedisError>, number: u64) -> Result<Value, Failure> {
-        answer.map_err(|error| {
-            if needs_new_connection(&error) {
-                self.broken.send_if_modified(|broken| {
-                    let is_news = *broken < number;
-                    *broken = number.max(*broken);
-                    is_news
-                });
-            }
-            Failure::Redis(error)
-        })
+    async fn read(&self, answer: Result<Value, RedisError>, number: u64) -> Result<Value, Failure> {
+        let error = match answer {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if needs_new_connection(&error) {
+            self.replace(number).await;
+        }
+        Err(Failure::Redis(error))
+    }
+
+    /// Has a connection replaced, and returns once nobody is given it any more: a caller that repeats at once must not spin
+    /// on a broken one.
+    async fn replace(&self, number: u64) {
+        self.broken.send_if_modified(|broken| {
+            let is_news = *broken < number;
+            *broken = number.max(*broken);
+            is_news
+        });
+        let mut state = self.state.clone();
+        // It fails when the task has ended with its runtime: then there is nothing to wait for.
+        let _ = state
+            .wait_for(|state| !matches!(state, State::Up(_, current) if *current == number))
+            .await;
     }
 
     /// The connection of the moment; while there is none, the next one, if it comes in time.

@@ -6,10 +6,13 @@
 
 mod answers;
 mod commits;
+mod durability;
 mod fences;
 mod inbox;
+mod redis_alone;
 #[path = "../support/redis_server.rs"]
 mod redis_server;
+mod sequences;
 mod wakes;
 mod world;
 

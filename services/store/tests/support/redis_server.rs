@@ -103,5 +103,6 @@ fn ping(port: u16) -> std::io::Result<bool> {
     stream.write_all(b"PING\r\n")?;
     let mut answer = [0; 5];
     stream.read_exact(&mut answer)?;
-    Ok(&answer == b"+PONG")
+    // A server with a password answers, too.
+    Ok(&answer == b"+PONG" || &answer == b"-NOAU")
 }

@@ -1,0 +1,414 @@
+//! What only the embedded engine does: files, time that passes, disks that fail.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use redb::backends::InMemoryBackend;
+use redb::{Builder, ReadableDatabase as _, ReadableTableMetadata as _, StorageBackend};
+
+use super::tables::{ANSWER_ENDS, ANSWERS, META, RECORD_ENDS, RECORDS};
+use super::{Clock, EmbeddedConfig, EmbeddedStore, FILE, SyncPolicy};
+use crate::contract::{
+    ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Store as _, StoreError,
+    Token, Wake,
+};
+use crate::key::{Key, ShardId};
+
+const SHARD: ShardId = ShardId(3);
+const HOUR_MS: u64 = 3_600_000;
+
+async fn own(store: &EmbeddedStore) -> Token {
+    let claim = Claim {
+        me: Incarnation(1),
+        map: MapVersion(1),
+        force: true,
+        floor: Epoch(0),
+    };
+    match store.claim(SHARD, claim).await {
+        Ok(Claimed::Ours(token)) => token,
+        other => panic!("the claim came to {other:?}"),
+    }
+}
+
+/// The first turn of a conversation.
+fn turn(token: Token, key: u8) -> Commit {
+    Commit {
+        shard: SHARD,
+        key: Key([key; 16]),
+        token,
+        expected: Header::ABSENT,
+        record: Some(Bytes::copy_from_slice(&Header { version: 1, turn: 1 }.to_bytes())),
+        done: Vec::new(),
+        accept: Vec::new(),
+        wake: Wake::Keep,
+        retain_ms: None,
+        answer: None,
+    }
+}
+
+async fn has_record(store: &EmbeddedStore, key: u8) -> bool {
+    store.load(SHARD, Key([key; 16])).await.unwrap().record.is_some()
+}
+
+fn unfit(opened: Result<EmbeddedStore, StoreError>) -> String {
+    match opened {
+        Err(error @ StoreError::Unfit { .. }) => error.to_string(),
+        other => panic!("the store should be unfit, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig::in_directory(directory.path().join("deeper"));
+    let store = EmbeddedStore::open(config.clone()).unwrap();
+    let identity = store.identity();
+    let token = own(&store).await;
+    assert_eq!(store.commit(turn(token, 1)).await.unwrap(), Committed::Written);
+    drop(store);
+
+    let store = EmbeddedStore::open(config).unwrap();
+    assert_eq!(store.identity(), identity);
+    assert!(has_record(&store, 1).await);
+    assert_eq!(
+        store.commit(turn(token, 2)).await.unwrap(),
+        Committed::Written,
+        "the fence was lost"
+    );
+}
+
+#[test]
+fn a_directory_in_use_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig::in_directory(directory.path());
+    let _store = EmbeddedStore::open(config.clone()).unwrap();
+    let refusal = unfit(EmbeddedStore::open(config));
+    assert!(refusal.contains("another process"), "{refusal}");
+    assert!(refusal.contains(&directory.path().display().to_string()), "{refusal}");
+}
+
+#[test]
+fn another_number_of_shards_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig::in_directory(directory.path());
+    drop(EmbeddedStore::open(config.clone()).unwrap());
+    let refusal = unfit(EmbeddedStore::open(EmbeddedConfig { shards: 8, ..config }));
+    assert!(refusal.contains("4096") && refusal.contains('8'), "{refusal}");
+}
+
+#[test]
+fn a_number_of_shards_that_no_store_can_have_is_refused() {
+    for shards in [0, 16_385] {
+        let config = EmbeddedConfig {
+            shards,
+            ..EmbeddedConfig::in_memory()
+        };
+        assert!(unfit(EmbeddedStore::open(config)).contains(&shards.to_string()));
+    }
+}
+
+#[test]
+fn a_file_of_an_unknown_format_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig::in_directory(directory.path());
+    drop(EmbeddedStore::open(config.clone()).unwrap());
+    let file = directory.path().join(FILE);
+    let database = Builder::new().create(&file).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(META).unwrap().insert("format", 99).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+
+    for _ in 0..2 {
+        let refusal = unfit(EmbeddedStore::open(config.clone()));
+        assert!(refusal.contains("format 99"), "{refusal}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(FILE);
+    std::fs::write(&file, "a shopping list\n".repeat(1_000)).unwrap();
+    let refusal = unfit(EmbeddedStore::open(EmbeddedConfig::in_directory(directory.path())));
+    assert!(refusal.contains(FILE), "{refusal}");
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("a shopping list"));
+}
+
+#[tokio::test]
+async fn a_shard_beyond_their_number_is_refused() {
+    let store = EmbeddedStore::open(EmbeddedConfig::in_memory()).unwrap();
+    let refusal = store.due(ShardId(4_096), 1, 1).await.unwrap_err();
+    assert!(matches!(refusal, StoreError::Unfit { .. }), "{refusal}");
+}
+
+/// A store in memory whose clock the test sets.
+fn with_clock(start_ms: u64) -> (EmbeddedStore, Arc<AtomicU64>) {
+    let time = Arc::new(AtomicU64::new(start_ms));
+    let clock = Arc::clone(&time);
+    let config = EmbeddedConfig {
+        clock: Clock::new(move || clock.load(Ordering::SeqCst)),
+        ..EmbeddedConfig::in_memory()
+    };
+    (EmbeddedStore::open(config).unwrap(), time)
+}
+
+#[tokio::test]
+async fn an_answer_lives_for_two_minutes() {
+    let (store, time) = with_clock(1_000);
+    let token = own(&store).await;
+    let commit = Commit {
+        answer: Some(("k".to_owned(), Bytes::from_static(b"{}"))),
+        ..turn(token, 1)
+    };
+    store.commit(commit).await.unwrap();
+    time.store(1_000 + ANSWER_LIFE_MS - 1, Ordering::SeqCst);
+    assert!(store.answer(SHARD, Key([1; 16]), "k").await.unwrap().is_some());
+    time.store(1_000 + ANSWER_LIFE_MS, Ordering::SeqCst);
+    assert!(store.answer(SHARD, Key([1; 16]), "k").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_record_ends_with_its_retention_and_not_before() {
+    let (store, time) = with_clock(1_000);
+    let token = own(&store).await;
+    let commit = Commit {
+        retain_ms: Some(500),
+        ..turn(token, 1)
+    };
+    store.commit(commit).await.unwrap();
+    time.store(1_499, Ordering::SeqCst);
+    assert!(has_record(&store, 1).await);
+    time.store(1_500, Ordering::SeqCst);
+    assert!(!has_record(&store, 1).await);
+}
+
+#[test]
+fn what_has_ended_is_swept_and_what_lives_stays() {
+    let (store, time) = with_clock(10 * HOUR_MS);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let token = own(&store).await;
+        let answer = Some(("k".to_owned(), Bytes::from_static(b"{}")));
+        for (key, retain_ms) in [(1, Some(HOUR_MS)), (2, Some(10 * HOUR_MS)), (3, None)] {
+            let commit = Commit {
+                retain_ms,
+                answer: answer.clone(),
+                ..turn(token, key)
+            };
+            store.commit(commit).await.unwrap();
+        }
+        // Number 1 is written again, with a longer life: its old end must not take it away.
+        let again = Commit {
+            expected: Header { version: 1, turn: 1 },
+            record: Some(Bytes::copy_from_slice(&Header { version: 2, turn: 2 }.to_bytes())),
+            retain_ms: Some(3 * HOUR_MS),
+            ..turn(token, 1)
+        };
+        store.commit(again).await.unwrap();
+    });
+
+    let sweep_at = |hour: u64| {
+        time.store(hour * HOUR_MS, Ordering::SeqCst);
+        let transaction = store.database.begin_write().unwrap();
+        {
+            let mut tables = super::Tables::open(&transaction).unwrap();
+            super::sweep::sweep(&mut tables, hour * HOUR_MS).unwrap();
+        }
+        transaction.commit().unwrap();
+        let view = store.database.begin_read().unwrap();
+        [
+            view.open_table(RECORDS).unwrap().len().unwrap(),
+            view.open_table(RECORD_ENDS).unwrap().len().unwrap(),
+            view.open_table(ANSWERS).unwrap().len().unwrap(),
+            view.open_table(ANSWER_ENDS).unwrap().len().unwrap(),
+        ]
+    };
+    assert_eq!(sweep_at(10), [3, 2, 3, 3]);
+    assert_eq!(sweep_at(12), [3, 2, 0, 0]);
+    assert_eq!(sweep_at(14), [2, 1, 0, 0]);
+    assert_eq!(sweep_at(24), [1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn commits_sweep_along_the_way() {
+    let (store, time) = with_clock(10 * HOUR_MS);
+    let token = own(&store).await;
+    // Wait until the sweep that the first claim ran is long ago.
+    let commit = Commit {
+        answer: Some(("k".to_owned(), Bytes::from_static(b"{}"))),
+        ..turn(token, 1)
+    };
+    store.commit(commit).await.unwrap();
+    time.store(11 * HOUR_MS, Ordering::SeqCst);
+    let deadline = Instant::now() + super::writer::SWEEP_EVERY + Duration::from_secs(10);
+    let answers = || {
+        let view = store.database.begin_read().unwrap();
+        view.open_table(ANSWERS).unwrap().len().unwrap()
+    };
+    while answers() > 0 {
+        assert!(Instant::now() < deadline, "nothing was swept");
+        own(&store).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Memory that counts flushes and fails on demand.
+#[derive(Clone, Debug, Default)]
+struct Disk(Arc<DiskState>);
+
+#[derive(Debug, Default)]
+struct DiskState {
+    memory: InMemoryBackend,
+    fault: AtomicU8,
+    flushes: AtomicU64,
+}
+
+const SOUND: u8 = 0;
+const FULL: u8 = 1;
+const BROKEN: u8 = 2;
+const PANICS: u8 = 3;
+
+impl Disk {
+    fn fail(&self, fault: u8) {
+        self.0.fault.store(fault, Ordering::SeqCst);
+    }
+
+    fn flushes(&self) -> u64 {
+        self.0.flushes.load(Ordering::SeqCst)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match self.0.fault.load(Ordering::SeqCst) {
+            SOUND => Ok(()),
+            FULL => Err(io::ErrorKind::StorageFull.into()),
+            BROKEN => Err(io::Error::other("the disk has a scratch")),
+            _ => panic!("the engine has a bug"),
+        }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        self.0.memory.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.memory.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.memory.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.flushes.fetch_add(1, Ordering::SeqCst);
+        self.check()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.check()?;
+        self.0.memory.write(offset, data)
+    }
+}
+
+fn on_disk(disk: &Disk, sync: SyncPolicy) -> EmbeddedStore {
+    let database = Builder::new().create_with_backend(disk.clone()).unwrap();
+    let config = EmbeddedConfig {
+        sync,
+        ..EmbeddedConfig::in_memory()
+    };
+    EmbeddedStore::start(database, config).unwrap()
+}
+
+#[tokio::test]
+async fn after_a_failed_write_every_call_is_answered_with_the_reason() {
+    for (fault, expected) in [
+        (FULL, "refuses writes"),
+        (BROKEN, "scratch"),
+        (PANICS, "writer thread has ended"),
+    ] {
+        let disk = Disk::default();
+        let store = on_disk(&disk, SyncPolicy::EveryCommit);
+        let token = own(&store).await;
+        disk.fail(fault);
+        let calls = async {
+            let first = store.commit(turn(token, 1)).await.unwrap_err();
+            assert!(first.to_string().contains(expected), "{first}");
+            disk.fail(SOUND);
+            let later = store.commit(turn(token, 2)).await.unwrap_err();
+            assert!(later.to_string().contains(expected), "{later}");
+            let read = store.load(SHARD, Key([1; 16])).await.unwrap_err();
+            assert_eq!(read.to_string(), later.to_string());
+        };
+        tokio::time::timeout(Duration::from_secs(10), calls).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn commits_that_wait_together_are_flushed_together() {
+    let disk = Disk::default();
+    let store = on_disk(&disk, SyncPolicy::EveryCommit);
+    let token = own(&store).await;
+    let before = disk.flushes();
+    let commits = (0..100).map(|key| store.commit(turn(token, key)));
+    let outcomes = futures_util::future::join_all(commits).await;
+    assert!(
+        outcomes
+            .into_iter()
+            .all(|outcome| outcome.unwrap() == Committed::Written)
+    );
+    let flushes = disk.flushes() - before;
+    assert!(flushes < 50, "{flushes} flushes for 100 commits at once");
+}
+
+#[tokio::test]
+async fn a_refused_commit_costs_no_flush() {
+    let disk = Disk::default();
+    let store = on_disk(&disk, SyncPolicy::EveryCommit);
+    let token = own(&store).await;
+    store.commit(turn(token, 1)).await.unwrap();
+    let before = disk.flushes();
+    let stale = Commit {
+        expected: Header { version: 7, turn: 7 },
+        ..turn(token, 1)
+    };
+    assert_eq!(store.commit(turn(token, 1)).await.unwrap(), Committed::Written);
+    assert!(matches!(
+        store.commit(Commit { record: None, ..stale }).await.unwrap(),
+        Committed::Conflict(_)
+    ));
+    assert_eq!(disk.flushes(), before);
+}
+
+#[tokio::test]
+async fn with_an_interval_commits_are_answered_before_the_flush_and_flushed_after_it() {
+    let disk = Disk::default();
+    let store = on_disk(&disk, SyncPolicy::Interval(Duration::from_millis(300)));
+    let before = disk.flushes();
+    let token = own(&store).await;
+    assert_eq!(store.commit(turn(token, 1)).await.unwrap(), Committed::Written);
+    assert!(has_record(&store, 1).await);
+    assert_eq!(disk.flushes(), before, "the commit waited for the disk");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while disk.flushes() == before {
+        assert!(Instant::now() < deadline, "what was answered was never flushed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn with_an_interval_closing_flushes_what_was_answered() {
+    let disk = Disk::default();
+    let store = on_disk(&disk, SyncPolicy::Interval(Duration::from_secs(3_600)));
+    let token = own(&store).await;
+    store.commit(turn(token, 1)).await.unwrap();
+    drop(store);
+    let store = on_disk(&disk, SyncPolicy::EveryCommit);
+    assert!(has_record(&store, 1).await);
+}

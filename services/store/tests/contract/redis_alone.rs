@@ -1,0 +1,341 @@
+//! What only Redis does: scripts that are forgotten, servers that go away, settings that are wrong.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use redis::Commands as _;
+use trunkline_store::StoreError;
+use trunkline_store::contract::{Claimed, Commit, Committed, Header, SharedStore, Token, Wake};
+use trunkline_store::redis::{RedisConfig, RedisStore};
+
+use crate::redis_server::{IN_MEMORY, RedisServer};
+use crate::world::{SHARD, SHARDS, claim_of, header, key, touch, turn};
+
+/// Settings of a server that has every acknowledged write on disk.
+const ON_DISK: &[&str] = &["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+/// How long anything may take that the tests wait for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn config(server: &RedisServer) -> RedisConfig {
+    RedisConfig {
+        shards: SHARDS,
+        response_timeout: Duration::from_millis(500),
+        ..RedisConfig::at(server.url())
+    }
+}
+
+async fn open(server: &RedisServer) -> SharedStore {
+    std::sync::Arc::new(RedisStore::open(config(server)).await.unwrap())
+}
+
+async fn own(store: &SharedStore) -> Token {
+    match store.claim(SHARD, claim_of(1)).await.unwrap() {
+        Claimed::Ours(token) => token,
+        other => panic!("the claim came to {other:?}"),
+    }
+}
+
+/// A connection of the test's own.
+fn beside(server: &RedisServer) -> redis::Connection {
+    redis::Client::open(server.url()).unwrap().get_connection().unwrap()
+}
+
+fn set(server: &RedisServer, setting: &str, value: &str) {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg(setting).arg(value);
+    command.exec(&mut beside(server)).unwrap();
+}
+
+async fn refusal(config: RedisConfig) -> StoreError {
+    match RedisStore::open(config).await {
+        Ok(store) => panic!("{store:?} should have been refused"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_the_server_forgot_is_sent_again() {
+    let server = RedisServer::start(IN_MEMORY);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut beside(&server)).unwrap();
+    let committed = store
+        .commit(turn(token, key("c"), Header::ABSENT, header(1, 1)))
+        .await
+        .unwrap();
+    assert_eq!(committed, Committed::Written);
+}
+
+#[tokio::test]
+async fn a_restarted_server_is_found_again_and_nothing_acknowledged_is_lost() {
+    let mut server = RedisServer::start(ON_DISK);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    store
+        .commit(turn(token, key("c"), Header::ABSENT, header(1, 1)))
+        .await
+        .unwrap();
+
+    server.kill();
+    let next = turn(token, key("c"), header(1, 1), header(2, 2));
+    let error = store.commit(next.clone()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(server.launch(), "redis-server did not start again");
+
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match store.commit(next.clone()).await {
+            Ok(committed) => break assert_eq!(committed, Committed::Written),
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_wait_for_a_server_that_returns_in_time() {
+    let mut server = RedisServer::start(ON_DISK);
+    let patient = RedisConfig {
+        response_timeout: PATIENCE,
+        ..config(&server)
+    };
+    let store: SharedStore = std::sync::Arc::new(RedisStore::open(patient).await.unwrap());
+    let token = own(&store).await;
+    server.kill();
+    // The first call finds out that the connection is gone, the second waits for the next one.
+    let commit = turn(token, key("c"), Header::ABSENT, header(1, 1));
+    store.commit(commit.clone()).await.unwrap_err();
+    let waiting = tokio::spawn(async move { store.commit(commit).await });
+    assert!(server.launch(), "redis-server did not start again");
+    assert_eq!(waiting.await.unwrap().unwrap(), Committed::Written);
+}
+
+#[tokio::test]
+async fn a_server_that_came_back_empty_is_not_written_to() {
+    let mut server = RedisServer::start(IN_MEMORY);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    server.kill();
+    store.now().await.unwrap_err();
+    assert!(server.launch(), "redis-server did not start again");
+
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let error = store
+            .commit(turn(token, key("c"), Header::ABSENT, header(1, 1)))
+            .await
+            .unwrap_err();
+        if matches!(error, StoreError::Unfit { .. }) {
+            break assert!(error.to_string().contains("STORE_LOST"), "{error}");
+        }
+        assert!(Instant::now() < deadline, "{error}");
+    }
+    let keys: Vec<String> = beside(&server).keys("*").unwrap();
+    assert!(keys.is_empty(), "{keys:?} were written to a store that is not ours");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_given_up_in_time_and_used_again_later() {
+    let server = RedisServer::start(IN_MEMORY);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    let commit = turn(token, key("c"), Header::ABSENT, header(1, 1));
+
+    let pid: u32 = redis_pid(&server);
+    signal(pid, "-STOP");
+    let began = Instant::now();
+    let error = store.commit(commit.clone()).await.unwrap_err();
+    let waited = began.elapsed();
+    signal(pid, "-CONT");
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(waited < Duration::from_secs(5), "waited {waited:?}");
+
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match store.commit(commit.clone()).await {
+            Ok(committed) => break assert_eq!(committed, Committed::Written),
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn full_memory_refuses_the_whole_script() {
+    let server = RedisServer::start(IN_MEMORY);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    let first = Commit {
+        accept: vec![("1".to_owned(), Bytes::from_static(b"an activity"))],
+        wake: Wake::At(1),
+        ..turn(token, key("c"), Header::ABSENT, header(1, 1))
+    };
+    store.commit(first).await.unwrap();
+    set(&server, "maxmemory", "1mb");
+
+    let next = Commit {
+        done: vec!["1".to_owned()],
+        wake: Wake::Never,
+        ..turn(token, key("c"), header(1, 1), header(2, 2))
+    };
+    let error = store.commit(next.clone()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    let loaded = store.load(SHARD, key("c")).await.unwrap();
+    assert_eq!(Header::of_record(&loaded.record.unwrap()), Some(header(1, 1)));
+    assert_eq!(loaded.inbox.len(), 1, "a refused commit removed an accepted activity");
+    assert_eq!(store.due(SHARD, 1, 1).await.unwrap().len(), 1);
+
+    set(&server, "maxmemory", "0");
+    assert_eq!(store.commit(next).await.unwrap(), Committed::Written);
+}
+
+#[tokio::test]
+async fn too_few_replicas_refuse_the_whole_script() {
+    let server = RedisServer::start(IN_MEMORY);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    set(&server, "min-replicas-to-write", "1");
+    let error = store
+        .commit(turn(token, key("c"), Header::ABSENT, header(1, 1)))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    assert!(store.load(SHARD, key("c")).await.unwrap().record.is_none());
+}
+
+#[tokio::test]
+async fn an_eviction_policy_that_loses_state_is_refused_at_start() {
+    let server = RedisServer::start(&["--save", "", "--maxmemory-policy", "allkeys-lru"]);
+    let error = refusal(config(&server)).await.to_string();
+    assert!(error.contains("allkeys-lru") && error.contains("noeviction"), "{error}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_and_not_repeated() {
+    let server = RedisServer::start(&["--save", "", "--requirepass", "open sesame"]);
+    let with = |password: &str| RedisConfig {
+        url: server.url().replace("redis://", &format!("redis://:{password}@")),
+        ..config(&server)
+    };
+    for password in ["", "hunter2"] {
+        let error = refusal(with(password)).await;
+        assert!(matches!(error, StoreError::Unfit { .. }), "{error}");
+        assert!(
+            !format!("{error} {error:?} {:?}", with(password)).contains("hunter2"),
+            "{error:?}"
+        );
+    }
+    RedisStore::open(with("open%20sesame")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_reported_in_time() {
+    let mut server = RedisServer::start(IN_MEMORY);
+    server.kill();
+    let began = Instant::now();
+    let error = refusal(config(&server)).await;
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(5), "took {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_refused() {
+    for url in ["", "http://127.0.0.1", "redis://127.0.0.1:notaport", "127.0.0.1:6379"] {
+        let error = refusal(RedisConfig::at(url)).await;
+        assert!(matches!(error, StoreError::Unfit { .. }), "{url}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn another_number_of_shards_is_refused() {
+    let server = RedisServer::start(IN_MEMORY);
+    open(&server).await;
+    let other = RedisConfig {
+        shards: SHARDS * 2,
+        ..config(&server)
+    };
+    let error = refusal(other).await.to_string();
+    assert!(error.contains(&SHARDS.to_string()), "{error}");
+}
+
+#[tokio::test]
+async fn processes_that_start_at_once_agree_on_the_store() {
+    let server = RedisServer::start(IN_MEMORY);
+    let opened = futures_util::future::join_all((0..8).map(|_| open(&server))).await;
+    let identity = opened[0].identity();
+    assert!(opened.iter().all(|store| store.identity() == identity));
+}
+
+#[tokio::test]
+async fn the_database_of_the_address_is_used() {
+    let server = RedisServer::start(IN_MEMORY);
+    let third = RedisConfig {
+        url: format!("{}/3", server.url()),
+        ..config(&server)
+    };
+    RedisStore::open(third).await.unwrap();
+    let keys: Vec<String> = beside(&server).keys("*").unwrap();
+    assert!(keys.is_empty(), "{keys:?} are in database 0");
+}
+
+#[tokio::test]
+async fn keys_are_named_as_documented_and_answers_expire() {
+    let server = RedisServer::start(IN_MEMORY);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    let commit = Commit {
+        accept: vec![("1".to_owned(), Bytes::from_static(b"an activity"))],
+        wake: Wake::At(1_000),
+        retain_ms: Some(60_000),
+        answer: Some(("00ff".to_owned(), Bytes::from_static(b"{}"))),
+        ..turn(token, key("c"), Header::ABSENT, header(1, 1))
+    };
+    store.commit(commit).await.unwrap();
+
+    let mut beside = beside(&server);
+    let mut keys: Vec<String> = beside.keys("*").unwrap();
+    keys.sort();
+    let wakes = keys.iter().find(|name| name.ends_with("}w")).unwrap().clone();
+    let tag = wakes.strip_suffix('w').unwrap();
+    let member = key("c").to_text();
+    let mut expected = vec![
+        format!("{tag}f"),
+        format!("{tag}c:{member}"),
+        format!("{tag}i:{member}"),
+        format!("{tag}a:{member}:00ff"),
+        format!("{tag}w"),
+        "{tl}meta".to_owned(),
+    ];
+    expected.sort();
+    assert_eq!(keys, expected);
+    let fence: String = beside.get(format!("{tag}f")).unwrap();
+    assert_eq!(fence, token.to_string());
+    let answer_life: i64 = beside.pttl(format!("{tag}a:{member}:00ff")).unwrap();
+    assert!((60_000..=120_000).contains(&answer_life), "{answer_life}");
+    let record_life: i64 = beside.pttl(format!("{tag}c:{member}")).unwrap();
+    assert!((1..=60_000).contains(&record_life), "{record_life}");
+}
+
+#[tokio::test]
+async fn a_fence_that_cannot_be_read_is_reported_and_kept() {
+    let server = RedisServer::start(IN_MEMORY);
+    let store = open(&server).await;
+    let token = own(&store).await;
+    let mut beside = beside(&server);
+    let fences: Vec<String> = beside.keys("*}f").unwrap();
+    let () = beside.set(&fences[0], "nonsense").unwrap();
+    let error = store.claim(SHARD, claim_of(1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    let committed = store.commit(touch(token, key("c"), Header::ABSENT)).await.unwrap();
+    assert_eq!(committed, Committed::Fenced);
+}
+
+fn redis_pid(server: &RedisServer) -> u32 {
+    let info: String = redis::cmd("INFO").arg("server").query(&mut beside(server)).unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+fn signal(pid: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
+    assert!(sent.success(), "{signal} was not sent");
+}
