@@ -111,7 +111,7 @@ pub struct Verified {
 impl Verifier {
     /// A verifier without keys yet: [`Verifier::keep_keys_fresh`] must run for it.
     ///
-    /// `http` reads the metadata and the keys.
+    /// `http` reads the metadata and the keys; [`crate::token::login_client`] is made for such hosts.
     pub fn new(config: VerifierConfig, http: reqwest::Client) -> Result<Self, VerifierConfigError> {
         check_bots(&config.bots)?;
         let VerifierConfig {
