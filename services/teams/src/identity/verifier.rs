@@ -139,6 +139,11 @@ impl Verifier {
         })
     }
 
+    /// Whether a bot accepts requests without a token: then nobody else may reach the endpoint.
+    pub fn accepts_unauthenticated(&self) -> bool {
+        self.unauthenticated.is_some()
+    }
+
     /// Reads the signing keys now and whenever they are due, until `shutdown` completes. Run it in a task of its own.
     pub async fn keep_keys_fresh(&self, shutdown: impl Future<Output = ()>) {
         self.keys.keep_fresh(shutdown).await;
