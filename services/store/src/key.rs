@@ -116,21 +116,18 @@ impl fmt::Display for ShardId {
 pub struct Key(pub [u8; 16]);
 
 impl Key {
-    /// Length of the text of a key.
-    pub const TEXT_BYTES: usize = 22;
-
     /// 22 characters, safe in a key of Redis.
     pub fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
+        self.text().as_str().to_owned()
     }
 
-    /// The bytes of [`Key::to_text`], without an allocation.
-    pub fn to_text_bytes(self) -> [u8; Self::TEXT_BYTES] {
-        let mut text = [0; Self::TEXT_BYTES];
+    /// The text of the key, without an allocation.
+    pub fn text(self) -> KeyText {
+        let mut text = [0; KeyText::BYTES];
         // 16 bytes are 22 characters: the buffer is never too small.
         let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
-        debug_assert_eq!(written, Ok(Self::TEXT_BYTES));
-        text
+        debug_assert_eq!(written, Ok(KeyText::BYTES));
+        KeyText(text)
     }
 
     /// Reads what [`Key::to_text`] wrote.
@@ -147,7 +144,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.to_text())
+        formatter.write_str(self.text().as_str())
     }
 }
 
@@ -157,8 +154,22 @@ impl fmt::Debug for Key {
     }
 }
 
+/// Text of a key: base64 with the alphabet for URLs, without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyText([u8; Self::BYTES]);
+
+impl KeyText {
+    /// Length of the text.
+    pub const BYTES: usize = 22;
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // The alphabet is ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -213,7 +224,7 @@ mod tests {
         let key = thread().key();
         assert_eq!(Key::from_text(&key.to_text()), Some(key));
         assert_eq!(Key::from_bytes(&key.0), Some(key));
-        assert_eq!(&key.to_text_bytes(), key.to_text().as_bytes());
+        assert_eq!(key.text().as_str(), key.to_text());
     }
 
     #[test]
