@@ -1,0 +1,434 @@
+//! Arrivals, loads, budgets and the end of a shard: everything that is not a turn or a commit.
+
+use trunkline_bot::logic::End;
+use trunkline_proto::routing::Reason;
+use trunkline_store::StoreError;
+use trunkline_store::contract::Loaded;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::event::{Action, Arrival, ArrivalKind, Note, Now, Ticket};
+use super::item::Item;
+use super::memory::{Found, Memory};
+use super::work::Work;
+use super::{
+    ANSWER_MARGIN_MS, Conversation, Identity, Late, Phase, Reply, Running, milliseconds, moved, refused, reply_all,
+};
+use crate::record::RecordError;
+
+impl Conversation {
+    /// Queues work, unless it repeats what is known.
+    pub(super) fn arrive(&mut self, arrival: Arrival, now: Now, out: &mut Vec<Action>) {
+        if self.phase != Phase::Serving {
+            let ticket = arrival.ticket;
+            out.push(Action::Reply { ticket, reply: moved() });
+            return;
+        }
+        let Some(mut item) = self.item_of(arrival, now, out) else {
+            return;
+        };
+        if self.answer_repeat(&mut item, out) {
+            return;
+        }
+        let waiting = self.queue.iter().filter(|item| item.is_awaited()).count();
+        if waiting >= self.settings.queue {
+            out.push(Action::Note(Note::QueueFull));
+            reply_all(&mut item, &refused(Reason::QueueFull, 1_000), out);
+            return;
+        }
+        if self.stops_the_turn(&mut item, out) {
+            self.queue.push_front(item);
+        } else {
+            self.queue.push_back(item);
+        }
+    }
+
+    fn item_of(&mut self, arrival: Arrival, now: Now, out: &mut Vec<Action>) -> Option<Item> {
+        let Arrival {
+            ticket,
+            kind,
+            repeat_key,
+            remaining,
+            traceparent,
+            mut work,
+        } = arrival;
+        let Some(identity) = self.identity.clone() else {
+            let reply = refused(Reason::UnknownBot, 0);
+            out.push(Action::Reply { ticket, reply });
+            return None;
+        };
+        let mut budget = self.settings.message_budget;
+        let mut route = None;
+        let mut second_key = None;
+        if let Some(activity) = work.activity() {
+            if kind == ArrivalKind::Invoke {
+                let is_short = activity
+                    .name
+                    .as_deref()
+                    .is_some_and(|name| name.starts_with("composeExtension/"));
+                budget = if is_short {
+                    self.settings.short_invoke_budget
+                } else {
+                    self.settings.invoke_budget
+                };
+            }
+            route = identity.bot.route_of(activity);
+            if let Some(described) = route.and_then(|route| identity.bot.description.routes.get(route)) {
+                budget = described.within.map_or(budget, |within| within.min(budget));
+                second_key = described.once_per.map(|_| key_of_same_doing(activity));
+            }
+        }
+        let deadline_at = now.steady_ms + milliseconds(remaining);
+        let turn_key = repeat_key.unwrap_or_else(|| match &work {
+            Work::Activity { body, .. } | Work::Signal { payload: body, .. } | Work::Change { change: body, .. } => {
+                xxh3_64(body)
+            }
+            Work::Sent { .. } | Work::Failed(_) => 0,
+        });
+        let id = self.next_number();
+        let mut item = Item::internal(id, work, turn_key, now);
+        item.kind = kind;
+        item.ticket = Some(ticket);
+        item.repeat_key = repeat_key;
+        item.second_key = second_key;
+        item.route = route;
+        item.traceparent = traceparent;
+        item.deadline_at = deadline_at;
+        // Acceptance is a commit of its own and needs some time.
+        let last_moment = now.steady_ms.max(deadline_at.saturating_sub(4 * ANSWER_MARGIN_MS));
+        item.budget_at = (now.steady_ms + milliseconds(budget)).min(last_moment);
+        Some(item)
+    }
+
+    /// Attaches a repeat to what waits or runs, or answers it from the record. `true` when that was done.
+    fn answer_repeat(&mut self, item: &mut Item, out: &mut Vec<Action>) -> bool {
+        let Some(key) = item.repeat_key else { return false };
+        let running = self.running.as_mut().map(|running| &mut running.item);
+        let concluding = self.concluding.as_mut().map(|(concluding, _)| concluding);
+        let first = self
+            .queue
+            .iter_mut()
+            .chain(running)
+            .chain(concluding)
+            .find(|known| known.repeat_key == Some(key));
+        if let Some(first) = first {
+            out.push(Action::Note(Note::Attached));
+            if first.is_stored {
+                reply_all(item, &Reply::Accepted(trunkline_proto::routing::Accepted {}), out);
+            } else {
+                for ticket in item.take_tickets() {
+                    first.attach(ticket);
+                }
+                first.deadline_at = first.deadline_at.max(item.deadline_at);
+            }
+            return true;
+        }
+        self.reply_from_ring(item, out)
+    }
+
+    /// Answers an item whose key the record remembers. `true` when that was done.
+    pub(super) fn reply_from_ring(&self, item: &mut Item, out: &mut Vec<Action>) -> bool {
+        let Some(ring) = self.memory.as_ref().and_then(|memory| memory.record.ring.as_ref()) else {
+            return false;
+        };
+        let status = item.repeat_key.and_then(|key| ring.status_of(key)).or_else(|| {
+            let window = self.once_per(item)?;
+            let arrived_s = item.arrived_wall_ms / 1_000;
+            let (status, at_s) = ring.status_and_time_of(item.second_key?)?;
+            (arrived_s.saturating_sub(u64::from(at_s)) < window.as_secs().max(1)).then_some(status)
+        });
+        let Some(status) = status else { return false };
+        out.push(Action::Note(Note::Repeat));
+        let name = item.answer_name();
+        let kind = item.kind;
+        for ticket in item.take_tickets() {
+            out.push(match (&name, kind) {
+                (Some(name), ArrivalKind::Invoke) => Action::ReplyFromRecord {
+                    ticket,
+                    name: name.clone(),
+                    status,
+                },
+                _ => Action::Reply {
+                    ticket,
+                    reply: Reply::Repeated(trunkline_proto::routing::Answer {
+                        status: u32::from(status),
+                        body: bytes::Bytes::new(),
+                    }),
+                },
+            });
+        }
+        true
+    }
+
+    fn once_per(&self, item: &Item) -> Option<std::time::Duration> {
+        let identity = self.identity.as_ref()?;
+        identity.bot.description.routes.get(item.route?)?.once_per
+    }
+
+    /// A stop word by the person whose turn runs ends that turn quietly.
+    fn stops_the_turn(&mut self, item: &mut Item, out: &mut Vec<Action>) -> bool {
+        let Some(identity) = &self.identity else { return false };
+        let Some(running) = self.running.as_mut().filter(|running| running.ended.is_none()) else {
+            return false;
+        };
+        if item.kind != ArrivalKind::Message || identity.bot.description.stop_words.is_empty() {
+            return false;
+        }
+        let Some(activity) = item.work.activity() else {
+            return false;
+        };
+        let is_stop = activity
+            .text
+            .as_deref()
+            .is_some_and(|text| identity.bot.is_stop_word(text));
+        let sender = activity.from.as_ref().and_then(|from| from.id.as_deref());
+        if !is_stop || sender.is_none() || sender != running.person.as_deref() {
+            return false;
+        }
+        out.push(Action::Drop { run: running.run });
+        running.step = None;
+        running.ended = Some((End::Stopped, Vec::new()));
+        true
+    }
+
+    /// Forgets a caller. Work that nobody waits for any more and that is not durable is not begun.
+    pub(super) fn cancel(&mut self, ticket: Ticket) {
+        let running = self.running.as_mut().map(|running| &mut running.item);
+        let concluding = self.concluding.as_mut().map(|(item, _)| item);
+        for item in self.queue.iter_mut().chain(running).chain(concluding) {
+            if item.detach(ticket) {
+                break;
+            }
+        }
+    }
+
+    pub(super) fn load_if_needed(&mut self, now: Now, out: &mut Vec<Action>) {
+        if self.phase != Phase::Serving || self.loading.is_running {
+            return;
+        }
+        self.loading.is_wanted |= !self.queue.is_empty();
+        if self.loading.is_wanted && self.loading.not_before <= now.steady_ms {
+            self.loading.is_running = true;
+            out.push(Action::Load);
+        }
+    }
+
+    pub(super) fn loaded(&mut self, loaded: Result<Loaded, StoreError>, now: Now, out: &mut Vec<Action>) {
+        self.loading.is_running = false;
+        let triple = self.identity.as_ref().map(|identity| &identity.triple);
+        let found = match loaded {
+            Ok(loaded) => Memory::read(loaded, triple),
+            Err(error) => {
+                out.push(Action::Note(Note::CannotLoad {
+                    reason: error.to_string(),
+                }));
+                self.load_later(now);
+                return;
+            }
+        };
+        match found {
+            Ok(Some(found)) => self.remember(found, now, out),
+            Ok(None) => self.loading.is_wanted = false,
+            Err(error) => {
+                let reason = match error {
+                    RecordError::Newer { .. } => Reason::NewerState,
+                    RecordError::Unreadable(_) | RecordError::AnotherTriple => Reason::StoreUnavailable,
+                };
+                out.push(Action::Note(Note::CannotLoad {
+                    reason: error.to_string(),
+                }));
+                for mut item in self.queue.drain(..) {
+                    reply_all(&mut item, &refused(reason, 0), out);
+                }
+                self.loading.is_wanted = false;
+            }
+        }
+    }
+
+    fn load_later(&mut self, now: Now) {
+        self.loading.failures += 1;
+        let wait = 50_u64 << self.loading.failures.min(5);
+        self.loading.not_before = now.steady_ms + wait;
+    }
+
+    fn remember(&mut self, found: Found, now: Now, out: &mut Vec<Action>) {
+        self.loading = super::Loading::default();
+        if self.identity.is_none() {
+            let Some(bot) = self.bots.get(&found.triple.bot).cloned() else {
+                let reason = "its bot is not configured here".to_owned();
+                out.push(Action::Note(Note::CannotLoad { reason }));
+                return;
+            };
+            self.identity = Some(Identity {
+                triple: found.triple,
+                bot,
+            });
+        }
+        self.memory = Some(found.memory);
+        self.committed_below = u64::MAX;
+        for (sequence, accepted) in found.accepted.into_iter().rev() {
+            if accepted.is_parked {
+                continue;
+            }
+            let key = accepted.repeat_key;
+            let waiting = self
+                .queue
+                .iter_mut()
+                .find(|item| key.is_some() && item.repeat_key == key);
+            if let Some(waiting) = waiting {
+                waiting.inbox = Some(sequence);
+                waiting.is_stored = true;
+                waiting.attempts = accepted.attempts;
+                waiting.first_run_ms = accepted.first_run_ms;
+                reply_all(waiting, &Reply::Accepted(trunkline_proto::routing::Accepted {}), out);
+                continue;
+            }
+            let id = self.next_number();
+            let mut item = Item::from_accepted(id, sequence, accepted, now);
+            if let (Some(identity), Some(activity)) = (&self.identity, item.work.activity()) {
+                item.route = identity.bot.route_of(activity);
+            }
+            self.queue.push_front(item);
+        }
+    }
+
+    /// Drops what memory says of the record; it is read again before the next turn.
+    pub(super) fn forget(&mut self) {
+        self.memory = None;
+        self.committed_below = u64::MAX;
+        self.loading.is_wanted = true;
+        self.queue.retain(|item| !item.is_stored && item.is_awaited());
+        for item in &mut self.queue {
+            item.inbox = None;
+        }
+    }
+
+    /// Budgets and limits that have passed.
+    pub(super) fn expire(&mut self, now: Now, out: &mut Vec<Action>) {
+        let is_store_away =
+            self.memory.is_none() || self.in_flight.as_ref().is_some_and(|in_flight| in_flight.tries > 1);
+        let late = if is_store_away {
+            Reason::StoreUnavailable
+        } else {
+            Reason::TooLate
+        };
+        self.queue.retain_mut(|item| {
+            if !item.is_awaited() {
+                return true;
+            }
+            if item.kind == ArrivalKind::Invoke && item.budget_at <= now.steady_ms {
+                reply_all(item, &refused(Reason::Deadline, 0), out);
+                return false;
+            }
+            if item.deadline_at.saturating_sub(ANSWER_MARGIN_MS) <= now.steady_ms {
+                reply_all(item, &refused(late, 1_000), out);
+                // Its acceptance may be under way.
+                return item.inbox.is_some();
+            }
+            true
+        });
+        self.expire_running(now, late, out);
+        self.expire_commit(now, out);
+    }
+
+    fn expire_running(&mut self, now: Now, late: Reason, out: &mut Vec<Action>) {
+        let phase = self.phase;
+        let Some(running) = self.running.as_mut().filter(|running| running.ended.is_none()) else {
+            return;
+        };
+        let item = &mut running.item;
+        if item.is_awaited() && item.deadline_at.saturating_sub(ANSWER_MARGIN_MS) <= now.steady_ms {
+            reply_all(item, &refused(late, 1_000), out);
+        }
+        if item.kind == ArrivalKind::Invoke
+            && item.is_awaited()
+            && matches!(running.late, Late::No)
+            && item.budget_at <= now.steady_ms
+        {
+            let bot = self.identity.as_ref().map(|identity| &identity.bot);
+            let answer = bot
+                .zip(item.work.activity())
+                .and_then(|(bot, activity)| bot.late_answer(activity));
+            running.late = if let Some(answer) = answer {
+                Late::Wanted(answer)
+            } else {
+                reply_all(item, &refused(Reason::Deadline, 0), out);
+                Late::Told
+            };
+        }
+        if running.limit_at <= now.steady_ms {
+            stop(running, "the turn outlived its limit", out);
+        } else if let Phase::Quiescing(until) = phase
+            && until <= now.steady_ms
+        {
+            if running.item.kind == ArrivalKind::Invoke {
+                reply_all(&mut running.item, &moved(), out);
+                out.push(Action::Drop { run: running.run });
+                self.running = None;
+            } else {
+                stop(running, "the shard leaves this worker", out);
+            }
+        }
+    }
+
+    pub(super) fn quiesce(&mut self, now: Now, out: &mut Vec<Action>) {
+        if self.phase != Phase::Serving {
+            return;
+        }
+        self.phase = Phase::Quiescing(now.steady_ms + milliseconds(self.settings.quiesce));
+        self.queue.retain_mut(|item| {
+            reply_all(item, &moved(), out);
+            item.inbox.is_some()
+        });
+    }
+
+    /// The fence refused us: nothing more is written or sent.
+    pub(super) fn lose(&mut self, out: &mut Vec<Action>) {
+        self.phase = Phase::Lost;
+        if let Some(mut running) = self.running.take() {
+            out.push(Action::Drop { run: running.run });
+            reply_all(&mut running.item, &moved(), out);
+        }
+        if let Some((mut item, _)) = self.concluding.take() {
+            reply_all(&mut item, &moved(), out);
+        }
+        for mut item in self.queue.drain(..) {
+            reply_all(&mut item, &moved(), out);
+        }
+        self.in_flight = None;
+        self.memory = None;
+        self.loading = super::Loading::default();
+    }
+}
+
+/// Ends a turn from outside: it counts as failed.
+fn stop(running: &mut Running, why: &'static str, out: &mut Vec<Action>) {
+    out.push(Action::Drop { run: running.run });
+    running.step = None;
+    running.ended = Some((
+        End::Failed(trunkline_bot::logic::TurnError {
+            message: why.to_owned(),
+            retry_after: None,
+            is_final: false,
+        }),
+        Vec::new(),
+    ));
+}
+
+/// The second layer of repeats: the same person doing the same again, whatever the id (botbuilder-dotnet issue 5005).
+fn key_of_same_doing(activity: &trunkline_teams::activity::Activity) -> u64 {
+    let mut hash = Xxh3::with_seed(0x6f_6e63_655f_7065);
+    let sender = activity.from.as_ref().and_then(|from| from.id.as_deref());
+    for part in [
+        sender,
+        activity.name.as_deref(),
+        activity.text.as_deref(),
+        activity.reply_to_id.as_deref(),
+    ] {
+        hash.update(part.unwrap_or_default().as_bytes());
+        hash.update(&[0]);
+    }
+    if let Some(value) = &activity.value {
+        hash.update(value.to_string().as_bytes());
+    }
+    hash.digest()
+}

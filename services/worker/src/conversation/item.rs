@@ -1,0 +1,141 @@
+//! Work in an actor's queue.
+
+use super::event::{ArrivalKind, Now, Ticket};
+use super::work::Work;
+use crate::record::{Accepted, FORMAT, Names};
+
+/// One piece of work: waiting, running or being concluded.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// Names the item within its actor.
+    pub id: u64,
+    pub kind: ArrivalKind,
+    pub work: Work,
+    /// The first caller; repeats attach themselves to `more`.
+    pub ticket: Option<Ticket>,
+    pub more: Vec<Ticket>,
+    pub repeat_key: Option<u64>,
+    /// A second key for a route that was declared `once_per`.
+    pub second_key: Option<u64>,
+    /// Names the turn in each of its runs.
+    pub turn_key: u64,
+    pub route: Option<usize>,
+    pub arrived_wall_ms: u64,
+    /// When the caller must have heard something.
+    pub budget_at: u64,
+    /// When the caller stops waiting.
+    pub deadline_at: u64,
+    /// Place in the inbox, once one was given.
+    pub inbox: Option<u64>,
+    /// Whether that place is known to be on disk.
+    pub is_stored: bool,
+    /// Time of the first run; 0 before.
+    pub first_run_ms: u64,
+    /// Runs that failed.
+    pub attempts: u32,
+    pub not_before_ms: u64,
+    pub is_parked: bool,
+    /// Commits of this item that met another header.
+    pub conflicts: u32,
+    /// The timer that this item is, until its turn or its acceptance completes it.
+    pub timer: Option<(String, String)>,
+    pub traceparent: String,
+}
+
+impl Item {
+    /// Work of the actor itself: nobody waits for it.
+    pub(super) fn internal(id: u64, work: Work, turn_key: u64, now: Now) -> Self {
+        Self {
+            id,
+            kind: ArrivalKind::Message,
+            work,
+            ticket: None,
+            more: Vec::new(),
+            repeat_key: None,
+            second_key: None,
+            turn_key,
+            route: None,
+            arrived_wall_ms: now.wall_ms,
+            budget_at: u64::MAX,
+            deadline_at: u64::MAX,
+            inbox: None,
+            is_stored: false,
+            first_run_ms: 0,
+            attempts: 0,
+            not_before_ms: 0,
+            is_parked: false,
+            conflicts: 0,
+            timer: None,
+            traceparent: String::new(),
+        }
+    }
+
+    /// An item from the inbox.
+    pub(super) fn from_accepted(id: u64, sequence: u64, stored: Accepted, now: Now) -> Self {
+        let work = Work::from_accepted(stored.work.unwrap_or_default());
+        Self {
+            repeat_key: stored.repeat_key,
+            inbox: Some(sequence),
+            is_stored: true,
+            first_run_ms: stored.first_run_ms,
+            attempts: stored.attempts,
+            not_before_ms: stored.not_before_ms,
+            is_parked: stored.is_parked,
+            traceparent: stored.traceparent,
+            // Older than everything that arrives now.
+            arrived_wall_ms: 0,
+            ..Self::internal(id, work, stored.turn_key, now)
+        }
+    }
+
+    /// The stored form.
+    pub(super) fn to_accepted(&self, names: Names) -> Accepted {
+        Accepted {
+            format: FORMAT,
+            names: Some(names),
+            work: Some(self.work.to_accepted()),
+            repeat_key: self.repeat_key,
+            turn_key: self.turn_key,
+            first_run_ms: self.first_run_ms,
+            attempts: self.attempts,
+            not_before_ms: self.not_before_ms,
+            is_parked: self.is_parked,
+            traceparent: self.traceparent.clone(),
+        }
+    }
+
+    /// Whether somebody waits for an answer.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.ticket.is_some()
+    }
+
+    /// Adds a caller.
+    pub(super) fn attach(&mut self, ticket: Ticket) {
+        if self.ticket.is_none() {
+            self.ticket = Some(ticket);
+        } else {
+            self.more.push(ticket);
+        }
+    }
+
+    /// Removes a caller; `true` if it was one of ours.
+    pub(super) fn detach(&mut self, ticket: Ticket) -> bool {
+        if self.ticket == Some(ticket) {
+            self.ticket = self.more.pop();
+            return true;
+        }
+        let before = self.more.len();
+        self.more.retain(|waiting| *waiting != ticket);
+        before != self.more.len()
+    }
+
+    /// All callers, who then wait no longer.
+    pub(super) fn take_tickets(&mut self) -> impl Iterator<Item = Ticket> + use<> {
+        self.ticket.take().into_iter().chain(std::mem::take(&mut self.more))
+    }
+
+    /// Name of its recorded answer.
+    pub(super) fn answer_name(&self) -> Option<String> {
+        self.second_key.or(self.repeat_key).map(|key| format!("{key:016x}"))
+    }
+}

@@ -1,0 +1,388 @@
+//! The actor of a conversation as a pure state machine: events and the time go in, actions come out.
+//!
+//! No socket, task or clock is here; the shell (`crate::shell`) carries the actions out and decides nothing. One turn runs
+//! at a time, in the order of arrival; one commit is in flight at a time. The record in memory is changed when a commit is
+//! built and trusted again when the commit is known to be written: whatever else happens, memory is dropped and read anew.
+//!
+//! The way of an activity: [`arrive`] queues it (or recognises a repeat), [`turn`] starts and concludes it, [`commit`]
+//! writes and learns what came of it, [`effects`] turns what the bot asked for into the record.
+
+mod arrive;
+mod commit;
+mod effects;
+mod event;
+mod item;
+mod memory;
+mod settings;
+mod turn;
+mod work;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use trunkline_bot::logic::{Answer, End, KeptStep};
+use trunkline_proto::routing::{Answer as WireAnswer, Moved, Reason, Refused};
+use trunkline_store::contract::Token;
+use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
+
+use self::commit::InFlight;
+pub use self::event::{
+    Action, Arrival, ArrivalKind, Event, Note, Now, OpenStream, Reply, Run, StepRefused, Ticket, TurnResult,
+};
+use self::item::Item;
+use self::memory::Memory;
+pub use self::settings::{BotRules, Bots, ConversationSettings, Unreadable};
+pub use self::work::Work;
+use crate::outbox::Outbox;
+
+/// How long an idle actor with a timer stays in memory for it.
+const NEAR_TIMER_MS: u64 = 60_000;
+/// No answer is sent later than this before the caller stops waiting: it would not arrive.
+const ANSWER_MARGIN_MS: u64 = 150;
+
+/// The actor of one conversation, or of what a bot remembers of one person.
+pub struct Conversation {
+    key: Key,
+    shard: ShardId,
+    token: Token,
+    settings: Arc<ConversationSettings>,
+    bots: Arc<Bots>,
+    /// Whose record it is; unknown while an actor that was woken by its key alone has not loaded.
+    identity: Option<Identity>,
+    memory: Option<Memory>,
+    loading: Loading,
+    queue: VecDeque<Item>,
+    running: Option<Running>,
+    concluding: Option<(Item, Conclusion)>,
+    in_flight: Option<InFlight>,
+    outbox: Outbox,
+    /// Entries of the outbox from this sequence on are not known to be written.
+    committed_below: u64,
+    phase: Phase,
+    /// No turn before this time: the stored state is newer than this process.
+    hold_until: u64,
+    next_id: u64,
+    random: u64,
+}
+
+#[derive(Clone)]
+struct Identity {
+    triple: Triple,
+    bot: Arc<BotRules>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Loading {
+    is_wanted: bool,
+    is_running: bool,
+    failures: u32,
+    not_before: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// Running turns may go on until then.
+    Quiescing(u64),
+    Lost,
+}
+
+/// The turn that runs.
+struct Running {
+    run: u64,
+    item: Item,
+    started_at: u64,
+    limit_at: u64,
+    /// Who may stop it.
+    person: Option<String>,
+    /// A step that the bot waits for.
+    step: Option<KeptStep>,
+    steps_kept: usize,
+    late: Late,
+    ended: Option<(End, Vec<OpenStream>)>,
+}
+
+/// Whether the caller of an invoke got the default answer.
+enum Late {
+    No,
+    /// To be written, then told.
+    Wanted(Answer),
+    /// The caller was told something; the turn goes on for its effects.
+    Told,
+}
+
+/// What the commit of an ended turn means for its item.
+enum Conclusion {
+    Done(Answer),
+    Retry,
+    Parked,
+    Dropped,
+}
+
+impl Conversation {
+    /// An actor without memory; it loads when the first event needs it. `seed` makes the random part of record headers.
+    pub fn new(
+        key: Key,
+        shard: ShardId,
+        token: Token,
+        triple: Option<Triple>,
+        settings: Arc<ConversationSettings>,
+        bots: Arc<Bots>,
+        seed: u64,
+    ) -> Self {
+        let identity = triple.and_then(|triple| {
+            let bot = bots.get(&triple.bot)?.clone();
+            Some(Identity { triple, bot })
+        });
+        Self {
+            key,
+            shard,
+            token,
+            settings,
+            bots,
+            identity,
+            memory: None,
+            loading: Loading::default(),
+            queue: VecDeque::new(),
+            running: None,
+            concluding: None,
+            in_flight: None,
+            outbox: Outbox::default(),
+            committed_below: u64::MAX,
+            phase: Phase::Serving,
+            hold_until: 0,
+            next_id: 0,
+            random: seed,
+        }
+    }
+
+    /// Tells the actor what happened. What it wants done is appended to `out`, in order.
+    pub fn handle(&mut self, event: Event, now: Now, out: &mut Vec<Action>) {
+        match event {
+            Event::Arrived(arrival) => self.arrive(*arrival, now, out),
+            Event::Cancelled(ticket) => self.cancel(ticket),
+            Event::Wake => self.loading.is_wanted |= self.memory.is_none(),
+            Event::Tick => {}
+            Event::Loaded(loaded) => self.loaded(loaded, now, out),
+            Event::Committed { id, result } => self.committed(id, result, now, out),
+            Event::KeepStep { run, step } => self.keep_step(run, step, out),
+            Event::TurnEnded { run, end, streams } => {
+                if let Some(running) = self
+                    .running
+                    .as_mut()
+                    .filter(|running| running.run == run && running.ended.is_none())
+                {
+                    running.ended = Some((end, streams));
+                }
+            }
+            Event::Sent { sequence, result } => self.sent(sequence, result, now, out),
+            Event::Quiesce => self.quiesce(now, out),
+            Event::Lost => self.lose(out),
+        }
+        if self.phase == Phase::Lost {
+            return;
+        }
+        self.expire(now, out);
+        self.go_on(now, out);
+    }
+
+    /// When [`Event::Tick`] is wanted, on the steady clock.
+    pub fn deadline(&self, now: Now) -> Option<u64> {
+        if self.phase == Phase::Lost {
+            return None;
+        }
+        let mut next = u64::MAX;
+        let mut at = |time: u64| next = next.min(time);
+        let steady = |wall_ms: u64| now.steady_ms + wall_ms.saturating_sub(now.wall_ms);
+        for item in self.queue.iter().filter(|item| item.is_awaited()) {
+            if item.inbox.is_none() {
+                at(item.budget_at.max(now.steady_ms + 1));
+            }
+            at(item.deadline_at.saturating_sub(ANSWER_MARGIN_MS).max(now.steady_ms + 1));
+        }
+        if let Some(running) = self.running.as_ref().filter(|running| running.ended.is_none()) {
+            at(running.limit_at);
+            if running.item.is_awaited() {
+                at(running.item.budget_at.max(now.steady_ms + 1));
+            }
+            if let Phase::Quiescing(until) = self.phase {
+                at(until);
+            }
+        }
+        if let Some(in_flight) = &self.in_flight {
+            if let Some(repeat_at) = in_flight.repeat_at {
+                at(repeat_at);
+            }
+        } else if let Some(dirty_since) = self.memory.as_ref().and_then(|memory| memory.dirty_since) {
+            at(dirty_since + self.settle_within());
+        }
+        if self.memory.is_none() && self.loading.is_wanted && !self.loading.is_running {
+            at(self.loading.not_before);
+        }
+        if self.phase == Phase::Serving
+            && let Some(memory) = &self.memory
+        {
+            if !memory.record.outbox.is_empty()
+                && let Some(retry) = self.outbox.deadline()
+            {
+                at(retry.max(now.steady_ms + 1));
+            }
+            if self.is_free() {
+                if let Some(head) = self.queue.front() {
+                    at(steady(head.not_before_ms).max(self.hold_until));
+                } else if let Some(timer) = memory.record.next_timer_ms() {
+                    at(steady(timer).max(self.hold_until));
+                }
+            }
+            if let Some(sweep) = memory.next_sweep_ms() {
+                at(steady(sweep).max(now.steady_ms + 1));
+            }
+        }
+        (next != u64::MAX).then_some(next)
+    }
+
+    /// Whether the actor may leave memory: nothing runs, waits or is due within a minute.
+    pub fn is_idle(&self, now: Now) -> bool {
+        let is_at_rest = self.is_quiet() && self.queue.is_empty() && !self.loading.is_running;
+        if self.phase == Phase::Lost {
+            return true;
+        }
+        let Some(memory) = &self.memory else {
+            return is_at_rest && !self.loading.is_wanted;
+        };
+        is_at_rest
+            && memory.record.outbox.is_empty()
+            && memory
+                .record
+                .next_timer_ms()
+                .is_none_or(|at| at > now.wall_ms + NEAR_TIMER_MS)
+    }
+
+    /// Whether nothing of this actor is under way: it may be dropped without losing anything.
+    pub fn is_quiet(&self) -> bool {
+        self.running.is_none()
+            && self.concluding.is_none()
+            && self.in_flight.is_none()
+            && !self.outbox.is_sending()
+            && self.memory.as_ref().is_none_or(|memory| memory.dirty_since.is_none())
+    }
+
+    /// When something stored is next due, in milliseconds since 1970.
+    pub fn next_wake_ms(&self) -> Option<u64> {
+        self.memory.as_ref().and_then(|memory| memory.record.next_timer_ms())
+    }
+
+    /// The bot of this conversation, once it is known whose record it is.
+    pub fn bot_name(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.bot.name.as_str())
+    }
+
+    /// Whose record it is, once that is known.
+    pub fn triple(&self) -> Option<&Triple> {
+        self.identity.as_ref().map(|identity| &identity.triple)
+    }
+
+    /// Whether messages of earlier turns still wait for the Connector.
+    pub fn has_unsent(&self) -> bool {
+        let outbox = self.memory.as_ref().map(|memory| memory.record.outbox.as_slice());
+        outbox.is_none_or(|outbox| outbox.iter().any(|entry| !entry.goes_to_an_actor()))
+    }
+
+    /// Bytes that the actor holds, roughly.
+    pub fn approximate_bytes(&self) -> usize {
+        let record = self.memory.as_ref().map_or(0, |memory| {
+            let state = memory.record.state.as_ref().map_or(0, |state| state.bytes.len());
+            let outbox: usize = memory.record.outbox.iter().map(|entry| entry.body.len() + 200).sum();
+            let ring = memory.record.ring.as_ref().map_or(0, |ring| ring.len() * 16);
+            state + outbox + ring + memory.inbox_bytes
+        });
+        size_of::<Self>() + 512 + record
+    }
+
+    /// Callers that were not answered: for an actor that dies.
+    pub fn take_callers(&mut self) -> Vec<Ticket> {
+        let concluding = self.concluding.as_mut().map(|(item, _)| item);
+        let running = self.running.as_mut().map(|running| &mut running.item);
+        let items = self.queue.iter_mut().chain(running).chain(concluding);
+        items.flat_map(Item::take_tickets).collect()
+    }
+
+    /// Whether a turn could start as far as turns and commits are concerned.
+    fn is_free(&self) -> bool {
+        self.running.is_none()
+            && self.concluding.is_none()
+            && self.in_flight.as_ref().is_none_or(|in_flight| in_flight.tries == 1)
+    }
+
+    fn go_on(&mut self, now: Now, out: &mut Vec<Action>) {
+        if self.memory.is_none() {
+            self.load_if_needed(now, out);
+            return;
+        }
+        // A turn that ends without a commit makes room for the next.
+        loop {
+            self.next_commit(now, out);
+            if !self.next_turn(now, out) {
+                break;
+            }
+        }
+        self.next_sends(now, out);
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    /// SplitMix64: the random part of headers needs to differ, not to be secret.
+    fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn settle_within(&self) -> u64 {
+        match self.phase {
+            Phase::Serving => milliseconds(self.settings.settle_within),
+            Phase::Quiescing(_) | Phase::Lost => 0,
+        }
+    }
+}
+
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn refused(reason: Reason, retry_after_ms: u32) -> Reply {
+    Reply::Refused(Refused {
+        reason: reason as i32,
+        retry_after_ms,
+    })
+}
+
+fn moved() -> Reply {
+    Reply::Moved(Moved {})
+}
+
+fn done(answer: &Answer) -> Reply {
+    Reply::Done(WireAnswer {
+        status: u32::from(answer.status),
+        body: answer.body.clone().unwrap_or_default(),
+    })
+}
+
+fn reply_all(item: &mut Item, reply: &Reply, out: &mut Vec<Action>) {
+    for ticket in item.take_tickets() {
+        out.push(Action::Reply {
+            ticket,
+            reply: reply.clone(),
+        });
+    }
+}
+
+/// Whether a triple is a person's: no turn runs there.
+fn is_person(triple: &Triple) -> bool {
+    triple.kind == ActorKind::Person
+}

@@ -1,0 +1,142 @@
+//! An entry of the outbox as it is stored.
+
+use bytes::Bytes;
+use prost::{Enumeration, Message};
+use trunkline_bot::Address;
+
+/// What an entry does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
+#[repr(i32)]
+pub enum EntryKind {
+    /// A new message.
+    Send = 0,
+    /// A message of the bot is replaced.
+    Update = 1,
+    /// A message of the bot is deleted.
+    Delete = 2,
+    /// Another conversation of the bot is told something.
+    Signal = 3,
+    /// What is remembered of a person changes.
+    ChangeUser = 4,
+}
+
+/// Something that happens because of a committed turn.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Entry {
+    /// Number of this entry in its conversation.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// What it does.
+    #[prost(enumeration = "EntryKind", tag = "2")]
+    pub kind: i32,
+    /// Where to; absent for the entry's own conversation.
+    #[prost(message, optional, tag = "3")]
+    pub to: Option<Place>,
+    /// The outgoing activity, the signal's payload or the change.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub body: Bytes,
+    /// Not sent again when it is unknown whether Teams took it.
+    #[prost(bool, tag = "5")]
+    pub skip_in_doubt: bool,
+    /// A turn is told the id.
+    #[prost(bool, tag = "6")]
+    pub wants_id: bool,
+    /// Only its recipient sees it.
+    #[prost(bool, tag = "7")]
+    pub targeted: bool,
+    /// The stream on the user's screen that this is the final text of.
+    #[prost(string, tag = "8")]
+    pub stream_id: String,
+    /// When that stream began, in milliseconds since 1970.
+    #[prost(uint64, tag = "9")]
+    pub stream_began_ms: u64,
+    /// Updates and deletions: the send that made the message; 0 when `message_id` says it.
+    #[prost(uint64, tag = "10")]
+    pub message_sequence: u64,
+    /// Updates and deletions: the message.
+    #[prost(string, tag = "11")]
+    pub message_id: String,
+    /// Name of the signal, or of the kind of user state.
+    #[prost(string, tag = "12")]
+    pub name: String,
+    /// Key of the signal, or the person.
+    #[prost(string, tag = "13")]
+    pub key: String,
+    /// Asked for by the turn that tells of a failure: its own failure is told nobody, else it would never end.
+    #[prost(bool, tag = "14")]
+    pub of_failure: bool,
+    /// Trace context of the turn.
+    #[prost(string, tag = "15")]
+    pub traceparent: String,
+}
+
+impl Entry {
+    /// Whether another actor of ours takes it, rather than the Connector.
+    pub fn goes_to_an_actor(&self) -> bool {
+        matches!(self.kind(), EntryKind::Signal | EntryKind::ChangeUser)
+    }
+}
+
+/// What kind of place an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
+#[repr(i32)]
+pub enum PlaceKind {
+    /// A conversation that exists.
+    Conversation = 0,
+    /// The one-to-one chat with a person.
+    Person = 1,
+    /// A new thread of a channel.
+    Channel = 2,
+}
+
+/// An [`Address`] as it is stored.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Place {
+    /// What kind of place it is.
+    #[prost(enumeration = "PlaceKind", tag = "1")]
+    pub kind: i32,
+    /// Entra tenant id.
+    #[prost(string, tag = "2")]
+    pub tenant: String,
+    /// Base of the Connector that serves it.
+    #[prost(string, tag = "3")]
+    pub service_url: String,
+    /// Id of the conversation, person or channel.
+    #[prost(string, tag = "4")]
+    pub id: String,
+}
+
+impl Place {
+    /// The stored form; `None` for a kind of address that this build does not know how to reach.
+    pub fn of(address: &Address) -> Option<Self> {
+        let (kind, id) = match address {
+            Address::Conversation { conversation, .. } => (PlaceKind::Conversation, conversation),
+            Address::Person { person, .. } => (PlaceKind::Person, person),
+            Address::Channel { channel, .. } => (PlaceKind::Channel, channel),
+            _ => return None,
+        };
+        Some(Self {
+            kind: kind as i32,
+            tenant: address.tenant().to_owned(),
+            service_url: address.service_url().to_owned(),
+            id: id.clone(),
+        })
+    }
+}
+
+/// The id that Teams gave a message of the bot.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct SentId {
+    /// Which send.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// The activity id.
+    #[prost(string, tag = "2")]
+    pub id: String,
+    /// The conversation it is in; empty for the record's own.
+    #[prost(string, tag = "3")]
+    pub conversation: String,
+    /// The Connector of that conversation; empty for the record's own.
+    #[prost(string, tag = "4")]
+    pub service_url: String,
+}
