@@ -1,1 +1,23 @@
-//! .
+//! The worker: conversation actors, the turn transaction, timers, the outbox.
+//!
+//! This crate knows activities, bots (only as [`trunkline_bot::logic::Logic`]), the record and the store's contract. It must
+//! not know HTTP parsing, tokens or media.
+//!
+//! The way of the data: `stream` takes frames from ingresses and splits them by arbiter; `shell::directory` finds or
+//! activates the conversation's actor; [`conversation`] decides, as a pure state machine; `shell` runs the bot's turn,
+//! commits and sends what it was told to; outcomes go back through `stream`. [`record`] is what is stored, [`outbox`] what
+//! leaves after a commit.
+
+mod clock;
+mod config;
+pub mod conversation;
+mod metrics;
+pub mod outbox;
+pub mod record;
+mod shards;
+mod shell;
+mod stream;
+mod worker;
+
+pub use config::{AllowsServiceUrl, Executor, HostedBot, WorkerConfig, WorkerError};
+pub use worker::Worker;

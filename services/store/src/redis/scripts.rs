@@ -3,11 +3,9 @@
 //! All begin with `#!lua`: only then does Redis 7 refuse a whole script when memory is full, replicas are too few or the
 //! disk failed, instead of breaking off in the middle of it. Keys of one call share a hash tag, so they are safe in a cluster.
 
-use std::fmt::Display;
+use redis::{Cmd, Script};
 
-use redis::{Cmd, RedisWrite, Script, ToRedisArgs};
-
-use super::tags::Names;
+use super::tags::{Member, Names};
 use crate::contract::{Claim, Commit, Token, Wake};
 
 /// A script and the hash that the server finds it by.
@@ -63,13 +61,9 @@ fn call(script: &Stored, by: By, arguments: usize, bytes: usize) -> Cmd {
     command
 }
 
-/// An argument that is written straight into the command.
-struct Written<T>(T);
-
-impl<T: Display> ToRedisArgs for Written<T> {
-    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        out.write_arg_fmt(&self.0);
-    }
+/// The text of the fence after a release.
+fn released(token: Token) -> String {
+    format!("{}:-:{}", token.epoch.0, token.map.0)
 }
 
 /// A call of `claim`.
@@ -78,7 +72,7 @@ pub(super) fn claim(script: &Stored, by: By, names: Names<'_>, claim: &Claim) ->
     command
         .arg(1)
         .arg(names.fence())
-        .arg(Written(format_args!("{:016x}", claim.me.0)))
+        .arg(format!("{:016x}", claim.me.0))
         .arg(claim.map.0)
         .arg(u8::from(claim.force))
         .arg(claim.floor.0);
@@ -91,8 +85,8 @@ pub(super) fn release(script: &Stored, by: By, names: Names<'_>, token: Token) -
     command
         .arg(1)
         .arg(names.fence())
-        .arg(Written(token))
-        .arg(Written(format_args!("{}:-:{}", token.epoch.0, token.map.0)));
+        .arg(token.to_string())
+        .arg(released(token));
     command
 }
 
@@ -112,7 +106,7 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
     let arguments = 14 + commit.done.len() + 2 * commit.accept.len();
     let mut command = call(script, by, arguments, record.len() + answer.len() + accepted + done);
 
-    let member = commit.key.text();
+    let member = Member::of(commit.key);
     command
         .arg(if answer_name.is_some() { 5 } else { 4 })
         .arg(names.fence())
@@ -124,7 +118,7 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
     }
 
     command
-        .arg(Written(commit.token))
+        .arg(commit.token.to_string())
         .arg(&commit.expected.to_bytes())
         .arg(record);
     match commit.retain_ms {
@@ -136,7 +130,7 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
         Wake::Never => command.arg("never"),
         Wake::At(at_ms) => command.arg(at_ms),
     };
-    command.arg(member.as_str()).arg(answer).arg(commit.done.len());
+    command.arg(member.as_bytes()).arg(answer).arg(commit.done.len());
     for field in &commit.done {
         command.arg(field);
     }

@@ -92,8 +92,7 @@ impl Drop for RedisServer {
     }
 }
 
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> u16 {
+fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }

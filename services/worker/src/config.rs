@@ -1,0 +1,174 @@
+//! How a worker is set up. Plain values: the schema of the configuration file is the binary's.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_bot::logic::Logic;
+use trunkline_store::StoreError;
+use trunkline_teams::connector::Connector;
+
+use crate::conversation::{ConversationSettings, Unreadable};
+
+/// How a worker is set up.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    /// Where ingresses connect. Loopback only: the stream has no TLS yet.
+    pub listen: SocketAddr,
+    /// Label of this process, for logs.
+    pub name: String,
+    /// Threads that conversations are spread over; 0 for one a core.
+    pub arbiters: usize,
+    /// Threads for bots whose executor is the pool; 0 for one a core.
+    pub pool_threads: usize,
+    /// First shard that this worker claims.
+    pub first_shard: u32,
+    /// Last shard that this worker claims; `None` for the last of the cluster.
+    pub last_shard: Option<u32>,
+    /// Deliveries that ingresses may have outstanding here, over all streams.
+    pub credits: u32,
+    /// A conversation leaves memory when it was idle for this long.
+    pub idle: Duration,
+    /// Conversations leave memory, the longest idle first, when all hold more than this many bytes.
+    pub memory_bytes: usize,
+    /// The wake index is read again after this time.
+    pub wake_every: Duration,
+    /// A thread of conversations that does not answer for this long is counted and its handler named.
+    pub stall_after: Duration,
+    /// A thread that does not answer for this long ends the process, for its supervisor to start it again; `None` never.
+    pub abort_after: Option<Duration>,
+    /// A turn that holds its thread for this long without a pause is counted and logged.
+    pub slow_poll: Duration,
+    /// Budgets and bounds of every conversation.
+    pub conversations: ConversationSettings,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            name: "worker".to_owned(),
+            arbiters: 0,
+            pool_threads: 0,
+            first_shard: 0,
+            last_shard: None,
+            credits: 8_192,
+            idle: Duration::from_secs(60),
+            memory_bytes: 1024 * 1024 * 1024,
+            wake_every: Duration::from_secs(30),
+            stall_after: Duration::from_secs(3),
+            abort_after: Some(Duration::from_secs(15)),
+            slow_poll: Duration::from_millis(50),
+            conversations: ConversationSettings::default(),
+        }
+    }
+}
+
+/// Where the turns of a bot run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Executor {
+    /// On the thread of their conversation.
+    #[default]
+    Arbiter,
+    /// On threads of their own, for bots that compute much.
+    Pool,
+}
+
+/// Says whether a bot's token may be sent to a service URL that did not come in a verified activity.
+pub type AllowsServiceUrl = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// A bot that runs here.
+#[derive(Clone)]
+pub struct HostedBot {
+    /// Its code.
+    pub logic: Arc<dyn Logic>,
+    /// Its way to Teams.
+    pub connector: Connector,
+    /// The allow-list of service URLs.
+    pub allows_service_url: AllowsServiceUrl,
+    /// Longest time that one turn may take.
+    pub turn_limit: Duration,
+    /// Where its turns run.
+    pub executor: Executor,
+    /// What is done with stored state that its code cannot read.
+    pub unreadable: Unreadable,
+}
+
+impl HostedBot {
+    /// A bot with the default settings: turns of at most 120 s on their conversation's thread, unreadable state parks, and no
+    /// service URL is allowed but those of verified activities.
+    pub fn new(logic: Arc<dyn Logic>, connector: Connector) -> Self {
+        Self {
+            logic,
+            connector,
+            allows_service_url: Arc::new(|_| false),
+            turn_limit: Duration::from_secs(120),
+            executor: Executor::Arbiter,
+            unreadable: Unreadable::Park,
+        }
+    }
+}
+
+impl fmt::Debug for HostedBot {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HostedBot")
+            .field("turn_limit", &self.turn_limit)
+            .field("executor", &self.executor)
+            .field("unreadable", &self.unreadable)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a worker cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The stream carries activities in the clear: it may not leave this machine.
+    #[error(
+        "the worker cannot listen at {listen}: the stream between ingress and worker has no TLS yet; use a loopback address"
+    )]
+    NotLoopback {
+        /// The address that was configured.
+        listen: SocketAddr,
+    },
+    /// The address cannot be bound.
+    #[error("the worker cannot listen at {listen}")]
+    Listen {
+        /// The address that was configured.
+        listen: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The shards that were configured are not in the cluster.
+    #[error("shards {first} to {last} were configured, the cluster has {shards}, numbered from 0")]
+    NoSuchShards {
+        /// First of the range.
+        first: u32,
+        /// Last of the range.
+        last: u32,
+        /// Shards of the cluster.
+        shards: u32,
+    },
+    /// Two bots have one name.
+    #[error("two bots have the name {0}")]
+    TwoBots(String),
+    /// Another process claimed a shard under a newer map.
+    #[error("shard {shard} belongs to another worker by a newer map (version {version})")]
+    NewerMap {
+        /// The shard.
+        shard: u32,
+        /// Version of that map.
+        version: u64,
+    },
+    /// The store failed while the worker started.
+    #[error("the store failed while the worker started")]
+    Store(#[from] StoreError),
+    /// A thread could not be started.
+    #[error("a thread of the worker could not be started")]
+    Thread(#[source] std::io::Error),
+    /// The stream's server ended.
+    #[error("the server of the stream between ingress and worker ended")]
+    Serve(#[source] tonic::transport::Error),
+}

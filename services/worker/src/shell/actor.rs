@@ -1,0 +1,374 @@
+//! One conversation as an actix actor: it tells the core what happens and does what the core asks.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, SpawnHandle};
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use trunkline_bot::logic::{End, KeptStep, TurnError};
+use trunkline_proto::routing::{Answer, Reason, Refused};
+use trunkline_store::contract::Token;
+use trunkline_store::key::{Key, ShardId, Triple};
+
+use super::context::{ArbiterContext, HostedParts};
+use super::courier;
+use super::directory::{Leave, ShardLost, Slot};
+use super::notes;
+use super::port::TurnPort;
+use super::turn::{self, Turned};
+use crate::config::Executor;
+use crate::conversation::{Action, Conversation, Event, Reply, Run, StepRefused, Ticket};
+use crate::outbox::{SendResult, SendWork};
+
+/// One conversation, or what a bot remembers of one person.
+pub(crate) struct ConversationActor {
+    context: Rc<ArbiterContext>,
+    slot: Rc<Slot>,
+    shard: ShardId,
+    key: Key,
+    core: Conversation,
+    bot: Option<Arc<HostedParts>>,
+    running: Option<RunningTurn>,
+    waiting_step: Option<(u64, oneshot::Sender<Result<(), StepRefused>>)>,
+    timer: Option<(u64, SpawnHandle)>,
+    actions: Vec<Action>,
+}
+
+/// The future of a turn; dropping it cancels the turn.
+struct RunningTurn {
+    run: u64,
+    handle: SpawnHandle,
+}
+
+impl ConversationActor {
+    pub(crate) fn new(
+        context: Rc<ArbiterContext>,
+        slot: Rc<Slot>,
+        shard: ShardId,
+        key: Key,
+        token: Token,
+        triple: Option<Triple>,
+    ) -> Self {
+        let worker = &context.worker;
+        let bot = triple
+            .as_ref()
+            .and_then(|triple| worker.hosted.get(&triple.bot))
+            .cloned();
+        let settings = worker.settings.clone();
+        let core = Conversation::new(key, shard, token, triple, settings, worker.bots.clone(), rand::random());
+        Self {
+            context,
+            slot,
+            shard,
+            key,
+            core,
+            bot,
+            running: None,
+            waiting_step: None,
+            timer: None,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Tells the core an event and does what it asks.
+    fn feed(&mut self, event: Event, ctx: &mut Context<Self>) {
+        let now = self.context.worker.clock.now();
+        let mut actions = std::mem::take(&mut self.actions);
+        self.core.handle(event, now, &mut actions);
+        for action in actions.drain(..) {
+            self.act(action, ctx);
+        }
+        self.actions = actions;
+        self.slot.active_at.set(now.steady_ms);
+        self.report();
+        self.set_timer(ctx);
+    }
+
+    /// Tells the directory how this actor stands.
+    fn report(&mut self) {
+        let now = self.context.worker.clock.now();
+        self.slot.is_idle.set(self.core.is_idle(now));
+        self.slot.is_quiet.set(self.core.is_quiet());
+        let bytes = self.core.approximate_bytes();
+        let before = self.slot.bytes.replace(bytes);
+        self.context
+            .bytes
+            .set((self.context.bytes.get() + bytes).saturating_sub(before));
+    }
+
+    /// One timer for the core's next deadline; an earlier one stays and asks again when it comes.
+    fn set_timer(&mut self, ctx: &mut Context<Self>) {
+        let now = self.context.worker.clock.now();
+        let Some(deadline) = self.core.deadline(now) else {
+            return;
+        };
+        let deadline = deadline.max(now.steady_ms + 1);
+        if let Some((at, handle)) = self.timer {
+            if at <= deadline {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let wait = Duration::from_millis(deadline - now.steady_ms);
+        let handle = ctx.run_later(wait, |actor, ctx| {
+            actor.timer = None;
+            actor.feed(Event::Tick, ctx);
+        });
+        self.timer = Some((deadline, handle));
+    }
+
+    fn act(&mut self, action: Action, ctx: &mut Context<Self>) {
+        match action {
+            Action::Load => self.load(ctx),
+            Action::Commit { id, commit } => {
+                let store = self.context.worker.store.clone();
+                let committed = wrap_future::<_, Self>(async move { store.commit(*commit).await });
+                ctx.spawn(committed.map(move |result, actor, ctx| actor.feed(Event::Committed { id, result }, ctx)));
+            }
+            Action::Run(run) => self.run(*run, ctx),
+            Action::Drop { run } => {
+                if let Some(running) = self.running.take_if(|running| running.run == run) {
+                    ctx.cancel_future(running.handle);
+                }
+            }
+            Action::Reply { ticket, reply } => self.context.reply(ticket, reply),
+            Action::ReplyFromRecord { ticket, name, status } => self.reply_from_record(ticket, name, status, ctx),
+            Action::StepKept { run, result } => {
+                if let Some((_, waiting)) = self.waiting_step.take_if(|(waiting, _)| *waiting == run) {
+                    let _ = waiting.send(result);
+                }
+            }
+            Action::Send(work) => self.send(*work, ctx),
+            Action::ShardLost => {
+                if self.context.worker.shards.lose(self.shard) {
+                    self.context.worker.metrics.shards_lost.inc();
+                    tracing::error!(shard = %self.shard, "another process took a shard; its conversations stop here");
+                }
+                if let Some(directory) = self.context.directory.get() {
+                    directory.do_send(ShardLost(self.shard));
+                }
+            }
+            Action::Note(note) => {
+                let bot = self.core.bot_name();
+                notes::take(&self.context.worker, bot, &self.key, note);
+            }
+        }
+    }
+
+    fn load(&mut self, ctx: &mut Context<Self>) {
+        let store = self.context.worker.store.clone();
+        let (shard, key) = (self.shard, self.key);
+        let loaded = wrap_future::<_, Self>(async move { store.load(shard, key).await });
+        ctx.spawn(loaded.map(|loaded, actor, ctx| actor.feed(Event::Loaded(loaded), ctx)));
+    }
+
+    /// The bot of this conversation; known once the core knows whose record it is.
+    fn hosted(&mut self) -> Option<Arc<HostedParts>> {
+        if self.bot.is_none() {
+            self.bot = self
+                .core
+                .bot_name()
+                .and_then(|name| self.context.worker.hosted.get(name))
+                .cloned();
+        }
+        self.bot.clone()
+    }
+
+    fn run(&mut self, run: Run, ctx: &mut Context<Self>) {
+        let Some(bot) = self.hosted() else { return };
+        let number = run.run;
+        let worker = self.context.worker.clone();
+        let port = TurnPort::new(&run, ctx.address(), worker.clone(), bot.clone(), self.core.triple());
+        let pulse = self.context.pulse.clone();
+        let handle = match bot.executor {
+            Executor::Arbiter => {
+                let turned = turn::run(run, bot, port, worker, Some(pulse), self.key);
+                ctx.spawn(
+                    wrap_future::<_, Self>(turned).map(move |turned, actor, ctx| actor.turned(number, turned, ctx)),
+                )
+            }
+            Executor::Pool => {
+                let key = self.key;
+                let parts = worker.clone();
+                let pooled = parts
+                    .pool
+                    .as_ref()
+                    .map(|pool| pool.run(move || turn::run(run, bot, port, worker, None, key)));
+                let turned = async move {
+                    match pooled {
+                        Some(pooled) => pooled.await,
+                        None => None,
+                    }
+                };
+                ctx.spawn(wrap_future::<_, Self>(turned).map(move |turned, actor, ctx| {
+                    let turned = turned.unwrap_or_else(|| Turned::failed("the pool of threads has ended"));
+                    actor.turned(number, turned, ctx);
+                }))
+            }
+        };
+        self.running = Some(RunningTurn { run: number, handle });
+    }
+
+    fn turned(&mut self, run: u64, turned: Turned, ctx: &mut Context<Self>) {
+        self.running.take_if(|running| running.run == run);
+        if turned.panicked {
+            let name = self.core.bot_name().unwrap_or_default();
+            if let Some(metrics) = self.context.worker.metrics.bot(name) {
+                metrics.panics.inc();
+            }
+        }
+        let Turned { end, streams, .. } = turned;
+        self.feed(Event::TurnEnded { run, end, streams }, ctx);
+    }
+
+    fn reply_from_record(&mut self, ticket: Ticket, name: String, status: u16, ctx: &mut Context<Self>) {
+        let store = self.context.worker.store.clone();
+        let (shard, key) = (self.shard, self.key);
+        let read = wrap_future::<_, Self>(async move { store.answer(shard, key, &name).await });
+        ctx.spawn(read.map(move |answer, actor, _| {
+            let reply = match answer {
+                Ok(body) => Reply::Repeated(Answer {
+                    status: u32::from(status),
+                    body: body.unwrap_or_else(Bytes::new),
+                }),
+                Err(_) => Reply::Refused(Refused {
+                    reason: Reason::StoreUnavailable as i32,
+                    retry_after_ms: 1_000,
+                }),
+            };
+            actor.context.reply(ticket, reply);
+        }));
+    }
+
+    fn send(&mut self, work: SendWork, ctx: &mut Context<Self>) {
+        let Some(bot) = self.hosted() else { return };
+        let sequence = work.sequence;
+        let worker = self.context.worker.clone();
+        let key = self.key;
+        let sent = wrap_future::<_, Self>(async move { courier::deliver(work, &bot, &worker, key).await });
+        ctx.spawn(sent.map(move |result: SendResult, actor, ctx| actor.feed(Event::Sent { sequence, result }, ctx)));
+    }
+
+    fn delivered(&self) {
+        self.slot.undelivered.set(self.slot.undelivered.get().saturating_sub(1));
+    }
+}
+
+impl Actor for ConversationActor {
+    type Context = Context<Self>;
+}
+
+impl Drop for ConversationActor {
+    /// An actor that dies by its own fault leaves nobody waiting.
+    fn drop(&mut self) {
+        for ticket in self.core.take_callers() {
+            let reply = Refused {
+                reason: Reason::Overloaded as i32,
+                retry_after_ms: 1_000,
+            };
+            self.context.reply(ticket, Reply::Refused(reply));
+        }
+    }
+}
+
+/// Something happened. Counted by the directory.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tell(pub(crate) Event);
+
+impl Handler<Tell> for ConversationActor {
+    type Result = ();
+
+    fn handle(&mut self, told: Tell, ctx: &mut Self::Context) {
+        self.delivered();
+        self.feed(told.0, ctx);
+    }
+}
+
+/// You have been idle: leave if you still are. Counted by the directory.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct MayLeave;
+
+impl Handler<MayLeave> for ConversationActor {
+    type Result = ();
+
+    fn handle(&mut self, _: MayLeave, _: &mut Self::Context) {
+        self.delivered();
+        let now = self.context.worker.clock.now();
+        if self.core.is_idle(now)
+            && let Some(directory) = self.context.directory.get()
+        {
+            let wake_at = self.core.next_wake_ms();
+            directory.do_send(Leave { key: self.key, wake_at });
+        }
+    }
+}
+
+/// The directory has forgotten this actor.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stop;
+
+impl Handler<Stop> for ConversationActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+/// A running turn wants a step kept.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct KeepStep {
+    pub(crate) run: u64,
+    pub(crate) step: KeptStep,
+    pub(crate) reply: oneshot::Sender<Result<(), StepRefused>>,
+}
+
+impl Handler<KeepStep> for ConversationActor {
+    type Result = ();
+
+    fn handle(&mut self, keep: KeepStep, ctx: &mut Self::Context) {
+        self.waiting_step = Some((keep.run, keep.reply));
+        self.feed(
+            Event::KeepStep {
+                run: keep.run,
+                step: keep.step,
+            },
+            ctx,
+        );
+    }
+}
+
+/// Whether messages of earlier turns still wait.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct HasUnsent(pub(crate) oneshot::Sender<bool>);
+
+impl Handler<HasUnsent> for ConversationActor {
+    type Result = ();
+
+    fn handle(&mut self, asked: HasUnsent, _: &mut Self::Context) {
+        let _ = asked.0.send(self.core.has_unsent());
+    }
+}
+
+impl Turned {
+    /// A turn that could not run.
+    pub(crate) fn failed(why: &str) -> Self {
+        Self {
+            end: End::Failed(TurnError {
+                message: why.to_owned(),
+                retry_after: None,
+                is_final: false,
+            }),
+            streams: Vec::new(),
+            panicked: false,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What the actors of one arbiter share.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use actix::Addr;
+use tokio::sync::oneshot;
+use trunkline_bot::logic::Logic;
+use trunkline_proto::routing::Outcome;
+use trunkline_store::SharedStore;
+use trunkline_store::key::ShardId;
+
+use super::directory::Directory;
+use super::pool::Pool;
+use super::watchdog::Pulse;
+use crate::clock::Clock;
+use crate::config::{AllowsServiceUrl, Executor};
+use crate::conversation::{Bots, ConversationSettings, Reply, Ticket};
+use crate::metrics::WorkerMetrics;
+use crate::shards::Shards;
+use crate::stream::{Outgoing, OutgoingSender, Pressure};
+
+/// Streams have numbers from 1; this one is the process itself, when one actor tells another.
+pub(crate) const OWN_STREAM: u64 = 0;
+
+/// What the shell must know of a bot, beside what the core knows.
+pub(crate) struct HostedParts {
+    pub(crate) index: usize,
+    pub(crate) logic: Arc<dyn Logic>,
+    pub(crate) connector: trunkline_teams::connector::Connector,
+    pub(crate) allows_service_url: AllowsServiceUrl,
+    pub(crate) executor: Executor,
+}
+
+/// What all threads of a worker share.
+pub(crate) struct WorkerParts {
+    pub(crate) store: SharedStore,
+    pub(crate) clock: Clock,
+    pub(crate) shards: Shards,
+    pub(crate) bots: Arc<Bots>,
+    pub(crate) hosted: HashMap<String, Arc<HostedParts>>,
+    pub(crate) settings: Arc<ConversationSettings>,
+    pub(crate) metrics: WorkerMetrics,
+    pub(crate) pool: Option<Pool>,
+    pub(crate) idle: std::time::Duration,
+    pub(crate) memory_bytes: usize,
+    pub(crate) slow_poll: std::time::Duration,
+    /// What the streams' windows are.
+    pub(crate) pressure: Pressure,
+    /// A commit was slow since this was last looked at.
+    pub(crate) slow_commit: AtomicBool,
+    /// One a thread, in the order of their numbers; set once all are started.
+    pub(crate) directories: OnceLock<Vec<Addr<Directory>>>,
+}
+
+impl WorkerParts {
+    /// The directory that has the conversations of a shard.
+    pub(crate) fn directory_of(&self, shard: ShardId) -> Option<&Addr<Directory>> {
+        let directories = self.directories.get()?;
+        directories.get(shard.0 as usize % directories.len().max(1))
+    }
+}
+
+/// What the actors of one arbiter share.
+pub(crate) struct ArbiterContext {
+    pub(crate) worker: Arc<WorkerParts>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) directory: OnceCell<Addr<Directory>>,
+    /// Bytes that the actors of this arbiter hold.
+    pub(crate) bytes: Cell<usize>,
+    callers: RefCell<Callers>,
+}
+
+#[derive(Default)]
+struct Callers {
+    streams: HashMap<u64, OutgoingSender>,
+    own: HashMap<u64, oneshot::Sender<Reply>>,
+    next_own: u64,
+}
+
+impl ArbiterContext {
+    pub(crate) fn new(worker: Arc<WorkerParts>, pulse: Arc<Pulse>) -> Self {
+        Self {
+            worker,
+            pulse,
+            directory: OnceCell::new(),
+            bytes: Cell::new(0),
+            callers: RefCell::default(),
+        }
+    }
+
+    /// Takes a stream's way back.
+    pub(crate) fn open_stream(&self, stream: u64, outcomes: OutgoingSender) {
+        self.callers.borrow_mut().streams.insert(stream, outcomes);
+    }
+
+    /// Forgets a stream.
+    pub(crate) fn close_stream(&self, stream: u64) {
+        self.callers.borrow_mut().streams.remove(&stream);
+    }
+
+    /// A ticket for an actor of ours that waits.
+    pub(crate) fn own_ticket(&self, reply: oneshot::Sender<Reply>) -> Ticket {
+        let mut callers = self.callers.borrow_mut();
+        callers.next_own += 1;
+        let seq = callers.next_own;
+        callers.own.insert(seq, reply);
+        Ticket {
+            stream: OWN_STREAM,
+            seq,
+        }
+    }
+
+    /// Tells a caller. One that has gone hears nothing.
+    pub(crate) fn reply(&self, ticket: Ticket, reply: Reply) {
+        let mut callers = self.callers.borrow_mut();
+        if ticket.stream == OWN_STREAM {
+            if let Some(waiting) = callers.own.remove(&ticket.seq) {
+                let _ = waiting.send(reply);
+            }
+            return;
+        }
+        let outcome = Outcome {
+            seq: ticket.seq,
+            result: Some(reply),
+        };
+        if let Some(stream) = callers.streams.get(&ticket.stream) {
+            let _ = stream.send(Outgoing::Outcome(outcome));
+        }
+    }
+}

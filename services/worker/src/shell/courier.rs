@@ -1,0 +1,238 @@
+//! Carries one entry of an outbox to the Connector or to another actor, once, and says what came of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use trunkline_store::key::{Key, Triple};
+use trunkline_teams::connector::{Call, ConnectorError, NewConversation, Stream, StreamRefusal};
+use trunkline_teams::limits::STREAM_TIME;
+use trunkline_teams::service_url::{AddressError, ServiceUrl, Trust};
+
+use super::context::{HostedParts, WorkerParts};
+use super::directory::TellActor;
+use crate::conversation::{Reply, Work};
+use crate::outbox::{Operation, SendResult, SendWork, Target, delivery_key};
+
+/// How long another actor may take to say that it has a signal or change; it keeps it in its inbox well before.
+const TELL_TIME: Duration = Duration::from_secs(13);
+
+/// The Connector's base, with the reason for which the bot's token may go there.
+pub(crate) fn base_of(service_url: &str, is_verified: bool, bot: &HostedParts) -> Result<ServiceUrl, AddressError> {
+    let base = ServiceUrl::parse(service_url)?;
+    if (bot.allows_service_url)(service_url) {
+        base.trusted(Trust::AllowList)
+    } else if is_verified {
+        base.trusted(Trust::VerifiedActivity)
+    } else {
+        Ok(base)
+    }
+}
+
+/// Tries an entry once.
+pub(crate) async fn deliver(work: SendWork, bot: &HostedParts, worker: &WorkerParts, sender: Key) -> SendResult {
+    let SendWork {
+        sequence,
+        operation,
+        traceparent,
+    } = work;
+    let tried = match operation {
+        Operation::Tell { triple, work } => return tell(worker, sender, sequence, triple, work, traceparent).await,
+        Operation::Post { target, body, targeted } => post(bot, &target, body, targeted, &traceparent).await,
+        Operation::FinishStream {
+            target,
+            stream_id,
+            began_ms,
+            body,
+        } => {
+            let age = worker.clock.now().wall_ms.saturating_sub(began_ms);
+            if u128::from(age) >= STREAM_TIME.as_millis() {
+                return SendResult::StreamGone { is_expired: true };
+            }
+            finish_stream(bot, &target, &stream_id, body, &traceparent).await
+        }
+        Operation::PostToPerson {
+            service_url,
+            tenant,
+            person,
+            body,
+        } => post_to_person(bot, &service_url, &tenant, &person, body, &traceparent).await,
+        Operation::PostThread {
+            service_url,
+            tenant,
+            channel,
+            body,
+        } => post_thread(bot, &service_url, &tenant, &channel, &body, &traceparent).await,
+        Operation::Put { target, message, body } => replace(bot, &target, &message, Some(body), &traceparent).await,
+        Operation::Delete { target, message } => replace(bot, &target, &message, None, &traceparent).await,
+    };
+    match tried {
+        Ok(taken) => taken,
+        Err(refused) => refused,
+    }
+}
+
+type Tried = Result<SendResult, SendResult>;
+
+fn taken(id: Option<String>) -> SendResult {
+    SendResult::Taken { id, conversation: None }
+}
+
+async fn post(bot: &HostedParts, target: &Target, body: Bytes, targeted: bool, traceparent: &str) -> Tried {
+    let base = base_of(&target.service_url, target.is_verified, bot).map_err(unusable)?;
+    let mut call = Call::send(&base, &target.conversation, body).map_err(unusable)?;
+    if targeted {
+        call = call.targeted();
+    }
+    let answer = bot
+        .connector
+        .attempt(&call.with_traceparent(traceparent))
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(taken(answer.sent().id))
+}
+
+async fn finish_stream(bot: &HostedParts, target: &Target, stream_id: &str, body: Bytes, traceparent: &str) -> Tried {
+    let mut stream = Stream::new();
+    stream.started(stream_id);
+    let body = stream.finish(body).map_err(|error| SendResult::Final {
+        reason: error.to_string(),
+    })?;
+    let base = base_of(&target.service_url, target.is_verified, bot).map_err(unusable)?;
+    let call = Call::send(&base, &target.conversation, body).map_err(unusable)?;
+    match bot.connector.attempt(&call.with_traceparent(traceparent)).await {
+        // The final part may be answered without an id: the message has that of its stream.
+        Ok(answer) => Ok(taken(answer.sent().id.or_else(|| Some(stream_id.to_owned())))),
+        Err(error) => Err(match StreamRefusal::of(&error) {
+            // What stands on the screen stays, as the person wanted.
+            Some(StreamRefusal::CancelledByUser) => taken(Some(stream_id.to_owned())),
+            Some(StreamRefusal::TimeExceeded) => SendResult::StreamGone { is_expired: true },
+            Some(_) => SendResult::StreamGone { is_expired: false },
+            None => failed(&error),
+        }),
+    }
+}
+
+/// The chat with a person has the same id each time, so that creating it again harms nobody.
+async fn post_to_person(
+    bot: &HostedParts,
+    service_url: &str,
+    tenant: &str,
+    person: &str,
+    body: Bytes,
+    traceparent: &str,
+) -> Tried {
+    let base = base_of(service_url, false, bot).map_err(unusable)?;
+    let chat = NewConversation::personal(tenant, person, None).map_err(unusable)?;
+    let call = Call::create_conversation(&base, &chat).map_err(unusable)?;
+    let answer = bot
+        .connector
+        .attempt(&call.with_traceparent(traceparent))
+        .await
+        .map_err(|error| failed(&error))?;
+    let created = answer.created().map_err(unusable)?;
+    let target = Target {
+        service_url: created.service_url.unwrap_or_else(|| service_url.to_owned()),
+        conversation: created.id,
+        is_verified: false,
+    };
+    let sent = post(bot, &target, body, false, traceparent).await?;
+    Ok(match sent {
+        SendResult::Taken { id, .. } => SendResult::Taken {
+            id,
+            conversation: Some(target.conversation),
+        },
+        other => other,
+    })
+}
+
+async fn post_thread(
+    bot: &HostedParts,
+    service_url: &str,
+    tenant: &str,
+    channel: &str,
+    body: &Bytes,
+    traceparent: &str,
+) -> Tried {
+    let base = base_of(service_url, false, bot).map_err(unusable)?;
+    let thread = NewConversation::thread(tenant, channel, body).map_err(unusable)?;
+    let call = Call::create_conversation(&base, &thread).map_err(unusable)?;
+    let answer = bot
+        .connector
+        .attempt(&call.with_traceparent(traceparent))
+        .await
+        .map_err(|error| failed(&error))?;
+    let created = answer.created().map_err(unusable)?;
+    Ok(SendResult::Taken {
+        id: created.activity_id,
+        conversation: Some(created.id),
+    })
+}
+
+async fn replace(bot: &HostedParts, target: &Target, message: &str, body: Option<Bytes>, traceparent: &str) -> Tried {
+    let base = base_of(&target.service_url, target.is_verified, bot).map_err(unusable)?;
+    let call = match body {
+        Some(body) => Call::update(&base, &target.conversation, message, body),
+        None => Call::delete(&base, &target.conversation, message),
+    };
+    let call = call.map_err(unusable)?.with_traceparent(traceparent);
+    bot.connector.attempt(&call).await.map_err(|error| failed(&error))?;
+    Ok(taken(None))
+}
+
+/// Nothing was asked of anybody: the address or the body cannot be used, now or later.
+fn unusable(error: impl std::error::Error) -> SendResult {
+    SendResult::Final {
+        reason: error.to_string(),
+    }
+}
+
+fn failed(error: &ConnectorError) -> SendResult {
+    let reason = error.to_string();
+    if error.is_final() {
+        return SendResult::Final { reason };
+    }
+    SendResult::Again {
+        after_ms: error
+            .retry_after
+            .map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        in_doubt: error.in_doubt,
+        reason,
+    }
+}
+
+/// Tells another actor of this process. It has it when its turn committed or its inbox holds it; a repeat is recognised.
+async fn tell(
+    worker: &WorkerParts,
+    sender: Key,
+    sequence: u64,
+    triple: Triple,
+    work: Work,
+    traceparent: String,
+) -> SendResult {
+    let again = |reason: &str| SendResult::Again {
+        after_ms: None,
+        in_doubt: false,
+        reason: reason.to_owned(),
+    };
+    let shard = triple.shard(worker.store.identity().shards);
+    let Some(directory) = worker.directory_of(shard) else {
+        return again("the worker is starting");
+    };
+    let (reply, answer) = oneshot::channel();
+    directory.do_send(TellActor {
+        shard,
+        triple,
+        repeat_key: delivery_key(&sender.0, sequence),
+        remaining: TELL_TIME,
+        traceparent,
+        work,
+        reply,
+    });
+    match tokio::time::timeout(TELL_TIME, answer).await {
+        Ok(Ok(Reply::Done(_) | Reply::Accepted(_) | Reply::Repeated(_))) => taken(None),
+        Ok(Ok(Reply::Moved(_))) => again("the other actor's shard is not served here"),
+        Ok(Ok(Reply::Refused(refused))) => again(refused.reason().as_str_name()),
+        Ok(Err(_)) | Err(_) => again("the other actor did not answer"),
+    }
+}

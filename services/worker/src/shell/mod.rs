@@ -1,0 +1,13 @@
+//! Threads, actors, futures and timers around the pure cores. Nothing here decides what a conversation does.
+
+pub(crate) mod actor;
+pub(crate) mod context;
+pub(crate) mod courier;
+pub(crate) mod directory;
+pub(crate) mod notes;
+pub(crate) mod pool;
+pub(crate) mod port;
+pub(crate) mod streaming;
+pub(crate) mod trace;
+pub(crate) mod turn;
+pub(crate) mod watchdog;

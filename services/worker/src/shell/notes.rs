@@ -1,0 +1,108 @@
+//! What the core notes, as metrics and log lines. Conversations are named by their key, which is a hash; no text of users.
+
+use std::sync::atomic::Ordering;
+
+use trunkline_store::key::Key;
+
+use super::context::WorkerParts;
+use crate::conversation::Note;
+use crate::stream::SLOW_COMMIT;
+
+/// Counts a note, and logs it where a person should read it.
+pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, note: Note) {
+    let metrics = &worker.metrics;
+    let bot = bot.unwrap_or_default();
+    let of_bot = metrics.bot(bot);
+    let route_name = |route: Option<usize>| {
+        let routes = worker.bots.get(bot).map(|rules| rules.description.routes.as_slice());
+        route
+            .and_then(|route| Some(routes?.get(route)?.name.clone()))
+            .unwrap_or_default()
+    };
+    match note {
+        Note::TurnEnded { route, result, took_ms } => {
+            if let Some(of_bot) = of_bot {
+                of_bot.turn_ended(route, result, seconds(took_ms));
+            }
+        }
+        Note::CommitWritten { took_ms } => {
+            metrics.commits_written.inc();
+            if u128::from(took_ms) > SLOW_COMMIT.as_millis() {
+                worker.slow_commit.store(true, Ordering::Relaxed);
+            }
+            metrics.commit_duration.observe(seconds(took_ms));
+        }
+        Note::SendDone => count(of_bot.map(|of_bot| &of_bot.sends)),
+        Note::Repeat | Note::Attached => count(of_bot.map(|of_bot| &of_bot.repeats)),
+        Note::AcceptedIntoInbox => count(of_bot.map(|of_bot| &of_bot.accepted)),
+        Note::TurnFailed { route, attempt, reason } => {
+            let route = route_name(route);
+            tracing::warn!(bot, route, %conversation, attempt, reason, "a turn failed");
+        }
+        Note::Parked {
+            route,
+            attempts,
+            reference,
+        } => {
+            if let Some(of_bot) = of_bot {
+                of_bot.turn_parked(route);
+            }
+            let route = route_name(route);
+            tracing::error!(bot, route, %conversation, attempts, reference, "a turn was given up and is parked in the inbox");
+        }
+        Note::StateUnusable { reason } => tracing::error!(bot, %conversation, reason, "stored state cannot be used"),
+        Note::StateLarge { bytes } => tracing::warn!(bot, %conversation, bytes, "the state of a conversation is large"),
+        Note::StateReset { version } => {
+            tracing::error!(bot, %conversation, version, "unreadable state was set aside, the conversation starts anew");
+        }
+        Note::QueueFull => {
+            metrics.queue_refusals.inc();
+            tracing::warn!(bot, %conversation, "an activity was refused: its conversation's queue is full");
+        }
+        Note::CommitUncertain { reason } => {
+            metrics.commits_uncertain.inc();
+            tracing::warn!(bot, %conversation, reason, "nobody knows whether a commit was written; it is repeated");
+        }
+        Note::CommitFenced => count(Some(&metrics.commits_fenced)),
+        Note::CommitConflict { ours, stored } => {
+            metrics.commits_conflict.inc();
+            tracing::error!(bot, %conversation, ?ours, ?stored, "a record is another one than we wrote; it is read again");
+        }
+        Note::StoreRegressed { ours, stored } => {
+            metrics.store_regressions.inc();
+            tracing::error!(bot, %conversation, ours, stored, "the store lost writes that it had acknowledged");
+        }
+        Note::CannotLoad { reason } => {
+            metrics.load_failures.inc();
+            tracing::error!(bot, %conversation, reason, "a conversation cannot be read");
+        }
+        Note::SendRetried { sequence, reason } => {
+            count(of_bot.map(|of_bot| &of_bot.send_retries));
+            tracing::info!(bot, %conversation, sequence, reason, "a send is tried again");
+        }
+        Note::SendGivenUp {
+            sequence,
+            reason,
+            reference,
+        } => {
+            count(of_bot.map(|of_bot| &of_bot.sends_given_up));
+            tracing::error!(bot, %conversation, sequence, reason, reference, "a send was given up");
+        }
+        Note::SendInDoubt { sequence } => {
+            count(of_bot.map(|of_bot| &of_bot.sends_in_doubt));
+            tracing::warn!(bot, %conversation, sequence, "nobody knows whether a send arrived; it is not repeated");
+        }
+    }
+}
+
+fn count(counter: Option<&prometheus_client::metrics::counter::Counter>) {
+    if let Some(counter) = counter {
+        counter.inc();
+    }
+}
+
+/// Milliseconds as seconds; exact far beyond any duration here.
+#[allow(clippy::cast_precision_loss)]
+fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1_000.0
+}

@@ -1,0 +1,105 @@
+//! How many deliveries an ingress may have outstanding here: a window that shrinks when the store is slow.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A commit that takes longer is a sign of overload.
+pub(crate) const SLOW_COMMIT: Duration = Duration::from_millis(500);
+/// The full window, in parts.
+const FULL: u32 = 1_024;
+/// The window never shrinks below this.
+const LEAST: u32 = FULL / 16;
+/// What the window gains a second: half a minute from a half to the whole, so that one slow second is not felt for long.
+const GAIN: u32 = FULL / 64;
+
+/// What share of their window the streams of this process have.
+#[derive(Debug)]
+pub(crate) struct Pressure(AtomicU32);
+
+impl Pressure {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(FULL))
+    }
+
+    /// A commit was slow: half the window. Called at most once a second, so that one stall is not counted a thousand times.
+    pub(crate) fn shrink(&self) {
+        let half = |share: u32| Some((share / 2).max(LEAST));
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, half);
+    }
+
+    /// A second without a slow commit has passed.
+    pub(crate) fn grow(&self) {
+        let more = |share: u32| Some((share + GAIN).min(FULL));
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
+    /// The window of a stream whose full one this is; at least 1.
+    pub(crate) fn window(&self, full: u32) -> u32 {
+        let share = u64::from(full) * u64::from(self.0.load(Ordering::Relaxed)) / u64::from(FULL);
+        u32::try_from(share).unwrap_or(full).max(1)
+    }
+}
+
+/// The account of one stream: credits given and outcomes sent.
+#[derive(Debug)]
+pub(crate) struct Account {
+    full: u32,
+    /// Credits that the ingress has, and deliveries that it has outstanding.
+    given: u32,
+}
+
+impl Account {
+    pub(crate) fn new(full: u32) -> Self {
+        Self { full, given: 0 }
+    }
+
+    /// Credits to give with a frame of so many outcomes.
+    pub(crate) fn give(&mut self, outcomes: usize, pressure: &Pressure) -> u32 {
+        self.given = self.given.saturating_sub(u32::try_from(outcomes).unwrap_or(u32::MAX));
+        let more = pressure.window(self.full).saturating_sub(self.given);
+        self.given += more;
+        more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_was_answered_is_given_again() {
+        let (mut account, pressure) = (Account::new(100), Pressure::new());
+        assert_eq!(account.give(0, &pressure), 100);
+        assert_eq!(account.give(30, &pressure), 30);
+    }
+
+    #[test]
+    fn a_slow_store_halves_the_window_and_time_restores_it() {
+        let (mut account, pressure) = (Account::new(100), Pressure::new());
+        account.give(0, &pressure);
+        pressure.shrink();
+        assert_eq!(account.give(50, &pressure), 0);
+        assert_eq!(account.give(10, &pressure), 10);
+        for _ in 0..32 {
+            pressure.grow();
+        }
+        assert_eq!(account.give(0, &pressure), 50);
+    }
+
+    proptest! {
+        #[test]
+        fn an_ingress_whose_deliveries_are_all_answered_always_has_credit(
+            full in 1_u32..10_000, slow in proptest::collection::vec(any::<bool>(), 0..100),
+        ) {
+            let (mut account, pressure) = (Account::new(full), Pressure::new());
+            let mut credit = account.give(0, &pressure);
+            for is_slow in slow {
+                if is_slow { pressure.shrink() } else { pressure.grow() }
+                let outstanding = credit;
+                credit = account.give(outstanding as usize, &pressure);
+                prop_assert!(credit >= 1 && credit <= full);
+            }
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! The role: claims its shards, starts its threads, serves ingresses, and leaves without losing anything.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use actix::{Actor, Addr};
+use actix_rt::{Arbiter, ArbiterHandle};
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use trunkline_proto::routing::routing_server::RoutingServer;
+use trunkline_proto::routing::{CONNECTION_WINDOW, MESSAGE_LIMIT, STREAM_WINDOW};
+use trunkline_store::SharedStore;
+use trunkline_store::contract::Incarnation;
+
+use crate::clock::Clock;
+use crate::config::{Executor, HostedBot, WorkerConfig, WorkerError};
+use crate::conversation::{BotRules, Bots};
+use crate::metrics::WorkerMetrics;
+use crate::shards::Shards;
+use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
+use crate::shell::directory::{Directory, Due, IsQuiet, Quiesce};
+use crate::shell::pool::Pool;
+use crate::shell::watchdog::{self, Limits, Pulse};
+use crate::stream::{Pressure, RoutingService};
+
+/// What the wake index names beyond its next reading: enough that a late reading misses nothing.
+const WAKE_AHEAD: u32 = 2;
+/// Frames of HTTP/2: one of ours fits one of its.
+const HTTP2_FRAME: u32 = 64 * 1024;
+/// HTTP/2 pings an idle connection after this time, and gives up after the same time again.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Longest time for what runs to end, the commits and sends after it included.
+const LEAVE_WITHIN: Duration = Duration::from_secs(4);
+
+/// A worker that listens and owns its shards.
+pub struct Worker {
+    parts: Arc<WorkerParts>,
+    arbiters: Arbiters,
+    listener: TcpIncoming,
+    address: SocketAddr,
+    service: RoutingService,
+    wake_every: Duration,
+    /// Ends streams and the watchdog.
+    closing: CancellationToken,
+}
+
+/// The threads of conversations; they end with the worker.
+struct Arbiters(Vec<Arbiter>);
+
+impl Drop for Arbiters {
+    fn drop(&mut self) {
+        for arbiter in &self.0 {
+            arbiter.stop();
+        }
+    }
+}
+
+impl Worker {
+    /// Binds the address, claims the shards and starts the threads. Needs an actix `System` around it.
+    ///
+    /// # Errors
+    /// [`WorkerError`] says what could not be had.
+    pub async fn bind(
+        config: WorkerConfig,
+        store: SharedStore,
+        bots: Vec<HostedBot>,
+        registry: &mut Registry,
+    ) -> Result<Self, WorkerError> {
+        let listen = config.listen;
+        if !listen.ip().is_loopback() {
+            return Err(WorkerError::NotLoopback { listen });
+        }
+        let refused = |source| WorkerError::Listen { listen, source };
+        let listener = TcpIncoming::bind(listen).map_err(refused)?.with_nodelay(Some(true));
+        let address = listener.local_addr().map_err(refused)?;
+
+        let (rules, hosted) = host(bots)?;
+        let needs_pool = hosted.values().any(|bot| bot.executor == Executor::Pool);
+        let pool = needs_pool
+            .then(|| Pool::start(or_cores(config.pool_threads)))
+            .transpose()
+            .map_err(WorkerError::Thread)?;
+        let metrics = WorkerMetrics::register(registry, &rules);
+        let incarnation = Incarnation(rand::random());
+        let shards = claim(&store, incarnation, config.first_shard, config.last_shard).await?;
+        let clock = Clock::new();
+        clock.follow(store.now().await?);
+        let parts = Arc::new(WorkerParts {
+            store,
+            clock,
+            shards,
+            bots: Arc::new(rules),
+            hosted,
+            settings: Arc::new(config.conversations),
+            metrics,
+            pool,
+            idle: config.idle,
+            memory_bytes: config.memory_bytes,
+            slow_poll: config.slow_poll,
+            pressure: Pressure::new(),
+            slow_commit: std::sync::atomic::AtomicBool::new(false),
+            directories: OnceLock::new(),
+        });
+        let closing = CancellationToken::new();
+        let (arbiters, pulses) = start_arbiters(&parts, or_cores(config.arbiters)).await?;
+        let limits = Limits {
+            stall_after: config.stall_after,
+            abort_after: config.abort_after,
+        };
+        watchdog::start(parts.clone(), pulses, limits, closing.clone()).map_err(WorkerError::Thread)?;
+        let service = RoutingService::new(parts.clone(), config.name, incarnation, config.credits, closing.clone());
+        Ok(Self {
+            parts,
+            arbiters,
+            listener,
+            address,
+            service,
+            wake_every: config.wake_every,
+            closing,
+        })
+    }
+
+    /// Where ingresses connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown`, then begins nothing more, lets what runs end, and gives the shards back.
+    ///
+    /// # Errors
+    /// [`WorkerError::Serve`] when the listener fails.
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), WorkerError> {
+        let Self {
+            parts,
+            arbiters,
+            listener,
+            service,
+            wake_every,
+            closing,
+            ..
+        } = self;
+        let routing = RoutingServer::new(service)
+            .max_decoding_message_size(MESSAGE_LIMIT)
+            .max_encoding_message_size(MESSAGE_LIMIT);
+        let server = Server::builder()
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(HTTP2_FRAME)
+            .http2_keepalive_interval(Some(KEEP_ALIVE))
+            .http2_keepalive_timeout(Some(KEEP_ALIVE))
+            .add_service(routing)
+            .serve_with_incoming_shutdown(listener, closing.clone().cancelled_owned());
+        let life = live(&parts, wake_every, &shutdown, &closing);
+        let (ended, ()) = futures_util::join!(server, life);
+        drop(arbiters);
+        ended.map_err(WorkerError::Serve)
+    }
+}
+
+/// Everything that happens by the clock, until the end, and the end itself.
+async fn live(parts: &WorkerParts, wake_every: Duration, shutdown: &CancellationToken, closing: &CancellationToken) {
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        // The listener failed.
+        () = closing.cancelled() => {}
+        () = wake(parts, wake_every) => {}
+        () = adapt(parts) => {}
+    }
+    leave(parts).await;
+    parts.shards.release(&parts.store).await;
+    closing.cancel();
+}
+
+/// Reads the wake index again and again, and tells each thread what is due there.
+async fn wake(parts: &WorkerParts, every: Duration) {
+    let ahead = u64::try_from((every * WAKE_AHEAD).as_millis()).unwrap_or(u64::MAX);
+    loop {
+        match parts.store.now().await {
+            Ok(now) => {
+                parts.clock.follow(now);
+                let directories = parts.directories.get().map(Vec::as_slice).unwrap_or_default();
+                let mut due: Vec<Vec<_>> = directories.iter().map(|_| Vec::new()).collect();
+                for found in parts.shards.due(&parts.store, now.saturating_add(ahead)).await {
+                    if let Some(of_thread) = due.get_mut(found.0.0 as usize % directories.len().max(1)) {
+                        of_thread.push(found);
+                    }
+                }
+                for (directory, due) in directories.iter().zip(due) {
+                    directory.do_send(Due(due));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the store's clock was not read"),
+        }
+        tokio::time::sleep(every).await;
+    }
+}
+
+/// Adapts the windows of the streams to the speed of the store, once a second.
+async fn adapt(parts: &WorkerParts) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if parts.slow_commit.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            parts.pressure.shrink();
+        } else {
+            parts.pressure.grow();
+        }
+    }
+}
+
+/// Lets what runs end.
+async fn leave(parts: &WorkerParts) {
+    let directories = parts.directories.get().map(Vec::as_slice).unwrap_or_default();
+    for directory in directories {
+        directory.do_send(Quiesce);
+    }
+    let until = Instant::now() + LEAVE_WITHIN;
+    while Instant::now() < until {
+        let mut is_quiet = true;
+        for directory in directories {
+            // A thread that is blocked does not answer, and is not waited for beyond the limit.
+            let answer = tokio::time::timeout(LEAVE_WITHIN, directory.send(IsQuiet)).await;
+            is_quiet &= matches!(answer, Ok(Ok(true) | Err(_)));
+        }
+        if is_quiet {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tracing::warn!(
+        "the worker leaves although turns, commits or sends are under way; they are repeated by the next owner"
+    );
+}
+
+async fn claim(store: &SharedStore, me: Incarnation, first: u32, last: Option<u32>) -> Result<Shards, WorkerError> {
+    let shards = store.identity().shards;
+    let last = last.unwrap_or(shards.saturating_sub(1));
+    if first > last || last >= shards {
+        return Err(WorkerError::NoSuchShards { first, last, shards });
+    }
+    Shards::claim(store, me, first, last).await
+}
+
+fn host(bots: Vec<HostedBot>) -> Result<(Bots, HashMap<String, Arc<HostedParts>>), WorkerError> {
+    let mut rules = Bots::new();
+    let mut hosted = HashMap::new();
+    for (index, bot) in bots.into_iter().enumerate() {
+        let of_bot = BotRules::new(bot.logic.clone(), bot.turn_limit, bot.unreadable);
+        let name = of_bot.name.clone();
+        let parts = HostedParts {
+            index,
+            logic: bot.logic,
+            connector: bot.connector,
+            allows_service_url: bot.allows_service_url,
+            executor: bot.executor,
+        };
+        if rules.insert(name.clone(), Arc::new(of_bot)).is_some() {
+            return Err(WorkerError::TwoBots(name));
+        }
+        hosted.insert(name, Arc::new(parts));
+    }
+    Ok((rules, hosted))
+}
+
+async fn start_arbiters(parts: &Arc<WorkerParts>, threads: usize) -> Result<(Arbiters, Vec<Arc<Pulse>>), WorkerError> {
+    let mut arbiters = Arbiters(Vec::new());
+    let mut directories = Vec::new();
+    let mut pulses = Vec::new();
+    for _ in 0..threads {
+        let arbiter = Arbiter::new();
+        let pulse = Arc::new(Pulse::new());
+        let directory = start_directory(&arbiter.handle(), parts.clone(), pulse.clone()).await?;
+        arbiters.0.push(arbiter);
+        directories.push(directory);
+        pulses.push(pulse);
+    }
+    // Nobody else sets them.
+    let _ = parts.directories.set(directories);
+    Ok((arbiters, pulses))
+}
+
+async fn start_directory(
+    arbiter: &ArbiterHandle,
+    parts: Arc<WorkerParts>,
+    pulse: Arc<Pulse>,
+) -> Result<Addr<Directory>, WorkerError> {
+    let (started, directory) = tokio::sync::oneshot::channel();
+    arbiter.spawn_fn(move || {
+        let context = Rc::new(ArbiterContext::new(parts, pulse));
+        let _ = started.send(Directory::new(context).start());
+    });
+    directory
+        .await
+        .map_err(|_| WorkerError::Thread(std::io::Error::other("a thread of conversations ended at once")))
+}
+
+/// As configured, or one a core.
+fn or_cores(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        threads => threads,
+    }
+}

@@ -1,0 +1,139 @@
+//! A worker on an embedded store in memory or on disk, an ingress that speaks `routing.proto` to it over loopback, and a
+//! Connector that writes down what it gets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    dead_code,
+    missing_docs,
+    unreachable_pub
+)]
+
+pub mod connector;
+pub mod ingress;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus_client::registry::Registry;
+use tokio_util::sync::CancellationToken;
+use trunkline_bot::logic::Logic;
+use trunkline_store::SharedStore;
+use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
+use trunkline_teams::connector::{Connector, http_client};
+use trunkline_worker::{HostedBot, Worker, WorkerConfig};
+
+use self::connector::FakeConnector;
+use self::ingress::FakeIngress;
+
+/// Shards of the tests' stores: few, so that a claim is quick.
+pub const SHARDS: u32 = 64;
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+pub fn store_in_memory() -> SharedStore {
+    Arc::new(
+        EmbeddedStore::open(EmbeddedConfig {
+            shards: SHARDS,
+            ..EmbeddedConfig::in_memory()
+        })
+        .unwrap(),
+    )
+}
+
+pub fn store_in(directory: &Path) -> SharedStore {
+    Arc::new(
+        EmbeddedStore::open(EmbeddedConfig {
+            shards: SHARDS,
+            ..EmbeddedConfig::in_directory(directory)
+        })
+        .unwrap(),
+    )
+}
+
+pub fn hosted(logic: Arc<dyn Logic>) -> HostedBot {
+    let connector = Connector::new(http_client().build().unwrap(), None);
+    HostedBot::new(logic, connector)
+}
+
+/// A running worker, the ingress and the Connector around it.
+pub struct House {
+    pub store: SharedStore,
+    pub connector: FakeConnector,
+    pub ingress: FakeIngress,
+    pub registry: Registry,
+    shutdown: CancellationToken,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl House {
+    pub async fn with(logic: Arc<dyn Logic>) -> Self {
+        Self::start(config(), store_in_memory(), vec![hosted(logic)], FakeConnector::start()).await
+    }
+
+    pub async fn start(
+        config: WorkerConfig,
+        store: SharedStore,
+        bots: Vec<HostedBot>,
+        connector: FakeConnector,
+    ) -> Self {
+        let mut registry = Registry::default();
+        let worker = Worker::bind(config, store.clone(), bots, &mut registry).await.unwrap();
+        let address = worker.address();
+        let shutdown = CancellationToken::new();
+        let until = shutdown.clone();
+        let served = actix_rt::spawn(async move { worker.serve(until).await.unwrap() });
+        let ingress = FakeIngress::connect(address, connector.base()).await;
+        Self {
+            store,
+            connector,
+            ingress,
+            registry,
+            shutdown,
+            served,
+        }
+    }
+
+    /// Stops the worker in order; the store and the Connector stay.
+    pub async fn stop(self) -> (SharedStore, FakeConnector) {
+        self.shutdown.cancel();
+        tokio::time::timeout(PATIENCE, self.served)
+            .await
+            .expect("the worker stops in time")
+            .unwrap();
+        (self.store, self.connector)
+    }
+
+    /// The value of a metric, summed over its labels that hold all of `labels`.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let lines = text.lines().filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|label| line.contains(label))
+        });
+        lines
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+}
+
+/// Settings of the tests: two threads, so that crossing them is tested; nothing aborts.
+pub fn config() -> WorkerConfig {
+    WorkerConfig {
+        arbiters: 2,
+        abort_after: None,
+        ..WorkerConfig::default()
+    }
+}
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
