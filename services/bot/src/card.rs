@@ -69,9 +69,10 @@ impl Card {
         self.block(text.into(), &[("size", "small"), ("isSubtle", "true")])
     }
 
-    /// A name and its value; facts in a row stand in one table.
+    /// A name and its value; facts in a row stand in one table. What a person typed goes through [`crate::plain`].
     #[must_use]
-    pub fn fact(mut self, name: &str, value: &str) -> Self {
+    pub fn fact(mut self, name: &str, value: impl Into<Text>) -> Self {
+        let (value, _) = value.into().into_markdown();
         let fact = json!({ "title": name, "value": value });
         let body = self.list("body");
         match body

@@ -17,6 +17,7 @@ pub mod logic;
 mod route;
 mod signal;
 mod state;
+pub mod test;
 mod turn;
 
 pub use address::{ActivityId, Address, Locale, Person, SentRef};

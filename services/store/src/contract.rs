@@ -3,6 +3,10 @@
 //! The map is advice, the fence is law, the record's header is the lock: `commit` writes only when the shard's fence equals
 //! the caller's token and the record's header equals the one the caller read. Every operation is idempotent, because
 //! clients, the network and we ourselves repeat them.
+//!
+//! Limits, checked before anything is sent: a record and an inbox entry up to [`RECORD_BYTES`], a recorded answer up to
+//! [`ANSWER_BYTES`]. How many entries an inbox may hold is the worker's rule. Epochs, map versions and times stay below 2^53:
+//! Redis counts in doubles.
 
 use std::fmt;
 use std::sync::Arc;
@@ -123,15 +127,16 @@ pub struct Commit {
     pub expected: Header,
     /// The new record, header first; `None` leaves the record alone (acceptance, kept steps).
     pub record: Option<Bytes>,
-    /// Fields to remove from the inbox.
+    /// Fields to remove from the inbox, before [`Commit::accept`] puts new ones there. Fields that are not there are fine.
     pub done: Vec<String>,
-    /// Fields to put into the inbox.
+    /// Fields to put into the inbox, in place of those of the same name.
     pub accept: Vec<(String, Bytes)>,
     /// When the conversation next needs attention.
     pub wake: Wake,
-    /// Life of the record from now; `None` keeps it for ever.
+    /// Life of the record from now, at least 1; `None` keeps it for ever. Counts only with a record: without one the life
+    /// of the stored record stays as it is. Inbox and wake entry have no such end.
     pub retain_ms: Option<u64>,
-    /// The recorded answer of an invoke: its name and its bytes.
+    /// The recorded answer of an invoke: its name and its bytes, kept for [`ANSWER_LIFE_MS`].
     pub answer: Option<(String, Bytes)>,
 }
 
@@ -157,7 +162,8 @@ pub enum Committed {
     Conflict(Header),
 }
 
-/// What the store holds of one conversation.
+/// What the store holds of one conversation. Should a late commit arrive while it is read, the inbox may hold an entry that
+/// the record already knows; it never lacks one that the record does not know.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
     /// The record, header first.
@@ -188,9 +194,9 @@ pub trait Store: Send + Sync + 'static {
     fn identity(&self) -> Identity;
     /// The store's clock, in milliseconds since 1970: the only clock that wake times are compared with.
     fn now(&self) -> BoxFuture<'_, Result<u64, StoreError>>;
-    /// Takes ownership of a shard.
+    /// Takes ownership of a shard. A repeated claim is ours again, under a higher epoch that alone counts.
     fn claim(&self, shard: ShardId, claim: Claim) -> BoxFuture<'_, Result<Claimed, StoreError>>;
-    /// Gives a shard back.
+    /// Gives a shard back. A repeated release is [`Released::Fenced`]: the shard is not ours then, as it should be.
     fn release(&self, shard: ShardId, token: Token) -> BoxFuture<'_, Result<Released, StoreError>>;
     /// Reads a conversation, after the claim and never from a replica.
     fn load(&self, shard: ShardId, key: Key) -> BoxFuture<'_, Result<Loaded, StoreError>>;
@@ -203,7 +209,8 @@ pub trait Store: Send + Sync + 'static {
         key: Key,
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;
-    /// Conversations of a shard that need attention up to `until_ms`, earliest first, at most `limit`.
+    /// Conversations of a shard that need attention up to and at `until_ms`, earliest first, at most `limit`. Those of one
+    /// millisecond come in any order.
     fn due(&self, shard: ShardId, until_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>>;
 }
 
@@ -237,7 +244,8 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The store is not fit for use: version, eviction policy, shard count.
+    /// The store is not fit for use: version, eviction policy, shard count. While running: a store came back as another one
+    /// or empty (`STORE_LOST`), and repeating is in vain until an operator has acted.
     #[error("the store cannot be used: {problem}; {remedy}")]
     Unfit {
         /// What is wrong.

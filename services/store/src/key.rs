@@ -51,37 +51,54 @@ impl Triple {
 
     /// The shard of this triple in a cluster of `shards` shards.
     pub fn shard(&self, shards: u32) -> ShardId {
-        let hash = xxh3_64(&self.hashed_input());
-        // The remainder of a division by a u32 fits a u32.
-        #[allow(clippy::cast_possible_truncation)]
-        ShardId((hash % u64::from(shards)) as u32)
+        shard_of(&self.hashed_input(), shards)
     }
 
     /// The key of this triple in the store: 16 bytes of SHA-256, because a fast hash could be made to collide by whoever
     /// chooses conversation ids.
     pub fn key(&self) -> Key {
-        let digest = Sha256::digest(self.hashed_input());
-        let mut key = [0; 16];
-        key.copy_from_slice(&digest[..16]);
-        Key(key)
+        key_of(&self.hashed_input())
     }
 
-    /// Length-prefixed parts, so that no two triples have the same input. Conversations have no kind byte: their input is
-    /// what the design's formula says.
     fn hashed_input(&self) -> Vec<u8> {
-        let parts = [&self.bot, &self.tenant, &self.conversation];
-        let mut input = Vec::with_capacity(parts.iter().map(|part| part.len() + 2).sum::<usize>() + 1);
-        if self.kind != ActorKind::Conversation {
-            input.push(self.kind as u8);
-        }
-        for part in parts {
-            // Longer parts are refused at the ingress; the length is only a separator here.
-            let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
-            input.extend_from_slice(&length.to_be_bytes());
-            input.extend_from_slice(part.as_bytes());
-        }
-        input
+        hashed_input(self.kind, [&self.bot, &self.tenant, &self.conversation])
     }
+}
+
+/// Shard and key of a conversation in a cluster of `shards` shards, for those who have its names but need no [`Triple`].
+pub fn locate_conversation(bot: &str, tenant: &str, conversation: &str, shards: u32) -> (ShardId, Key) {
+    let input = hashed_input(ActorKind::Conversation, [bot, tenant, conversation]);
+    (shard_of(&input, shards), key_of(&input))
+}
+
+fn shard_of(input: &[u8], shards: u32) -> ShardId {
+    let hash = xxh3_64(input);
+    // The remainder of a division by a u32 fits a u32.
+    #[allow(clippy::cast_possible_truncation)]
+    ShardId((hash % u64::from(shards)) as u32)
+}
+
+fn key_of(input: &[u8]) -> Key {
+    let digest = Sha256::digest(input);
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest[..16]);
+    Key(key)
+}
+
+/// Length-prefixed parts, so that no two triples have the same input. Conversations have no kind byte: their input is
+/// what the design's formula says.
+fn hashed_input(kind: ActorKind, parts: [&str; 3]) -> Vec<u8> {
+    let mut input = Vec::with_capacity(parts.iter().map(|part| part.len() + 2).sum::<usize>() + 1);
+    if kind != ActorKind::Conversation {
+        input.push(kind as u8);
+    }
+    for part in parts {
+        // Longer parts are refused at the ingress; the length is only a separator here.
+        let length = u16::try_from(part.len()).unwrap_or(u16::MAX);
+        input.extend_from_slice(&length.to_be_bytes());
+        input.extend_from_slice(part.as_bytes());
+    }
+    input
 }
 
 /// Number of a shard, below the cluster's shard count.
@@ -99,21 +116,18 @@ impl fmt::Display for ShardId {
 pub struct Key(pub [u8; 16]);
 
 impl Key {
-    /// Length of the text of a key.
-    pub const TEXT_BYTES: usize = 22;
-
     /// 22 characters, safe in a key of Redis.
     pub fn to_text(self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
+        self.text().as_str().to_owned()
     }
 
-    /// The bytes of [`Key::to_text`], without an allocation.
-    pub fn to_text_bytes(self) -> [u8; Self::TEXT_BYTES] {
-        let mut text = [0; Self::TEXT_BYTES];
+    /// The text of the key, without an allocation.
+    pub fn text(self) -> KeyText {
+        let mut text = [0; KeyText::BYTES];
         // 16 bytes are 22 characters: the buffer is never too small.
         let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
-        debug_assert_eq!(written, Ok(Self::TEXT_BYTES));
-        text
+        debug_assert_eq!(written, Ok(KeyText::BYTES));
+        KeyText(text)
     }
 
     /// Reads what [`Key::to_text`] wrote.
@@ -130,7 +144,7 @@ impl Key {
 
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.to_text())
+        formatter.write_str(self.text().as_str())
     }
 }
 
@@ -140,8 +154,22 @@ impl fmt::Debug for Key {
     }
 }
 
+/// Text of a key: base64 with the alphabet for URLs, without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyText([u8; Self::BYTES]);
+
+impl KeyText {
+    /// Length of the text.
+    pub const BYTES: usize = 22;
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // The alphabet is ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -196,7 +224,7 @@ mod tests {
         let key = thread().key();
         assert_eq!(Key::from_text(&key.to_text()), Some(key));
         assert_eq!(Key::from_bytes(&key.0), Some(key));
-        assert_eq!(&key.to_text_bytes(), key.to_text().as_bytes());
+        assert_eq!(key.text().as_str(), key.to_text());
     }
 
     #[test]
@@ -205,5 +233,12 @@ mod tests {
         assert_eq!(Key::from_text(&"A".repeat(23)), None);
         assert_eq!(Key::from_text("!!!!!!!!!!!!!!!!!!!!!!"), None);
         assert_eq!(Key::from_bytes(&[0; 15]), None);
+    }
+
+    #[test]
+    fn a_conversation_is_located_where_its_triple_is() {
+        let triple = Triple::conversation("echo", "tenant", "19:meeting@thread.v2");
+        let located = locate_conversation("echo", "tenant", "19:meeting@thread.v2", DEFAULT_SHARDS);
+        assert_eq!(located, (triple.shard(DEFAULT_SHARDS), triple.key()));
     }
 }

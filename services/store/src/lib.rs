@@ -16,4 +16,4 @@ mod limits;
 pub mod redis;
 
 pub use contract::{SharedStore, Store, StoreError};
-pub use key::{Key, ShardId, Triple};
+pub use key::{Key, ShardId, Triple, locate_conversation};

@@ -3,7 +3,7 @@
 use rand::RngExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo as _, TlsCertificates};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, TlsCertificates};
 
 use super::config::RedisConfig;
 use super::failure::failed;
@@ -29,6 +29,10 @@ pub(super) struct Connector {
 impl Connector {
     pub(super) fn new(config: &RedisConfig) -> Result<Self, StoreError> {
         let address = config.url.as_str().into_connection_info().map_err(failed(CONNECTING))?;
+        if matches!(address.addr(), ConnectionAddr::TcpTls { .. }) {
+            // The client asks the process for its cryptography. An error says that somebody has chosen already.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
         // Without it, Nagle's algorithm holds a small command back until the one before is acknowledged.
         let tcp = TcpSettings::default().set_nodelay(true);
         #[cfg(target_os = "linux")]

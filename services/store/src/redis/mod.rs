@@ -25,7 +25,7 @@ use self::connect::Connector;
 use self::failure::{failed, is_unknown_script, unexpected};
 use self::line::{Failure, Line};
 use self::scripts::{By, Scripts};
-use self::tags::{Member, Names, Tags};
+use self::tags::{Names, Tags};
 use crate::contract::{
     Claim, Claimed, Commit, Committed, Epoch, Header, Identity, Incarnation, Loaded, MapVersion, Released, Store,
     StoreError, Token,
@@ -169,7 +169,7 @@ impl RedisStore {
     /// commit slip in between, the caller sees an activity that its newer record already knows, never one too few.
     async fn run_load(&self, shard: ShardId, key: Key) -> Result<Loaded, StoreError> {
         let names = self.names(shard)?;
-        let member = Member::of(key);
+        let member = key.text();
         let mut commands = redis::pipe();
         commands
             .cmd("HGETALL")
@@ -183,7 +183,7 @@ impl RedisStore {
 
     async fn run_answer(&self, shard: ShardId, key: Key, name: &str) -> Result<Option<Bytes>, StoreError> {
         let mut command = redis::cmd("GET");
-        command.arg(self.names(shard)?.answer(&Member::of(key), name));
+        command.arg(self.names(shard)?.answer(&key.text(), name));
         self.run(shard, ANSWERING, &command).await
     }
 

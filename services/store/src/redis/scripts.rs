@@ -3,9 +3,11 @@
 //! All begin with `#!lua`: only then does Redis 7 refuse a whole script when memory is full, replicas are too few or the
 //! disk failed, instead of breaking off in the middle of it. Keys of one call share a hash tag, so they are safe in a cluster.
 
-use redis::{Cmd, Script};
+use std::fmt::Display;
 
-use super::tags::{Member, Names};
+use redis::{Cmd, RedisWrite, Script, ToRedisArgs};
+
+use super::tags::Names;
 use crate::contract::{Claim, Commit, Token, Wake};
 
 /// A script and the hash that the server finds it by.
@@ -61,9 +63,13 @@ fn call(script: &Stored, by: By, arguments: usize, bytes: usize) -> Cmd {
     command
 }
 
-/// The text of the fence after a release.
-fn released(token: Token) -> String {
-    format!("{}:-:{}", token.epoch.0, token.map.0)
+/// An argument that is written straight into the command.
+struct Written<T>(T);
+
+impl<T: Display> ToRedisArgs for Written<T> {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(&self.0);
+    }
 }
 
 /// A call of `claim`.
@@ -72,7 +78,7 @@ pub(super) fn claim(script: &Stored, by: By, names: Names<'_>, claim: &Claim) ->
     command
         .arg(1)
         .arg(names.fence())
-        .arg(format!("{:016x}", claim.me.0))
+        .arg(Written(format_args!("{:016x}", claim.me.0)))
         .arg(claim.map.0)
         .arg(u8::from(claim.force))
         .arg(claim.floor.0);
@@ -85,8 +91,8 @@ pub(super) fn release(script: &Stored, by: By, names: Names<'_>, token: Token) -
     command
         .arg(1)
         .arg(names.fence())
-        .arg(token.to_string())
-        .arg(released(token));
+        .arg(Written(token))
+        .arg(Written(format_args!("{}:-:{}", token.epoch.0, token.map.0)));
     command
 }
 
@@ -106,7 +112,7 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
     let arguments = 14 + commit.done.len() + 2 * commit.accept.len();
     let mut command = call(script, by, arguments, record.len() + answer.len() + accepted + done);
 
-    let member = Member::of(commit.key);
+    let member = commit.key.text();
     command
         .arg(if answer_name.is_some() { 5 } else { 4 })
         .arg(names.fence())
@@ -118,7 +124,7 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
     }
 
     command
-        .arg(commit.token.to_string())
+        .arg(Written(commit.token))
         .arg(&commit.expected.to_bytes())
         .arg(record);
     match commit.retain_ms {
@@ -130,7 +136,7 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
         Wake::Never => command.arg("never"),
         Wake::At(at_ms) => command.arg(at_ms),
     };
-    command.arg(member.as_bytes()).arg(answer).arg(commit.done.len());
+    command.arg(member.as_str()).arg(answer).arg(commit.done.len());
     for field in &commit.done {
         command.arg(field);
     }

@@ -1,8 +1,10 @@
 //! Names of keys: all of a shard carry one hash tag, and the tags spread the shards evenly over the slots of a cluster.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
-use crate::key::{Key, MAX_SHARDS, ShardId};
+use redis::{RedisWrite, ToRedisArgs};
+
+use crate::key::{KeyText, MAX_SHARDS, ShardId};
 
 /// Slots of a Redis Cluster.
 const SLOTS: u32 = 16_384;
@@ -59,57 +61,79 @@ pub(super) struct Names<'t> {
     tag: &'t str,
 }
 
-impl Names<'_> {
+impl<'t> Names<'t> {
     /// The fence.
-    pub(super) fn fence(self) -> Name {
-        self.name("f", &[])
+    pub(super) fn fence(self) -> Name<'t> {
+        self.name("f", "", "")
     }
 
     /// The wake index.
-    pub(super) fn wakes(self) -> Name {
-        self.name("w", &[])
+    pub(super) fn wakes(self) -> Name<'t> {
+        self.name("w", "", "")
     }
 
     /// The record of a conversation.
-    pub(super) fn record(self, member: &Member) -> Name {
-        self.name("c:", &[member.as_bytes()])
+    pub(super) fn record<'m>(self, member: &'m KeyText) -> Name<'m>
+    where
+        't: 'm,
+    {
+        self.name("c:", member.as_str(), "")
     }
 
     /// The inbox of a conversation.
-    pub(super) fn inbox(self, member: &Member) -> Name {
-        self.name("i:", &[member.as_bytes()])
+    pub(super) fn inbox<'m>(self, member: &'m KeyText) -> Name<'m>
+    where
+        't: 'm,
+    {
+        self.name("i:", member.as_str(), "")
     }
 
     /// A recorded answer of a conversation.
-    pub(super) fn answer(self, member: &Member, answer: &str) -> Name {
-        self.name("a:", &[member.as_bytes(), b":", answer.as_bytes()])
+    pub(super) fn answer<'m>(self, member: &'m KeyText, answer: &'m str) -> Name<'m>
+    where
+        't: 'm,
+    {
+        self.name("a:", member.as_str(), answer)
     }
 
-    fn name(self, kind: &str, rest: &[&[u8]]) -> Name {
-        let length = self.tag.len() + kind.len() + rest.iter().map(|part| part.len()).sum::<usize>();
-        let mut name = Vec::with_capacity(length);
-        name.extend_from_slice(self.tag.as_bytes());
-        name.extend_from_slice(kind.as_bytes());
-        for part in rest {
-            name.extend_from_slice(part);
+    fn name<'m>(self, kind: &'static str, member: &'m str, answer: &'m str) -> Name<'m>
+    where
+        't: 'm,
+    {
+        Name {
+            tag: self.tag,
+            kind,
+            member,
+            answer,
         }
-        name
     }
 }
 
-/// Name of a key.
-pub(super) type Name = Vec<u8>;
+/// Name of a key, written into a command without being put together first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name<'n> {
+    tag: &'n str,
+    kind: &'static str,
+    member: &'n str,
+    /// Name of a recorded answer, else empty.
+    answer: &'n str,
+}
 
-/// A conversation's key as text, on the stack.
-pub(super) struct Member([u8; Key::TEXT_BYTES]);
-
-impl Member {
-    pub(super) fn of(key: Key) -> Self {
-        Self(key.to_text_bytes())
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [self.tag, self.kind, self.member] {
+            formatter.write_str(part)?;
+        }
+        if self.kind == "a:" {
+            formatter.write_str(":")?;
+        }
+        formatter.write_str(self.answer)
     }
+}
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
+impl ToRedisArgs for Name<'_> {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(self);
     }
 }
 
@@ -135,7 +159,7 @@ fn crc16(bytes: &[u8]) -> u16 {
 #[allow(clippy::expect_used)]
 mod tests {
     use super::*;
-    use crate::key::DEFAULT_SHARDS;
+    use crate::key::{DEFAULT_SHARDS, Key};
 
     fn digits(tags: &Tags, shard: u32) -> &str {
         tags.0[shard as usize].trim_matches(['{', '}'])
@@ -189,21 +213,20 @@ mod tests {
     fn names_are_those_of_the_documentation() {
         let tags = Tags::of(1);
         let names = tags.names(ShardId(0)).expect("there is one shard");
-        let member = Member::of(Key([0xff; 16]));
+        let member = Key([0xff; 16]).text();
         let tag = &tags.0[0];
-        assert_eq!(names.fence(), format!("{tag}f").into_bytes());
-        assert_eq!(names.wakes(), format!("{tag}w").into_bytes());
+        let name = |name: Name<'_>| name.to_string();
+        assert_eq!(name(names.fence()), format!("{tag}f"));
+        assert_eq!(name(names.wakes()), format!("{tag}w"));
+        assert_eq!(name(names.record(&member)), format!("{tag}c:_____________________w"));
+        assert_eq!(name(names.inbox(&member)), format!("{tag}i:_____________________w"));
         assert_eq!(
-            names.record(&member),
-            format!("{tag}c:_____________________w").into_bytes()
+            name(names.answer(&member, "00ff")),
+            format!("{tag}a:_____________________w:00ff")
         );
         assert_eq!(
-            names.inbox(&member),
-            format!("{tag}i:_____________________w").into_bytes()
-        );
-        assert_eq!(
-            names.answer(&member, "00ff"),
-            format!("{tag}a:_____________________w:00ff").into_bytes()
+            name(names.answer(&member, "")),
+            format!("{tag}a:_____________________w:")
         );
         assert!(tags.names(ShardId(1)).is_none());
     }

@@ -9,7 +9,7 @@ use trunkline_store::StoreError;
 use trunkline_store::contract::{Claimed, Commit, Committed, Header, SharedStore, Token, Wake};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
-use crate::redis_server::{IN_MEMORY, RedisServer};
+use crate::redis_server::{IN_MEMORY, RedisServer, free_port};
 use crate::world::{SHARD, SHARDS, claim_of, header, key, touch, turn};
 
 /// Settings of a server that has every acknowledged write on disk.
@@ -243,6 +243,43 @@ async fn an_address_that_is_none_is_refused() {
         let error = refusal(RedisConfig::at(url)).await;
         assert!(matches!(error, StoreError::Unfit { .. }), "{url}: {error}");
     }
+}
+
+#[tokio::test]
+async fn tls_verifies_the_server_with_the_given_certificates() {
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let (certificate, key) = (files.path().join("certificate.pem"), files.path().join("key.pem"));
+    std::fs::write(&certificate, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+    let port = free_port();
+    let server = RedisServer::start(&[
+        "--save",
+        "",
+        "--tls-port",
+        &port.to_string(),
+        "--tls-cert-file",
+        certificate.to_str().unwrap(),
+        "--tls-key-file",
+        key.to_str().unwrap(),
+        "--tls-auth-clients",
+        "no",
+    ]);
+
+    let encrypted = RedisConfig {
+        url: format!("rediss://localhost:{port}"),
+        root_certificates: Some(certified.cert.pem().into_bytes()),
+        ..config(&server)
+    };
+    let store: SharedStore = std::sync::Arc::new(RedisStore::open(encrypted.clone()).await.unwrap());
+    own(&store).await;
+    let strangers = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let distrusting = RedisConfig {
+        root_certificates: Some(strangers.cert.pem().into_bytes()),
+        ..encrypted
+    };
+    let error = refusal(distrusting).await.to_string();
+    assert!(error.contains("certificate"), "{error}");
 }
 
 #[tokio::test]

@@ -81,7 +81,8 @@ pub struct KeyStatus {
 
 #[derive(Deserialize)]
 struct Metadata {
-    issuer: String,
+    #[serde(default)]
+    issuer: Option<String>,
     jwks_uri: String,
 }
 
@@ -208,11 +209,16 @@ impl KeyDocument {
         };
         let document = self.fetch(&self.metadata).await?;
         let metadata: Metadata = serde_json::from_slice(&document).map_err(|error| wrong(error.to_string()))?;
-        if metadata.issuer != self.issuer {
-            return Err(wrong(format!(
-                "issuer is {}, expected {}",
-                metadata.issuer, self.issuer
-            )));
+        if metadata.issuer.as_deref() != Some(self.issuer.as_str()) {
+            // What the documents of the national clouds say there is not published. The token's own `iss` is compared in any
+            // case, so this is worth a word to the operator and no reason to refuse everybody.
+            let (address, expected) = (&self.metadata, &self.issuer);
+            tracing::warn!(
+                address,
+                issuer = metadata.issuer,
+                expected,
+                "metadata names another issuer than the tokens must"
+            );
         }
         if !is_as_safe(&metadata.jwks_uri, &self.metadata) {
             return Err(wrong(format!("keys at {} are not protected by TLS", metadata.jwks_uri)));

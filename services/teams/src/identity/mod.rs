@@ -1,9 +1,9 @@
 //! Who sent a request: verification of the tokens that Teams puts into it.
 //!
-//! The way of a request: [`bearer`] takes the one token out of the headers; [`Verifier::check`] looks whether it was
-//! verified before ([`memory`]) and otherwise verifies it ([`verify`]) with the keys of the issuer's document
-//! ([`key_document`]); [`Verifier::check_body`] then compares it with what the activity says ([`body`]). The verdict of a
-//! token is remembered, the comparison with the body never: another body may come with the same token.
+//! The way of a request: `bearer` takes the one token out of the headers; [`Verifier::check`] looks whether it was verified
+//! before (`memory`) and otherwise judges it ([`verify()`]) with the keys of the issuer's document (`key_document`, whose
+//! decisions [`KeyCache`] takes); [`Verifier::check_body`] then compares it with what the activity says (`body`). The verdict
+//! on a token is remembered, the comparison with the body never: another body may come with the same token.
 //!
 //! Rules after "Authentication with the Bot Connector API" (Microsoft Learn, Bot Framework REST).
 

@@ -111,7 +111,7 @@ pub struct Verified {
 impl Verifier {
     /// A verifier without keys yet: [`Verifier::keep_keys_fresh`] must run for it.
     ///
-    /// `http` reads the metadata and the keys.
+    /// `http` reads the metadata and the keys; [`crate::token::login_client`] is made for such hosts.
     pub fn new(config: VerifierConfig, http: reqwest::Client) -> Result<Self, VerifierConfigError> {
         check_bots(&config.bots)?;
         let VerifierConfig {
@@ -137,6 +137,11 @@ impl Verifier {
             ),
             bots,
         })
+    }
+
+    /// Whether a bot accepts requests without a token: then nobody else may reach the endpoint.
+    pub fn accepts_unauthenticated(&self) -> bool {
+        self.unauthenticated.is_some()
     }
 
     /// Reads the signing keys now and whenever they are due, until `shutdown` completes. Run it in a task of its own.

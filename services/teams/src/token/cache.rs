@@ -20,6 +20,9 @@ const FIRST_HOLD: Duration = Duration::from_secs(1);
 /// How long a failure is remembered at most, unless the endpoint asks for more.
 const LONGEST_HOLD: Duration = Duration::from_secs(60);
 
+/// The longest wait that the endpoint may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
+
 /// After one rejected token the next may be rejected only after this time: a service that refuses every token must not
 /// make us ask for new ones without end.
 const BETWEEN_REJECTIONS: Duration = Duration::from_secs(10);
@@ -56,7 +59,9 @@ impl Renewal {
 
     fn failed(&mut self, error: TokenError, now: Instant) {
         let hold = (FIRST_HOLD * (1 << self.failures.min(10))).min(LONGEST_HOLD);
-        let hold = error.retry_after().map_or(hold, |asked| asked.max(hold));
+        let hold = error
+            .retry_after()
+            .map_or(hold, |asked| asked.clamp(hold, LONGEST_ASKED));
         self.failures = self.failures.saturating_add(1);
         self.held = Some((error, now + hold));
     }
@@ -282,5 +287,9 @@ mod tests {
         );
         assert!(renewal.standing_error(now + Duration::from_secs(9 * 60)).is_some());
         assert!(renewal.standing_error(now + retry_after).is_none());
+        let retry_after = Duration::from_secs(u64::MAX);
+        let client_id = "app".into();
+        renewal.failed(TokenError::Throttled { client_id, retry_after }, now);
+        assert!(renewal.standing_error(now + LONGEST_ASKED).is_none());
     }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::error::{Refused, TokenError};
 use super::lifetime::Lifetime;
 use super::provider::AccessToken;
+use crate::connector::read_retry_after;
 
 /// How often a question is asked before its error is believed.
 const ATTEMPTS: u32 = 3;
@@ -19,6 +20,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(400);
 
 /// The longest `Retry-After` that is waited for within one call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What is waited after 429 when the endpoint does not say how long.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Fields of a form, in order.
 pub(super) type Form = Vec<(&'static str, String)>;
@@ -131,14 +135,9 @@ impl Endpoint {
             return Outcome::Done(read_token(asked, body).unwrap_or_else(|| Err(self.no_token(status))));
         }
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let retry_after = pause.unwrap_or(FIRST_PAUSE);
-            return Outcome::Again(
-                pause,
-                TokenError::Throttled {
-                    client_id: self.client_id.clone(),
-                    retry_after,
-                },
-            );
+            let retry_after = pause.unwrap_or(THROTTLED_PAUSE);
+            let client_id = self.client_id.clone();
+            return Outcome::Again(Some(retry_after), TokenError::Throttled { client_id, retry_after });
         }
         match read_error(status, body) {
             Some(refused) => {
@@ -189,10 +188,8 @@ fn read_error(status: StatusCode, body: &[u8]) -> Option<Refused> {
     })
 }
 
-/// `Retry-After` in seconds, the only form that the endpoint uses.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    read_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, jiff::Timestamp::now())
 }
 
 impl Seconds {

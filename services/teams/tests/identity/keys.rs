@@ -7,7 +7,7 @@ use serde_json::json;
 use trunkline_teams::identity::{RefreshSchedule, Refusal, RefusalCode, VerifierConfig};
 
 use crate::login_host::{Answer, LoginHost, Running, quiet, until, within_time};
-use crate::signer::{OTHER_CHANNEL, Signer, TEAMS, claims};
+use crate::signer::{OTHER_CHANNEL, Signer, TEAMS, claims, claims_with};
 
 fn published(signers: &[&Signer]) -> Answer {
     Answer::Keys(signers.iter().map(|signer| signer.jwk.clone()).collect())
@@ -166,12 +166,17 @@ async fn without_any_keys_the_token_may_be_good_and_the_answer_says_so() {
 }
 
 #[actix_web::test]
-async fn keys_of_another_issuer_are_not_taken() {
+async fn the_issuer_of_the_tokens_counts_and_not_the_one_that_the_metadata_names() {
     let host = LoginHost::start(published(&[&TEAMS]));
-    host.set_issuer("https://sts.windows.net/");
-    let verifier = restless(&host);
-    until("reads fail", || verifier.verifier.key_status().failures >= 2).await;
-    assert_eq!((verifier.verifier.key_status().keys, host.reads()), (0, 0));
+    let elsewhere = "https://login.example/";
+    host.set_issuer(elsewhere);
+    let verifier = Running::start(host.config());
+    assert!(verifier.accept(&TEAMS.sign(&claims())).await.is_ok());
+    let refusal = verifier
+        .accept(&TEAMS.sign(&claims_with("iss", json!(elsewhere))))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), RefusalCode::UnknownIssuer);
 }
 
 #[actix_web::test]

@@ -1,0 +1,172 @@
+//! What an ingress is told at its start.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use trunkline_store::key::DEFAULT_SHARDS;
+use trunkline_teams::envelope::DEFAULT_DEPTH;
+use trunkline_teams::identity::source::SourceRules;
+
+/// What an ingress is told at its start.
+#[derive(Clone, Debug)]
+pub struct IngressConfig {
+    /// Addresses to listen on. Each has its own set of threads' streams to the workers, so one is usual.
+    pub listen: Vec<SocketAddr>,
+    /// How the endpoint is secured.
+    pub transport: Transport,
+    /// Path of the messaging endpoint, as registered with Azure Bot Service.
+    pub path: String,
+    /// Threads that serve requests; each has one stream to each worker. Default: one for each core.
+    pub threads: usize,
+    /// Label of this node, for the logs of the workers.
+    pub node: String,
+    /// `host:port` of every worker.
+    pub workers: Vec<String>,
+    /// Shards of the cluster: the number that the store was created with.
+    pub shards: u32,
+    /// Networks that may send requests, and proxies that are believed.
+    pub sources: SourceRules,
+    /// What is too much.
+    pub limits: Limits,
+    /// How an ingress stops.
+    pub stop: StopTimes,
+    /// The time that tokens are judged by.
+    pub clock: Clock,
+}
+
+/// How the endpoint is secured.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// TLS 1.2 and 1.3. Teams cannot do 1.3 yet, so 1.2 is never switched off ("Bot Framework security guidelines").
+    Tls(TlsFiles),
+    /// Plain HTTP: only behind a proxy that ends TLS, or on the own machine.
+    PlainHttp,
+}
+
+/// Where the certificate lies. Both files are read again when they change.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The chain in PEM form, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// Its private key in PEM form.
+    pub key: PathBuf,
+    /// How often the files are looked at.
+    pub reload_interval: Duration,
+}
+
+impl TlsFiles {
+    /// Files that are looked at every 5 s.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            reload_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What is too much; each bound has its own answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one body, as it comes and inflated: 413. Microsoft documents no bound; invokes carry up to 80 KB.
+    pub body_bytes: usize,
+    /// Levels of arrays and objects in a body: 400.
+    pub body_depth: usize,
+    /// From the end of a request's head to the end of its body: 408.
+    pub body_time: Duration,
+    /// For the head of a request: 408.
+    pub head_time: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
+    /// For a TLS handshake.
+    pub handshake_time: Duration,
+    /// Connections of one thread; more wait to be accepted.
+    pub connections_per_thread: usize,
+    /// Requests in flight in this process: 503.
+    pub requests_in_flight: usize,
+    /// Bytes of bodies in flight in this process: 503.
+    pub bytes_in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1024 * 1024,
+            body_depth: DEFAULT_DEPTH,
+            body_time: Duration::from_secs(5),
+            head_time: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(75),
+            handshake_time: Duration::from_secs(3),
+            connections_per_thread: 10_000,
+            requests_in_flight: 4_096,
+            bytes_in_flight: 256 * 1024 * 1024,
+        }
+    }
+}
+
+/// How an ingress stops: it fails its readiness, goes on serving until the balancer has noticed, then finishes what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopTimes {
+    /// From failing readiness to closing the listeners. It should be longer than the balancer needs to notice.
+    pub notice: Duration,
+    /// For requests in flight after that. Teams waits 15 s for an answer.
+    pub finish: Duration,
+}
+
+impl Default for StopTimes {
+    fn default() -> Self {
+        Self {
+            notice: Duration::from_secs(5),
+            finish: Duration::from_secs(15),
+        }
+    }
+}
+
+/// The time that tokens are judged by: the system's, unless a test says otherwise.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
+
+impl Clock {
+    /// A clock that asks `now`.
+    pub fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.0)()
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::new(SystemTime::now)
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Clock")
+    }
+}
+
+impl IngressConfig {
+    /// The defaults, for this transport and these workers, listening on `listen`.
+    pub fn new(listen: SocketAddr, transport: Transport, workers: Vec<String>) -> Self {
+        Self {
+            listen: vec![listen],
+            transport,
+            path: "/api/messages".to_owned(),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            node: "ingress".to_owned(),
+            workers,
+            shards: DEFAULT_SHARDS,
+            sources: SourceRules::default(),
+            limits: Limits::default(),
+            stop: StopTimes::default(),
+            clock: Clock::default(),
+        }
+    }
+}

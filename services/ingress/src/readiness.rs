@@ -1,0 +1,67 @@
+//! Whether this ingress should get requests.
+//!
+//! Only causes of this process count. A store or a worker that is away makes every ingress unable at once, and taking all of
+//! them out of the balancer helps nobody: requests are held and, at worst, answered with 503 (design: "Redis", outage).
+//! "Never had" is a cause of this process: a new one that was started with a wrong address or behind a closed firewall must
+//! not take the place of one that works.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use trunkline_teams::identity::Verifier;
+
+use crate::metrics::StreamMetrics;
+
+/// Asks whether this ingress should get requests. For its own `/readyz` and for an admin port.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    verifier: Arc<Verifier>,
+    streams: Arc<StreamMetrics>,
+    stopping: Arc<AtomicBool>,
+}
+
+/// Why an ingress should not get requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    /// It is stopping.
+    #[error("stopping")]
+    Stopping,
+    /// It has never read the keys that tokens are signed with, so it would refuse everything.
+    #[error("the signing keys were never read")]
+    NoKeys,
+    /// It has never reached a worker.
+    #[error("no worker was ever connected")]
+    NoWorker,
+}
+
+impl Readiness {
+    pub(crate) fn new(verifier: Arc<Verifier>, streams: Arc<StreamMetrics>) -> Self {
+        Self {
+            verifier,
+            streams,
+            stopping: Arc::default(),
+        }
+    }
+
+    /// The first reason against it.
+    pub fn check(&self) -> Result<(), NotReady> {
+        if self.is_stopping() {
+            return Err(NotReady::Stopping);
+        }
+        if self.verifier.key_status().keys == 0 {
+            return Err(NotReady::NoKeys);
+        }
+        if !self.streams.was_ever_connected() {
+            return Err(NotReady::NoWorker);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,196 @@
+//! The streams of one ingress thread: moves frames between the exchange and the sockets, and decides nothing.
+//!
+//! Everything of a thread stays on that thread: the exchange is a plain value behind an `Rc`, and no lock is shared.
+
+mod frame;
+mod link;
+mod queue;
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+use tonic::transport::Endpoint;
+use trunkline_proto::routing::{Hello, PROTOCOL};
+
+use crate::exchange::{Action, Answer, Exchange, Request, RequestId, WorkerIndex, timing};
+use crate::metrics::StreamMetrics;
+pub(crate) use frame::Head;
+pub(crate) use link::endpoint;
+use link::{Beginning, EndedBy, Link};
+
+/// What the streams of all threads have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamSettings {
+    /// Label of this node, for the logs of the workers.
+    pub(crate) node: String,
+    /// Random identity of this process run.
+    pub(crate) incarnation: u64,
+    pub(crate) shards: u32,
+    pub(crate) workers: Vec<Endpoint>,
+}
+
+/// One ingress thread's way to the workers.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    exchange: RefCell<Exchange<oneshot::Sender<Answer>>>,
+    lines: Vec<Line>,
+    settings: StreamSettings,
+    thread: u32,
+    metrics: Arc<StreamMetrics>,
+    /// For the tasks, which must not keep the thread's streams alive.
+    own: Weak<Self>,
+}
+
+/// A configured worker, with or without a stream.
+#[derive(Debug, Default)]
+struct Line {
+    link: RefCell<Option<Link>>,
+    /// Its trouble was told; until it is over the log stays quiet.
+    is_troubled: Cell<bool>,
+}
+
+impl Streams {
+    /// Starts the streams of thread number `thread`; they end with the last reference.
+    pub(crate) fn start(settings: StreamSettings, thread: u32, metrics: Arc<StreamMetrics>) -> Rc<Self> {
+        let workers = settings.workers.len();
+        let exchange = Exchange::new(Instant::now(), settings.shards, workers, rand::random());
+        let streams = Rc::new_cyclic(|own| Self {
+            exchange: RefCell::new(exchange),
+            lines: (0..workers).map(|_| Line::default()).collect(),
+            settings,
+            thread,
+            metrics,
+            own: own.clone(),
+        });
+        actix_rt::spawn(keep_time(Rc::downgrade(&streams)));
+        streams
+    }
+
+    /// Shards of the cluster.
+    pub(crate) fn shards(&self) -> u32 {
+        self.settings.shards
+    }
+
+    /// Sends a request to the worker that serves its shard and waits for its end.
+    ///
+    /// Dropping the future tells the worker that the caller has gone.
+    pub(crate) async fn forward(&self, request: Request) -> Answer {
+        let (waiter, answer) = oneshot::channel();
+        let id = self.event(|exchange, now| exchange.submit(now, request, waiter));
+        let mut call = Call {
+            streams: self,
+            id: Some(id),
+        };
+        let answered = answer.await;
+        call.id = None;
+        // The exchange answers every waiter; one that is dropped unanswered says that this thread is going down.
+        answered.unwrap_or(Answer::Expired)
+    }
+
+    /// Gives the exchange an event and does what it says.
+    fn event<T>(&self, happen: impl FnOnce(&mut Exchange<oneshot::Sender<Answer>>, Instant) -> T) -> T {
+        let mut exchange = self.exchange.borrow_mut();
+        let result = happen(&mut exchange, Instant::now());
+        while let Some(action) = exchange.next_action() {
+            self.perform(action);
+        }
+        self.metrics.count(exchange.take_tally());
+        result
+    }
+
+    fn perform(&self, action: Action<oneshot::Sender<Answer>>) {
+        match action {
+            Action::Connect { worker, generation } => self.connect(worker, generation),
+            Action::Close { worker } => {
+                self.lines[worker.0].link.replace(None);
+            }
+            Action::Send { worker, outgoing } => {
+                if let Some(link) = &*self.lines[worker.0].link.borrow() {
+                    link.send(outgoing);
+                }
+            }
+            Action::Answer { waiter, answer } => {
+                // The caller may have gone in this very moment.
+                let _ = waiter.send(answer);
+            }
+        }
+    }
+
+    fn connect(&self, worker: WorkerIndex, generation: u64) {
+        // Bounded by the worker's credits and by the requests in flight, which this process counts.
+        let (sender, queue) = mpsc::unbounded_channel();
+        let beginning = Beginning {
+            worker,
+            generation,
+            endpoint: self.settings.workers[worker.0].clone(),
+            hello: Hello {
+                protocol: PROTOCOL,
+                ingress: self.settings.node.clone(),
+                thread: self.thread,
+                incarnation: self.settings.incarnation,
+            },
+            queue,
+            metrics: self.metrics.clone(),
+        };
+        let task = actix_rt::spawn(link::run(self.own.clone(), beginning));
+        self.lines[worker.0].link.replace(Some(Link::new(sender, task)));
+    }
+
+    fn note_welcome(&self, worker: WorkerIndex) {
+        self.lines[worker.0].is_troubled.set(false);
+        tracing::info!(worker = %self.address(worker), thread = self.thread, "stream to a worker is open");
+    }
+
+    /// The first end of a stream is told, and every mismatch; failed attempts after it are for debugging.
+    fn note_end(&self, worker: WorkerIndex, ended_by: Option<&EndedBy>) {
+        let address = self.address(worker);
+        let thread = self.thread;
+        let reason = ended_by.map_or_else(|| "the worker closed it".to_owned(), EndedBy::explained);
+        if self.lines[worker.0].is_troubled.replace(true) {
+            tracing::debug!(worker = %address, thread, %reason, "no stream to a worker yet");
+        } else if matches!(ended_by, Some(EndedBy::Mismatch(_))) {
+            tracing::error!(worker = %address, thread, %reason, "worker does not fit this ingress");
+        } else {
+            tracing::warn!(worker = %address, thread, %reason, "no stream to a worker, trying again");
+        }
+    }
+
+    fn address(&self, worker: WorkerIndex) -> String {
+        self.settings.workers[worker.0]
+            .uri()
+            .authority()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    }
+}
+
+/// A request that somebody waits for.
+struct Call<'a> {
+    streams: &'a Streams,
+    /// Until it is answered.
+    id: Option<RequestId>,
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.streams.event(|exchange, now| exchange.cancel(now, id));
+        }
+    }
+}
+
+/// Lets time pass for the exchange as long as somebody holds it.
+async fn keep_time(streams: Weak<Streams>) {
+    let mut ticks = tokio::time::interval(timing::TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(streams) = streams.upgrade() else {
+            return;
+        };
+        streams.event(Exchange::tick);
+    }
+}
