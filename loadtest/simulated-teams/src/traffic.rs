@@ -27,8 +27,10 @@ pub struct Exchange {
     pub direction: Direction,
     /// The bot's name.
     pub bot: String,
-    /// The activity's type and name, or the method and path of the call.
+    /// The activity's type and name, or what the call is about.
     pub title: String,
+    /// The address that was called; the Connector's without the service URL.
+    pub url: String,
     /// Headers that matter, without the token.
     pub headers: Vec<(String, String)>,
     /// The body that was sent, if there was one.

@@ -200,6 +200,7 @@ impl Postman {
                 direction: Direction::ToBot,
                 bot: self.shared.config.bots[delivery.bot.0].name.clone(),
                 title,
+                url: self.shared.config.bot_endpoint.clone(),
                 headers: headers
                     .into_iter()
                     .map(|(name, value)| (name.to_owned(), value))

@@ -98,14 +98,16 @@ fn exchange(
     if let Some(seconds) = reply.retry_after {
         headers.push(("retry-after".to_owned(), seconds.to_string()));
     }
+    let sent = if body.is_empty() { None } else { Some(readable(body)) };
     Exchange {
         number: 0,
         at,
         direction: Direction::FromBot,
         bot: shared.config.bots[bot.0].name.clone(),
-        title: format!("{} {}", request.method(), shorten(segments)),
+        title: title(request.method().as_str(), segments, sent.as_ref()),
+        url: segments.join("/"),
         headers,
-        request: if body.is_empty() { None } else { Some(readable(body)) },
+        request: sent,
         status: Some(reply.status),
         response: reply.body.clone(),
         microseconds,
@@ -118,11 +120,12 @@ fn readable(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
-/// Long ids say nothing in a title.
-fn shorten(segments: &[String]) -> String {
-    let parts = segments.iter().map(|part| match part.char_indices().nth(16) {
-        Some((end, _)) if part.len() > 24 => format!("{}\u{2026}", &part[..end]),
-        _ => part.clone(),
-    });
-    parts.collect::<Vec<_>>().join("/")
+/// What a call is about: the path without ids, and the type of the activity. The whole path stands beside it.
+fn title(method: &str, segments: &[String], sent: Option<&Value>) -> String {
+    let mut names = segments.iter().skip(1).step_by(2).map(String::as_str);
+    let what = names.next_back().unwrap_or("");
+    match sent.and_then(|sent| sent.get("type")).and_then(Value::as_str) {
+        Some(kind) => format!("{method} {what} \u{b7} {kind}"),
+        None => format!("{method} {what}"),
+    }
 }

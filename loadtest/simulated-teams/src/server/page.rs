@@ -34,6 +34,22 @@ macro_rules! assets {
 
 const ASSETS: &[Asset] = assets! {
     "index.html": "text/html; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "style.css": "text/css; charset=utf-8",
+    "messages.css": "text/css; charset=utf-8",
+    "cards.css": "text/css; charset=utf-8",
+    "app.js": "text/javascript; charset=utf-8",
+    "api.js": "text/javascript; charset=utf-8",
+    "cards.js": "text/javascript; charset=utf-8",
+    "composer.js": "text/javascript; charset=utf-8",
+    "dom.js": "text/javascript; charset=utf-8",
+    "inspector.js": "text/javascript; charset=utf-8",
+    "markdown.js": "text/javascript; charset=utf-8",
+    "messages.js": "text/javascript; charset=utf-8",
+    "sidebar.js": "text/javascript; charset=utf-8",
+    "state.js": "text/javascript; charset=utf-8",
+    "vendor/adaptivecards.min.js": "text/javascript; charset=utf-8",
+    "vendor/adaptivecards.LICENSE.txt": "text/plain; charset=utf-8",
 };
 
 pub(super) fn routes(config: &mut ServiceConfig) {

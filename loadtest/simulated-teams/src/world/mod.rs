@@ -209,3 +209,15 @@ impl World {
         self.arrivals
     }
 }
+
+#[cfg(test)]
+impl World {
+    /// The default tenant with one bot.
+    pub(crate) fn for_tests() -> Self {
+        Self::new(
+            &SimulatedTeamsConfig::default(),
+            "http://127.0.0.1:1/amer/t/".to_owned(),
+            1,
+        )
+    }
+}

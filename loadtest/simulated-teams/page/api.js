@@ -1,0 +1,35 @@
+// What the page asks of the server that it came from.
+
+async function read(path) {
+  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  if (!answer.ok) throw new Error(`${path} was answered ${answer.status}`);
+  return answer.json();
+}
+
+export const world = () => read("/api/world");
+export const messages = () => read("/api/messages");
+export const traffic = () => read("/api/traffic");
+
+/** Lets a person do something; an error carries what the person should read. */
+export async function act(action) {
+  const answer = await fetch("/api/actions", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(action),
+  });
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(body.error ?? `The server answered ${answer.status}`);
+  return body;
+}
+
+/** Follows changes. `onConnect` is called whenever everything must be loaded anew. */
+export function follow(onChange, onConnect, onState) {
+  const source = new EventSource("/api/events");
+  source.addEventListener("hello", () => {
+    onState(true);
+    onConnect();
+  });
+  source.addEventListener("lost", onConnect);
+  source.addEventListener("message", (event) => onChange(JSON.parse(event.data)));
+  source.addEventListener("error", () => onState(false));
+}
