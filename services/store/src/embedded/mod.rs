@@ -242,7 +242,7 @@ fn open_file(builder: &Builder, directory: &Path) -> Result<Database, StoreError
         problem: format!("the directory {} cannot be created: {error}", directory.display()),
         remedy: "name a directory that this user may write to".to_owned(),
     })?;
-    builder.create(directory.join(FILE)).map_err(|error| match error {
+    let database = builder.create(directory.join(FILE)).map_err(|error| match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::Unfit {
             problem: format!("another process uses the directory {}", directory.display()),
             remedy: "stop that process or name another directory".to_owned(),
@@ -255,7 +255,13 @@ fn open_file(builder: &Builder, directory: &Path) -> Result<Database, StoreError
             problem: format!("the file {FILE} in {} cannot be opened: {other}", directory.display()),
             remedy: "check the file's rights and the disk, or name another directory".to_owned(),
         },
-    })
+    })?;
+    // Else a power cut could take a new file's name although its content is on disk.
+    #[cfg(unix)]
+    std::fs::File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed(OPENING))?;
+    Ok(database)
 }
 
 /// Reads who the store is, or makes a new one of it.

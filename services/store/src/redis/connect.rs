@@ -59,7 +59,10 @@ impl Connector {
 
     /// The first connection: checks the clock, too, and makes the store when there is none.
     pub(super) async fn found(&self, shards: u32) -> Result<(MultiplexedConnection, Identity), StoreError> {
-        let mut connection = self.fit_connection().await?;
+        let (mut connection, append_only) = self.fit_connection().await?;
+        if !append_only {
+            tracing::warn!("Redis keeps no append-only file: a restart of it loses what was acknowledged");
+        }
         let (seconds, _): (u64, u64) = redis::cmd("TIME")
             .query_async(&mut connection)
             .await
@@ -72,7 +75,7 @@ impl Connector {
 
     /// A later connection: to the store that `identity` names, and to no other.
     pub(super) async fn again(&self, identity: Identity) -> Result<MultiplexedConnection, StoreError> {
-        let mut connection = self.fit_connection().await?;
+        let (mut connection, _) = self.fit_connection().await?;
         let found = redis::cmd("HMGET")
             .arg(META)
             .arg("cluster")
@@ -99,7 +102,8 @@ impl Connector {
         }
     }
 
-    async fn fit_connection(&self) -> Result<MultiplexedConnection, StoreError> {
+    /// A connection to a fit server, and whether that server keeps an append-only file.
+    async fn fit_connection(&self) -> Result<(MultiplexedConnection, bool), StoreError> {
         let mut connection = self
             .client
             .get_multiplexed_async_connection_with_config(&self.settings)
@@ -111,10 +115,7 @@ impl Connector {
             .map_err(failed(CONNECTING))?;
         let facts = Facts::of_info(&info);
         facts.check()?;
-        if !facts.append_only() {
-            tracing::warn!("Redis keeps no append-only file: a restart of it loses what was acknowledged");
-        }
-        Ok(connection)
+        Ok((connection, facts.append_only()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use trunkline_store::contract::{
@@ -54,6 +55,9 @@ impl World {
         let config = RedisConfig {
             shards: SHARDS,
             connections: 2,
+            // A busy machine is no fault of the engine's.
+            response_timeout: Duration::from_secs(20),
+            connect_timeout: Duration::from_secs(20),
             ..RedisConfig::at(server.url())
         };
         Self {
