@@ -22,6 +22,12 @@ export async function act(action) {
   return body;
 }
 
+/** Replaces the faults of the Connector. */
+export async function setFaults(faults) {
+  const answer = await fetch("/api/faults", { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(faults) });
+  if (!answer.ok) throw new Error(`The server answered ${answer.status}`);
+}
+
 /** Follows changes. `onConnect` is called whenever everything must be loaded anew. */
 export function follow(onChange, onConnect, onState) {
   const source = new EventSource("/api/events");

@@ -1,9 +1,21 @@
 // The wire: what Teams sent to the bot and what the bot asked of the Connector, with answers and times.
 
+import { setFaults } from "./api.js";
 import { h, iconButton } from "./dom.js";
-import { listen, state } from "./state.js";
+import { listen, state, tell } from "./state.js";
 
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+
+// Weather for bots: what the Connector does to them on demand.
+const third = (status, when, more = {}) => [{ status, when, share: 0.34, ...more }];
+const WEATHER = [
+  ["The Connector is healthy", []],
+  ["A third is throttled (429)", third(429, "beforeStore", { retryAfter: 1 })],
+  ["A third conflicts (412)", third(412, "beforeStore")],
+  ["A third fails (502)", third(502, "beforeStore")],
+  ["A third is stored, then fails (504)", third(504, "afterStore")],
+  ["Everything is unavailable (503)", [{ status: 503, when: "beforeStore", share: 1 }]],
+];
 
 let list;
 let filter = "all";
@@ -12,10 +24,18 @@ const opened = new Set();
 export function mount(element, close) {
   const choose = h("select", { "aria-label": "Show", "data-testid": "inspector-filter", onchange: (event) => { filter = event.target.value; draw(); } },
     h("option", { value: "all" }, "Both ways"), h("option", { value: "toBot" }, "To the bot"), h("option", { value: "fromBot" }, "From the bot"));
+  const weather = h("select", { "aria-label": "Faults of the Connector", "data-testid": "fault-select" },
+    WEATHER.map(([label], place) => h("option", { value: place }, label)));
+  weather.addEventListener("change", () => setFaults(WEATHER[weather.value][1]).catch((error) => tell("notice", error.message)));
   list = h("ol", { class: "exchanges", "data-testid": "inspector-list" });
-  element.append(h("header", {}, h("h2", {}, "Activity inspector"), choose, iconButton("close", "Close the inspector", { "data-testid": "inspector-close", onclick: close })), list);
+  element.append(h("header", {}, h("h2", {}, "Activity inspector"), choose, iconButton("close", "Close the inspector", { "data-testid": "inspector-close", onclick: close })),
+    h("div", { class: "weather" }, weather), list);
   listen((what, exchange) => {
-    if (what === "world") draw();
+    if (what === "world") {
+      draw();
+      const same = WEATHER.findIndex(([, faults]) => faults[0]?.status === state.faults[0]?.status && faults[0]?.when === state.faults[0]?.when);
+      weather.value = String(Math.max(0, same));
+    }
     if (what === "exchange" && fits(exchange)) {
       list.prepend(entry(exchange));
       while (list.children.length > 300) list.lastElementChild.remove();

@@ -21,6 +21,7 @@ export const state = {
   seen: new Map(Object.entries(remembered.seen ?? {})),
   connected: true,
   botEndpoint: "",
+  faults: [],
 };
 
 const listeners = new Set();
@@ -41,7 +42,7 @@ export function remember() {
 
 export async function loadAll() {
   const [world, messages, exchanges] = await Promise.all([api.world(), api.messages(), api.traffic()]);
-  Object.assign(state, { people: world.people, bots: world.bots, conversations: world.conversations, botEndpoint: world.botEndpoint, exchanges });
+  Object.assign(state, { people: world.people, bots: world.bots, conversations: world.conversations, botEndpoint: world.botEndpoint, faults: world.faults, exchanges });
   state.messages = new Map(world.conversations.map((conversation) => [conversation.id, []]));
   for (const message of messages) state.messages.get(message.conversation)?.push(message);
   if (state.person >= state.people.length) state.person = 0;

@@ -220,6 +220,11 @@ impl Handle {
         self.shared.with(|state, _| state.login.revoke_all());
     }
 
+    /// The Connector's faults that are in force.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.shared.with(|state, _| state.faults.in_force().to_vec())
+    }
+
     /// Replaces the Connector's faults.
     pub fn set_faults(&self, faults: Vec<Fault>) {
         self.shared.with(|state, _| state.faults.set(faults));
@@ -261,10 +266,13 @@ impl BotMessages {
     }
 
     fn look(&mut self) -> Result<Option<MessageView>, SimulatedTeamsError> {
-        let messages = self.handle.transcript(&self.conversation)?;
-        let next = messages
-            .into_iter()
-            .find(|message| message.is_from_bot() && message.arrival > self.seen);
+        let next = self.handle.shared.with(|state, _| {
+            let place = state
+                .world
+                .place(&self.conversation)
+                .ok_or(ActionRefusal::NoSuchConversation)?;
+            Ok::<_, SimulatedTeamsError>(state.world.bot_message_after(place, self.seen))
+        })?;
         let next = next.filter(MessageView::is_complete);
         if let Some(message) = &next {
             self.seen = message.arrival;

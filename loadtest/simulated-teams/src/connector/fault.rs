@@ -28,6 +28,10 @@ impl Faults {
         }
     }
 
+    pub(crate) fn in_force(&self) -> &[Fault] {
+        &self.faults
+    }
+
     pub(crate) fn set(&mut self, faults: Vec<Fault>) {
         self.faults = faults;
     }

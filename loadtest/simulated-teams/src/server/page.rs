@@ -8,11 +8,7 @@ use actix_web::{
 use serde_json::json;
 
 use super::{events, origin};
-use crate::{
-    config::{Fault, Limits},
-    error::SimulatedTeamsError,
-    world::deed::UserAction,
-};
+use crate::{config::Fault, error::SimulatedTeamsError, world::deed::UserAction};
 
 /// Scripts and styles come from here only; bots may show pictures from anywhere secure. No inline code, no frames, no forms
 /// that leave.
@@ -61,8 +57,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
         .route("/api/traffic", web::get().to(traffic))
         .route("/api/events", web::get().to(events))
         .route("/api/actions", web::post().to(act))
-        .route("/api/faults", web::put().to(set_faults))
-        .route("/api/limits", web::put().to(set_limits));
+        .route("/api/faults", web::put().to(set_faults));
 }
 
 async fn index() -> HttpResponse {
@@ -91,6 +86,7 @@ async fn world(origin::Own(handle): origin::Own) -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "people": handle.people(), "bots": handle.bots(), "conversations": handle.conversations(),
         "tenant": config.tenant, "botEndpoint": config.bot_endpoint, "serviceUrl": handle.service_url(),
+        "faults": handle.faults(),
     }))
 }
 
@@ -139,11 +135,5 @@ async fn act(origin::Own(handle): origin::Own, action: Json<UserAction>) -> Http
 
 async fn set_faults(origin::Own(handle): origin::Own, faults: Json<Vec<Fault>>) -> HttpResponse {
     handle.set_faults(faults.into_inner());
-    HttpResponse::NoContent().finish()
-}
-
-/// `true` for the real limits, `false` for none.
-async fn set_limits(origin::Own(handle): origin::Own, real: Json<bool>) -> HttpResponse {
-    handle.set_limits(if *real { Limits::Real } else { Limits::Off });
     HttpResponse::NoContent().finish()
 }

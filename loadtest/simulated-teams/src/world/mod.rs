@@ -14,6 +14,8 @@ pub(crate) mod invoke;
 pub(crate) mod mention;
 pub(crate) mod people;
 pub(crate) mod press;
+#[cfg(test)]
+mod samples;
 pub(crate) mod time;
 pub(crate) mod view;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    World,
+    Place, World,
     chat::{Author, ChatKind, Message, StreamState},
     id::MessageId,
     people::{BotNumber, PersonNumber},
@@ -227,6 +227,18 @@ impl World {
             .iter()
             .filter(|message| thread.is_none() || message.thread == thread);
         shown.map(|message| self.view_of(&chat.id, message)).collect()
+    }
+
+    /// The first message of a bot that arrived after the one with the number `seen`.
+    pub(crate) fn bot_message_after(&self, place: Place, seen: u64) -> Option<MessageView> {
+        let chat = &self.chats[place.chat];
+        // Within a chat, messages arrive in the order in which they are kept.
+        let start = chat.messages.partition_point(|message| message.arrival <= seen);
+        let mut later = chat.messages[start..].iter();
+        let is_next = |message: &&Message| {
+            matches!(message.author, Author::Bot(_)) && (place.thread.is_none() || message.thread == place.thread)
+        };
+        later.find(is_next).map(|message| self.view_of(&chat.id, message))
     }
 
     pub(crate) fn message_view(&self, place: usize, message: MessageId) -> Option<MessageView> {
