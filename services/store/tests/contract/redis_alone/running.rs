@@ -1,4 +1,4 @@
-//! What only Redis does: scripts that are forgotten, servers that go away, settings that are wrong.
+//! Scripts that are forgotten, servers that go away, memory that is full.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -7,54 +7,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use redis::Commands as _;
 use trunkline_store::StoreError;
-use trunkline_store::contract::{Claimed, Commit, Committed, Header, SharedStore, Token, Wake};
+use trunkline_store::contract::{Commit, Committed, Header, SharedStore, Wake};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
-use crate::redis_server::{IN_MEMORY, RedisServer, free_port};
-use crate::world::{SHARD, SHARDS, claim_of, header, key, touch, turn};
+use super::{PATIENCE, beside, config, open, own};
+use crate::redis_server::{IN_MEMORY, RedisServer};
+use crate::world::{SHARD, claim_of, header, key, touch, turn};
 
 /// Settings of a server that has every acknowledged write on disk.
 const ON_DISK: &[&str] = &["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
-/// How long anything may take that the tests wait for.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-fn config(server: &RedisServer) -> RedisConfig {
-    RedisConfig {
-        shards: SHARDS,
-        response_timeout: PATIENCE,
-        connect_timeout: PATIENCE,
-        ..RedisConfig::at(server.url())
-    }
-}
-
-async fn open(server: &RedisServer) -> SharedStore {
-    Arc::new(RedisStore::open(config(server)).await.unwrap())
-}
-
-async fn own(store: &SharedStore) -> Token {
-    match store.claim(SHARD, claim_of(1)).await.unwrap() {
-        Claimed::Ours(token) => token,
-        other => panic!("the claim came to {other:?}"),
-    }
-}
-
-/// A connection of the test's own.
-fn beside(server: &RedisServer) -> redis::Connection {
-    redis::Client::open(server.url()).unwrap().get_connection().unwrap()
-}
-
-fn set(server: &RedisServer, setting: &str, value: &str) {
-    let mut command = redis::cmd("CONFIG");
-    command.arg("SET").arg(setting).arg(value);
-    command.exec(&mut beside(server)).unwrap();
-}
-
-async fn refusal(config: RedisConfig) -> StoreError {
-    match RedisStore::open(config).await {
-        Ok(store) => panic!("{store:?} should have been refused"),
-        Err(error) => error,
-    }
-}
 
 #[tokio::test]
 async fn a_script_that_the_server_forgot_is_sent_again() {
@@ -205,118 +166,6 @@ async fn too_few_replicas_refuse_the_whole_script() {
 }
 
 #[tokio::test]
-async fn an_eviction_policy_that_loses_state_is_refused_at_start() {
-    let server = RedisServer::start(&["--save", "", "--maxmemory-policy", "allkeys-lru"]);
-    let error = refusal(config(&server)).await.to_string();
-    assert!(error.contains("allkeys-lru") && error.contains("noeviction"), "{error}");
-}
-
-#[tokio::test]
-async fn a_wrong_password_is_refused_and_not_repeated() {
-    let server = RedisServer::start(&["--save", "", "--requirepass", "open sesame"]);
-    let with = |password: &str| RedisConfig {
-        url: server.url().replace("redis://", &format!("redis://:{password}@")),
-        ..config(&server)
-    };
-    for password in ["", "hunter2"] {
-        let error = refusal(with(password)).await;
-        assert!(matches!(error, StoreError::Unfit { .. }), "{error}");
-        assert!(
-            !format!("{error} {error:?} {:?}", with(password)).contains("hunter2"),
-            "{error:?}"
-        );
-    }
-    RedisStore::open(with("open%20sesame")).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_server_that_is_not_there_is_reported_in_time() {
-    let mut server = RedisServer::start(IN_MEMORY);
-    server.kill();
-    let began = Instant::now();
-    let error = refusal(config(&server)).await;
-    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
-    assert!(began.elapsed() < PATIENCE, "took {:?}", began.elapsed());
-}
-
-#[tokio::test]
-async fn an_address_that_is_none_is_refused() {
-    for url in ["", "http://127.0.0.1", "redis://127.0.0.1:notaport", "127.0.0.1:6379"] {
-        let error = refusal(RedisConfig::at(url)).await;
-        assert!(matches!(error, StoreError::Unfit { .. }), "{url}: {error}");
-    }
-}
-
-#[tokio::test]
-async fn tls_verifies_the_server_with_the_given_certificates() {
-    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let files = tempfile::tempdir().unwrap();
-    let (certificate, key) = (files.path().join("certificate.pem"), files.path().join("key.pem"));
-    std::fs::write(&certificate, certified.cert.pem()).unwrap();
-    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
-    let port = free_port();
-    let server = RedisServer::start(&[
-        "--save",
-        "",
-        "--tls-port",
-        &port.to_string(),
-        "--tls-cert-file",
-        certificate.to_str().unwrap(),
-        "--tls-key-file",
-        key.to_str().unwrap(),
-        "--tls-auth-clients",
-        "no",
-    ]);
-
-    let encrypted = RedisConfig {
-        url: format!("rediss://localhost:{port}"),
-        root_certificates: Some(certified.cert.pem().into_bytes()),
-        ..config(&server)
-    };
-    let store: SharedStore = Arc::new(RedisStore::open(encrypted.clone()).await.unwrap());
-    own(&store).await;
-    let strangers = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let distrusting = RedisConfig {
-        root_certificates: Some(strangers.cert.pem().into_bytes()),
-        ..encrypted
-    };
-    let error = refusal(distrusting).await.to_string();
-    assert!(error.contains("certificate"), "{error}");
-}
-
-#[tokio::test]
-async fn another_number_of_shards_is_refused() {
-    let server = RedisServer::start(IN_MEMORY);
-    open(&server).await;
-    let other = RedisConfig {
-        shards: SHARDS * 2,
-        ..config(&server)
-    };
-    let error = refusal(other).await.to_string();
-    assert!(error.contains(&SHARDS.to_string()), "{error}");
-}
-
-#[tokio::test]
-async fn processes_that_start_at_once_agree_on_the_store() {
-    let server = RedisServer::start(IN_MEMORY);
-    let opened = futures_util::future::join_all((0..8).map(|_| open(&server))).await;
-    let identity = opened[0].identity();
-    assert!(opened.iter().all(|store| store.identity() == identity));
-}
-
-#[tokio::test]
-async fn the_database_of_the_address_is_used() {
-    let server = RedisServer::start(IN_MEMORY);
-    let third = RedisConfig {
-        url: format!("{}/3", server.url()),
-        ..config(&server)
-    };
-    RedisStore::open(third).await.unwrap();
-    let keys: Vec<String> = beside(&server).keys("*").unwrap();
-    assert!(keys.is_empty(), "{keys:?} are in database 0");
-}
-
-#[tokio::test]
 async fn keys_are_named_as_documented_and_answers_expire() {
     let server = RedisServer::start(IN_MEMORY);
     let store = open(&server).await;
@@ -366,6 +215,12 @@ async fn a_fence_that_cannot_be_read_is_reported_and_kept() {
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     let committed = store.commit(touch(token, key("c"), Header::ABSENT)).await.unwrap();
     assert_eq!(committed, Committed::Fenced);
+}
+
+fn set(server: &RedisServer, setting: &str, value: &str) {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg(setting).arg(value);
+    command.exec(&mut beside(server)).unwrap();
 }
 
 fn redis_pid(server: &RedisServer) -> u32 {

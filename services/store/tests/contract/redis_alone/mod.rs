@@ -1,0 +1,41 @@
+//! What only Redis does.
+
+mod running;
+mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_store::contract::{Claimed, SharedStore, Token};
+use trunkline_store::redis::{RedisConfig, RedisStore};
+
+use crate::redis_server::RedisServer;
+use crate::world::{SHARD, SHARDS, claim_of};
+
+/// How long anything may take that the tests wait for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) fn config(server: &RedisServer) -> RedisConfig {
+    RedisConfig {
+        shards: SHARDS,
+        response_timeout: PATIENCE,
+        connect_timeout: PATIENCE,
+        ..RedisConfig::at(server.url())
+    }
+}
+
+pub(super) async fn open(server: &RedisServer) -> SharedStore {
+    Arc::new(RedisStore::open(config(server)).await.unwrap())
+}
+
+pub(super) async fn own(store: &SharedStore) -> Token {
+    match store.claim(SHARD, claim_of(1)).await.unwrap() {
+        Claimed::Ours(token) => token,
+        other => panic!("the claim came to {other:?}"),
+    }
+}
+
+/// A connection of the test's own.
+pub(super) fn beside(server: &RedisServer) -> redis::Connection {
+    redis::Client::open(server.url()).unwrap().get_connection().unwrap()
+}
