@@ -31,6 +31,9 @@ pub use signal::{Signal, Verb};
 pub use state::{State, UserState};
 pub use turn::{StepKey, Stream, Turn};
 
+#[doc = include_str!("../docs/first-bot.md")]
+pub mod first_bot {}
+
 /// What a bot listens to, for the first argument of [`Bot::on`].
 pub mod routes {
     pub use crate::route::{
