@@ -1,9 +1,9 @@
 //! A simulated Microsoft Teams: a login service, a Connector, and a chat page for people on a laptop.
 //!
 //! It knows the wire of Teams and nothing of the bots behind it: bots are an HTTP endpoint and a registration. The core is
-//! a value without I/O: [`world`] holds the tenant, people and conversations and composes the activities of what people do;
-//! [`connector`] holds the rules by which calls of bots are answered, refused and throttled; [`login`] holds keys and
-//! tokens. Around it stand [`delivery`], which posts activities and repeats what is not answered, and [`server`], one HTTP
+//! a value without I/O: `world` holds the tenant, people and conversations and composes the activities of what people do;
+//! `connector` holds the rules by which calls of bots are answered, refused and throttled; `login` holds keys and
+//! tokens. Around it stand `delivery`, which posts activities and repeats what is not answered, and `server`, one HTTP
 //! server on loopback for login, Connector and page. A person's action enters by the page or by a [`Handle`], becomes a
 //! message and its activities in the world, travels to the bot by the postman, and what the bot then does at the Connector
 //! changes the world again; open pages follow by server-sent events.

@@ -265,6 +265,11 @@ async fn malformed_activities_are_refused_by_name() {
         assert_eq!((status, code(&body)), (400, expected), "{activity}");
     }
     assert_eq!(world.send(&chat, &json!({ "type": "typing" })).await, (202, json!({})));
+    let path = format!("v3/conversations/{}/activities?isTargetedActivity=true", encode(&chat));
+    assert_eq!(
+        world.post(&path, &json!({ "type": "message", "text": "psst" })).await.0,
+        400
+    );
 }
 
 #[actix_web::test]

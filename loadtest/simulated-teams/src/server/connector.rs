@@ -37,6 +37,13 @@ pub(super) async fn serve(shared: Data<Shared>, request: HttpRequest, body: Byte
         let Some(call) = path::call(request.method().as_str(), &segments, &query, &body) else {
             return (Some(bot), Reply::empty(404));
         };
+        if query.is_targeted {
+            // To show it to everybody would be worse than to refuse it.
+            return (
+                Some(bot),
+                refusal::error(400, "BadArgument", "Targeted messages are not simulated."),
+            );
+        }
         let strike = state.faults.strike();
         let reply = match strike {
             Some(strike) if strike.when == FaultTime::BeforeStore => strike.reply,

@@ -14,11 +14,13 @@ pub(super) fn segments(path: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-/// What the query of `pagedmembers` may hold.
+/// What the queries of all calls may hold.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Query {
     page_size: Option<usize>,
     continuation: Option<String>,
+    /// Whether the message shall be seen by its recipient alone.
+    pub(super) is_targeted: bool,
 }
 
 impl Query {
@@ -33,6 +35,8 @@ impl Query {
                 parsed.page_size = value.parse().ok();
             } else if name.eq_ignore_ascii_case("continuationToken") {
                 parsed.continuation = Some(value);
+            } else if name.eq_ignore_ascii_case("isTargetedActivity") {
+                parsed.is_targeted = value.eq_ignore_ascii_case("true");
             }
         }
         parsed
