@@ -30,7 +30,7 @@ pub use self::{
     server::{Running, SimulatedTeams},
     traffic::{Direction, Exchange},
     world::{
-        action::{ActionRefusal, UserAction},
+        deed::{ActionRefusal, UserAction},
         id::MessageId,
         invoke::InvokeOutcome,
         people::{BotNumber, PersonNumber},

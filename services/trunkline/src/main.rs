@@ -2,6 +2,15 @@
 
 use std::process::ExitCode;
 
+use trunkline_example_bots::{assistant, booking, echo, poll};
+
 fn main() -> ExitCode {
-    trunkline::host(|_house| Ok(()))
+    trunkline::host(|house| {
+        house
+            .offer(echo::bot())
+            .offer(booking::bot())
+            .offer(poll::bot())
+            .offer(assistant::bot());
+        Ok(())
+    })
 }

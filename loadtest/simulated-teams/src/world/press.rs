@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Place, World,
-    action::{Acted, ActionRefusal},
-    activity::{Delivery, InvokeKind, InvokeTarget, MessageEvent, Scene, members},
+    activity::{Delivery, InvokeKind, InvokeTarget, MessageEvent, Scene},
     chat::Author,
+    deed::{Acted, ActionRefusal, members},
     id::MessageId,
     people::PersonNumber,
 };

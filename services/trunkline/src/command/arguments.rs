@@ -67,9 +67,64 @@ impl Sources {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run all roles and a simulated Teams in one process, on this machine only. Needs no configuration.
+    #[command(
+        after_help = "Examples:\n  trunkline dev\n  trunkline dev --bot echo --allow-unauthenticated    for tools such as Microsoft 365 Agents Playground\n  trunkline dev --fresh --data /tmp/try"
+    )]
+    Dev(DevArguments),
+    /// Run the edge that Teams sends activities to.
+    #[command(
+        after_help = "Examples:\n  trunkline ingress --config edge.toml\n  trunkline ingress --set ingress.plain_http=true --set ingress.listen=127.0.0.1:3978"
+    )]
+    Ingress,
+    /// Run the process that holds conversations and runs the bots' turns.
+    #[command(
+        after_help = "Examples:\n  trunkline worker --config worker.toml\n  trunkline worker --set worker.listen=127.0.0.1:7401 --set worker.shards=0-2047"
+    )]
+    Worker,
     /// Ask about the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What `dev` takes beside the settings.
+#[derive(Args, Debug)]
+pub struct DevArguments {
+    /// Host this bot only.
+    #[arg(long, value_name = "NAME")]
+    pub bot: Option<String>,
+    /// Port of the messaging endpoint; 0 takes a free one.
+    #[arg(long)]
+    pub port: Option<u16>,
+    /// Directory for the data.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub data: Option<PathBuf>,
+    /// Forget what earlier runs stored.
+    #[arg(long)]
+    pub fresh: bool,
+    /// Accept requests without a token for the first bot, or the one of --bot. For tools on this machine that have none; whoever
+    /// reaches the port can speak as anybody.
+    #[arg(long)]
+    pub allow_unauthenticated: bool,
+}
+
+impl DevArguments {
+    /// Flags that are short names of settings: setting, value, flag.
+    pub fn settings(&self) -> Vec<(String, String, String)> {
+        let bot = self.bot.as_ref().map(|name| ("dev.bot", name.clone(), "--bot"));
+        let port = self
+            .port
+            .map(|port| ("dev.listen", format!("127.0.0.1:{port}"), "--port"));
+        let data = self
+            .data
+            .as_ref()
+            .map(|data| ("dev.data", data.display().to_string(), "--data"));
+        [bot, port, data]
+            .into_iter()
+            .flatten()
+            .map(|(setting, value, flag)| (setting.to_owned(), value, flag.to_owned()))
+            .collect()
+    }
 }
 
 /// Questions about the configuration.
@@ -80,6 +135,9 @@ pub enum ConfigCommand {
         /// The file to check, in place of --config.
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Check what this role demands.
+        #[arg(long, value_enum)]
+        role: Option<RoleArgument>,
         /// Form of the answer.
         #[arg(long, value_enum, default_value_t = Output::Table)]
         output: Output,
@@ -112,6 +170,17 @@ impl ConfigCommand {
             Self::Example | Self::Explain { .. } => None,
         }
     }
+}
+
+/// A role to check for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleArgument {
+    /// All roles in one process.
+    Dev,
+    /// The edge.
+    Ingress,
+    /// The process that runs turns.
+    Worker,
 }
 
 /// Form of an answer.

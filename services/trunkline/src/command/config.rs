@@ -6,17 +6,17 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::json;
 
-use super::{ConfigCommand, Exit, Output, print, report};
+use super::{ConfigCommand, Exit, Output, RoleArgument, print, report};
 use crate::configuration::{self, Configuration, ConfigurationError, Inputs, Purpose};
 
 /// Answers a question about the configuration. `bots` checks the bots of the code against it.
 pub fn run(
     command: &ConfigCommand,
     inputs: &Inputs,
-    bots: impl FnOnce(&Configuration) -> Result<Vec<String>, ConfigurationError>,
+    bots: impl FnOnce(&Configuration, Purpose) -> Result<Vec<String>, ConfigurationError>,
 ) -> Exit {
     match command {
-        ConfigCommand::Check { output, .. } => check(inputs, *output, bots),
+        ConfigCommand::Check { role, output, .. } => check(inputs, purpose(*role), *output, bots),
         ConfigCommand::Show { output, .. } => show(inputs, *output),
         ConfigCommand::Example => {
             print(&configuration::example());
@@ -35,12 +35,22 @@ pub fn run(
     }
 }
 
+fn purpose(role: Option<RoleArgument>) -> Purpose {
+    match role {
+        None => Purpose::Inspect,
+        Some(RoleArgument::Dev) => Purpose::Dev,
+        Some(RoleArgument::Ingress) => Purpose::Ingress,
+        Some(RoleArgument::Worker) => Purpose::Worker,
+    }
+}
+
 fn check(
     inputs: &Inputs,
+    purpose: Purpose,
     output: Output,
-    bots: impl FnOnce(&Configuration) -> Result<Vec<String>, ConfigurationError>,
+    bots: impl FnOnce(&Configuration, Purpose) -> Result<Vec<String>, ConfigurationError>,
 ) -> Exit {
-    let checked = Configuration::load(inputs, Purpose::Inspect).and_then(|configuration| bots(&configuration));
+    let checked = Configuration::load(inputs, purpose).and_then(|configuration| bots(&configuration, purpose));
     let file = inputs.file.as_ref().map(|path| path.display().to_string());
     match (checked, output) {
         (Ok(bots), Output::Json) => {

@@ -4,11 +4,13 @@ mod arguments;
 mod config;
 mod output;
 
-pub use arguments::{Arguments, Command, ConfigCommand, Output};
+pub use arguments::{Arguments, Command, ConfigCommand, DevArguments, Output, RoleArgument};
 pub use config::run as run_config;
-pub use output::{print, report};
+pub use output::{print, report, report_failure};
 
 use std::process::ExitCode;
+
+use crate::roles::AddressUnavailable;
 
 /// How a run of the binary ended, for scripts and service managers. `docs/operating.md` repeats this list for operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,17 @@ pub enum Exit {
     Refused,
     /// An address could not be listened on.
     AddressTaken,
+}
+
+impl Exit {
+    /// The code of a process that ended by this error.
+    pub fn of(error: &anyhow::Error) -> Self {
+        if error.is::<AddressUnavailable>() {
+            Self::AddressTaken
+        } else {
+            Self::Failed
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {

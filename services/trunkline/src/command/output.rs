@@ -34,3 +34,18 @@ pub fn report(problem: &dyn Diagnostic) {
     let _ = out.write_all(text.as_bytes());
     let _ = out.flush();
 }
+
+/// Prints why the process ends, with all causes.
+pub fn report_failure(error: &anyhow::Error) {
+    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let mut text = String::new();
+    for (depth, cause) in causes.iter().enumerate() {
+        // An error that repeats its source's text says it once.
+        if depth == 0 || !causes[depth - 1].contains(cause.as_str()) {
+            text += if depth == 0 { "trunkline: " } else { "  because: " };
+            text += cause;
+            text.push('\n');
+        }
+    }
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -190,6 +190,14 @@ fn check_ingress(found: &mut Found<'_>, purpose: Purpose) {
 }
 
 fn check_worker(found: &mut Found<'_>, purpose: Purpose) {
+    let listen = found.configuration.worker.listen;
+    if !listen.ip().is_loopback() {
+        found.contradiction(
+            "worker.listen",
+            format!("worker.listen = \"{listen}\" is not a loopback address"),
+            "use 127.0.0.1: the connection between ingress and worker is not encrypted yet",
+        );
+    }
     let store = &found.configuration.store;
     if store.engine == Engine::Redis && store.url.is_none() {
         found.missing(

@@ -132,6 +132,18 @@ impl Configuration {
         Err(ConfigurationError::new(problems, file.as_ref()))
     }
 
+    /// The section of this bot; all defaults when nobody wrote one.
+    pub fn bot(&self, name: &str) -> Option<BotSection> {
+        let defaults = || {
+            read::section(
+                &format!("bots.{name}"),
+                tree::Table::default(),
+                &mut read::Findings::default(),
+            )
+        };
+        self.bots.get(name).cloned().or_else(defaults)
+    }
+
     /// Where this setting was written.
     pub fn origin(&self, setting: &str) -> Origin {
         self.origins.get(setting).cloned().unwrap_or(Origin::Default)

@@ -1,5 +1,122 @@
-//! Starting and ending the roles of a process.
+//! Starting and ending the roles of a process: the configuration becomes each role's own plain settings here.
 
+mod address;
 mod crew;
+mod dev;
+mod identity;
+mod ingress;
+mod store;
+mod worker;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use trunkline_bot::logic::Logic;
+use trunkline_teams::connector::http_client;
+use trunkline_teams::token::login_client;
+
+pub use address::AddressUnavailable;
 pub use crew::{Crew, CrewEnd, Stage};
+pub use dev::DevOptions;
+
+use crate::configuration::Configuration;
+use crate::telemetry::{Admin, AdminError, Health, Metrics};
+
+/// A process whose admin port answers; its roles are started one by one.
+pub struct Running {
+    crew: Crew,
+    metrics: Metrics,
+    health: Health,
+    admin: SocketAddr,
+}
+
+impl Running {
+    /// Starts the admin port.
+    pub fn start(configuration: &Configuration) -> anyhow::Result<Self> {
+        let (metrics, health) = (Metrics::of_process(), Health::default());
+        let mut crew = Crew::new(health.clone());
+        let listen = configuration.admin.listen;
+        let (its_metrics, its_health) = (metrics.clone(), health.clone());
+        let admin = crew.start("admin", move |stage| async move {
+            let admin = Admin::bind(listen, its_metrics, its_health).map_err(|error| match error {
+                AdminError::Bind { address, reason } => AddressUnavailable::new("admin.listen", address, reason).into(),
+                serve @ AdminError::Serve(_) => anyhow::Error::from(serve),
+            })?;
+            stage.started(admin.addresses().first().copied().unwrap_or(listen));
+            admin.serve(stage.shutdown).await?;
+            Ok(())
+        })?;
+        Ok(Self {
+            crew,
+            metrics,
+            health,
+            admin,
+        })
+    }
+
+    /// Starts a simulated Teams, the worker and the ingress. Returns what to print.
+    pub fn dev(
+        &mut self,
+        configuration: &Configuration,
+        bots: Vec<(String, Arc<dyn Logic>)>,
+        options: DevOptions,
+    ) -> anyhow::Result<String> {
+        dev::start(self, configuration, bots, options)
+    }
+
+    /// Starts the ingress.
+    pub fn ingress(&mut self, configuration: &Configuration) -> anyhow::Result<()> {
+        let cloud = identity::cloud(&configuration.cloud);
+        let bots = identity::identities(configuration)?;
+        let verifier = identity::verifier(cloud, bots, &configuration.ingress, login_client()?)?;
+        let config = ingress::config(configuration, node(ingress::NAME))?;
+        let addresses = ingress::start(
+            &mut self.crew,
+            config,
+            verifier,
+            "ingress.listen",
+            self.metrics.clone(),
+            &self.health,
+        )?;
+        tracing::info!(?addresses, admin = %self.admin, "ingress listens");
+        Ok(())
+    }
+
+    /// Starts the worker with these bots.
+    pub fn worker(&mut self, configuration: &Configuration, bots: Vec<(String, Arc<dyn Logic>)>) -> anyhow::Result<()> {
+        let cloud = identity::cloud(&configuration.cloud);
+        let (login, http) = (login_client()?, http_client().build()?);
+        let hosted = bots
+            .into_iter()
+            .filter_map(|(name, logic)| Some((configuration.bots.get(&name)?, name, logic)))
+            .map(|(section, name, logic)| worker::hosted(logic, &name, section, &cloud, &login, &http))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        let config = worker::config(configuration, node(worker::NAME))?;
+        let store = configuration.store.clone();
+        let address = worker::start(&mut self.crew, config, store, hosted, self.metrics.clone())?;
+        tracing::info!(%address, admin = %self.admin, "worker listens");
+        Ok(())
+    }
+
+    /// All roles have started: the process wants work. Runs until a signal or the end of a role.
+    pub fn run(self) -> CrewEnd {
+        self.health.started();
+        self.crew.run()
+    }
+
+    /// Ends what has started, because something else could not.
+    pub fn give_up(mut self) {
+        if let Err(error) = self.crew.stop() {
+            tracing::warn!(%error, "not everything ended in good order");
+        }
+    }
+}
+
+/// What other processes' logs call this one.
+fn node(role: &str) -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match host.trim() {
+        "" => role.to_owned(),
+        host => format!("{host}/{role}"),
+    }
+}

@@ -34,13 +34,16 @@ impl SettingType for Sources {
             return Ok(Self::Network(network));
         }
         let name = String::read(item)?;
-        let preset = Preset::by_name(&name).map(Self::Preset);
-        let named = if name == "any" { Some(Self::Any) } else { preset };
-        let names = || PRESETS.iter().map(|preset| preset.name).chain(["any"]);
-        named.ok_or_else(|| match nearest(&name, names()) {
-            Some(near) => Wrong::new(format!("is unknown; did you mean \"{near}\"?")),
-            None => Wrong::new("is neither a network nor a known list of networks"),
-        })
+        if name == "any" {
+            return Ok(Self::Any);
+        }
+        let known = PRESETS.iter().map(|preset| preset.name).chain(["any"]);
+        Preset::by_name(&name)
+            .map(Self::Preset)
+            .ok_or_else(|| match nearest(&name, known) {
+                Some(near) => Wrong::new(format!("is unknown; did you mean \"{near}\"?")),
+                None => Wrong::new("is neither a network nor a known list of networks"),
+            })
     }
     fn shown(&self) -> Option<String> {
         match self {
@@ -97,14 +100,14 @@ section! {
 }
 
 impl SettingType for ServiceHost {
-    const WHAT: &'static str = "a host, \"*.\" and a domain, or an origin such as \"http://127.0.0.1:3979\"";
+    const WHAT: &'static str = "a host, a dot and a domain, or an origin such as \"http://127.0.0.1:3979\"";
     fn read(item: &Item) -> Result<Self, Wrong> {
         String::read(item)?.parse().map_err(|_| Wrong::new("is none of these"))
     }
     fn shown(&self) -> Option<String> {
         Some(match self {
             Self::Exact(host) => quoted(host),
-            Self::Below(domain) => quoted(&format!("*.{domain}")),
+            Self::Below(domain) => quoted(&format!(".{domain}")),
             Self::Origin(origin) => quoted(origin),
         })
     }
@@ -143,8 +146,8 @@ section! {
         pub scope: Option<String> => "https://api.botframework.com/.default",
         /// Where to begin a conversation when no activity has brought a service URL yet.
         pub proactive_service_url: Option<Url> => "https://smba.trafficmanager.net/teams/",
-        /// Hosts that a bot's token may be sent to, beside the service URLs that came in verified activities. "*.example.org" is
+        /// Hosts that a bot's token may be sent to, beside the service URLs that came in verified activities. ".example.org" is
         /// every name below; a scheme makes it one origin. Takes the place of the preset's list.
-        pub service_hosts: Option<Vec<ServiceHost>> => ["smba.trafficmanager.net", "*.botframework.com"],
+        pub service_hosts: Option<Vec<ServiceHost>> => ["smba.trafficmanager.net", ".botframework.com"],
     }
 }

@@ -62,7 +62,7 @@ section! {
         /// human or json.
         pub format: LogFormat = "human",
         /// Which lines: a level (error, warn, info, debug, trace), also by target, as in "info,trunkline_worker=debug".
-        pub filter: LogFilter = "info",
+        pub filter: LogFilter = "info,actix_server=warn",
     }
 }
 
@@ -89,7 +89,7 @@ section! {
         pub teams_listen: SocketAddr = "127.0.0.1:3979",
         /// Directory for the data of dev.
         pub data: PathBuf = ".trunkline",
-        /// The bot that the chat page opens with. Unset: the first.
+        /// The only bot to host. Unset: all of the binary.
         pub bot: Option<String> => "echo",
     }
 }

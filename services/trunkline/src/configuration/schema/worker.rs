@@ -12,23 +12,44 @@ use super::super::value::{SettingType, Shards, Size, StoreUrl, Wrong};
 section! {
     /// The process that holds conversations and runs the bots' turns.
     pub struct WorkerSection {
-        /// Address and port for the ingresses. Not encrypted: keep it on loopback or in a network that only the ingresses
-        /// reach.
+        /// Address and port for the ingresses. Loopback only: the connection is not encrypted yet.
         pub listen: SocketAddr = "127.0.0.1:7400",
         /// Threads that run turns; 0 is one a core.
         pub arbiters: u32 = 0,
+        /// Threads for bots whose executor is pool; 0 is one a core.
+        pub pool_threads: u32 = 0,
         /// Shards that this worker serves. Unset: all. Two workers never serve the same shard at one time.
         pub shards: Option<Shards> => "0-2047",
         /// A message whose turn takes longer is made durable and answered; its turn goes on. Teams waits 15 s.
         pub message_budget: Duration = "5 s",
         /// An invoke whose turn takes longer gets its bot's late answer, or 504.
         pub invoke_budget: Duration = "10 s",
+        /// The same for invokes of message extensions, for which Teams waits only 5 s.
+        pub short_invoke_budget: Duration = "4 s",
         /// Activities that may wait for one conversation; more are refused with 429.
         pub queue: u32 = 32,
+        /// Activities that ingresses may have outstanding here, over all conversations.
+        pub credits: u32 = 8192,
+        /// Durable activities that may wait for one conversation.
+        pub inbox_entries: u32 = 1000,
+        /// Bytes of those.
+        pub inbox_bytes: Size = "4 MiB",
+        /// Runs of a turn that fails before it is given up and parked.
+        pub attempts: u32 = 3,
+        /// Wait before the second run; each further one waits four times as long.
+        pub attempt_back_off: Duration = "500 ms",
+        /// A message that the Connector does not take is given up after this time.
+        pub send_give_up: Duration = "10 min",
         /// A conversation that was idle this long leaves memory.
         pub passivate_after: Duration = "60 s",
         /// Memory that conversations may take before idle ones leave earlier.
         pub memory_bound: Size = "1 GiB",
+        /// A turn that holds its thread this long without a pause is counted and logged.
+        pub slow_poll: Duration = "50 ms",
+        /// A thread that does not answer for this long is counted, and its turn named in the log.
+        pub stall_after: Duration = "3 s",
+        /// A thread that does not answer for this long ends the process, for its supervisor to start it again.
+        pub abort_after: Duration = "15 s",
     }
 }
 

@@ -1,0 +1,317 @@
+//! `trunkline dev`: a simulated Teams, the worker and the ingress in one process, on the data of this machine.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+use trunkline_bot::logic::Logic;
+use trunkline_ingress::{IngressConfig, StopTimes, Transport};
+use trunkline_simulated_teams::{Handle, SimulatedBot, SimulatedTeams, SimulatedTeamsConfig, SimulatedTeamsError};
+use trunkline_teams::cloud::{Cloud, ServiceHost};
+use trunkline_teams::connector::{Connector, http_client};
+use trunkline_teams::identity::BotIdentity;
+use trunkline_teams::token::{ClientCredentials, ClientCredentialsConfig, Proof, Secret};
+use trunkline_worker::HostedBot;
+use url::{Host, Url};
+
+use super::address::AddressUnavailable;
+use super::crew::Crew;
+use super::{Running, identity, ingress, worker};
+use crate::configuration::Configuration;
+use crate::configuration::schema::{BotSection, Engine, StoreSection};
+
+/// Name of the simulated Teams in threads and messages.
+const TEAMS: &str = "teams";
+
+/// What the author asked of dev beside the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct DevOptions {
+    /// Forget what earlier runs stored.
+    pub fresh: bool,
+    /// The first bot accepts requests without a token.
+    pub allow_unauthenticated: bool,
+}
+
+/// A bot of the binary as dev hosts it.
+struct DevBot {
+    name: String,
+    section: BotSection,
+    logic: Arc<dyn Logic>,
+    registration: SimulatedBot,
+    accepts_unauthenticated: bool,
+}
+
+/// Starts everything. Returns the banner.
+pub(super) fn start(
+    running: &mut Running,
+    configuration: &Configuration,
+    bots: Vec<(String, Arc<dyn Logic>)>,
+    options: DevOptions,
+) -> anyhow::Result<String> {
+    let data = fs::canonicalize(prepared(&configuration.dev.data, options.fresh)?)?;
+    let bots = chosen(configuration, bots, options)?;
+    let listen = with_port(configuration.dev.listen)?;
+    let Running {
+        crew,
+        metrics,
+        health,
+        admin,
+    } = running;
+
+    let teams = start_teams(crew, configuration, &bots, endpoint(configuration, listen))?;
+    let cloud = simulated_cloud(&teams)?;
+    let worker_config = trunkline_worker::WorkerConfig {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        first_shard: 0,
+        last_shard: None,
+        ..worker::config(configuration, "dev".to_owned())?
+    };
+    let store = StoreSection {
+        engine: Engine::Embedded,
+        directory: data.join("store"),
+        ..configuration.store.clone()
+    };
+    let hosted = bots
+        .iter()
+        .map(|bot| hosted(bot, &cloud))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let worker = worker::start(crew, worker_config, store, hosted, metrics.clone())?;
+
+    let identities = bots.iter().map(DevBot::identity).collect();
+    let verifier = identity::verifier(cloud, identities, &configuration.ingress, loopback_client()?)?;
+    let config = IngressConfig {
+        listen: vec![listen],
+        transport: Transport::PlainHttp,
+        workers: vec![worker.to_string()],
+        sources: trunkline_teams::identity::source::SourceRules::default(),
+        // Nothing balances load in front of dev.
+        stop: StopTimes {
+            notice: std::time::Duration::ZERO,
+            ..ingress::stop_times(&configuration.ingress)
+        },
+        ..ingress::config_of(configuration, Transport::PlainHttp, "dev".to_owned())?
+    };
+    ingress::start(crew, config, verifier, "dev.listen", metrics.clone(), health)?;
+    Ok(banner(&bots, &teams, &endpoint(configuration, listen), &data, *admin))
+}
+
+/// The bots to host: all of the binary, or the one that was asked for.
+fn chosen(
+    configuration: &Configuration,
+    bots: Vec<(String, Arc<dyn Logic>)>,
+    options: DevOptions,
+) -> anyhow::Result<Vec<DevBot>> {
+    let names: Vec<String> = bots.iter().map(|(name, _)| name.clone()).collect();
+    let wanted = configuration.dev.bot.as_ref();
+    let mut chosen: Vec<DevBot> = bots
+        .into_iter()
+        .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name))
+        .map(|(name, logic)| {
+            let section = configuration
+                .bot(&name)
+                .with_context(|| format!("bots.{name} has no usable defaults"))?;
+            let registration = SimulatedBot {
+                name: name.clone(),
+                app_id: section
+                    .app_id
+                    .as_ref()
+                    .map_or_else(|| guid_of(&name), |guid| guid.as_str().to_owned()),
+                ..SimulatedBot::default()
+            };
+            let accepts_unauthenticated = section.allow_unauthenticated;
+            Ok(DevBot {
+                name,
+                section,
+                logic,
+                registration,
+                accepts_unauthenticated,
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let Some(first) = chosen.first_mut() else {
+        let wanted = wanted.map_or("", String::as_str);
+        anyhow::bail!("this binary has no bot \"{wanted}\"; it has {}", names.join(", "));
+    };
+    first.accepts_unauthenticated |= options.allow_unauthenticated;
+    Ok(chosen)
+}
+
+impl DevBot {
+    /// Everybody who lives in the simulated Teams may talk to it.
+    fn identity(&self) -> BotIdentity {
+        BotIdentity {
+            name: self.name.clone(),
+            app_id: self.registration.app_id.clone(),
+            allowed_tenants: Vec::new(),
+            accepts_unauthenticated: self.accepts_unauthenticated,
+        }
+    }
+}
+
+/// A bot with its way to the simulated Teams. One that accepts requests without a token may answer any tool on this machine.
+fn hosted(bot: &DevBot, cloud: &Cloud) -> anyhow::Result<HostedBot> {
+    let proof = Proof::ClientSecret(Secret::new(bot.registration.app_secret.clone()));
+    let credentials = ClientCredentialsConfig::new(cloud, None, &bot.registration.app_id, proof);
+    let tokens = Arc::new(ClientCredentials::new(credentials, loopback_client()?));
+    let connector = Connector::new(http_client().no_proxy().build()?, Some(tokens));
+    let hosted = worker::with_limits(HostedBot::new(Arc::clone(&bot.logic), connector), &bot.section);
+    let (cloud, answers_tools) = (cloud.clone(), bot.accepts_unauthenticated);
+    Ok(HostedBot {
+        allows_service_url: Arc::new(move |url| {
+            cloud.allows_service_url(url) || (answers_tools && is_on_this_machine(url))
+        }),
+        ..hosted
+    })
+}
+
+fn is_on_this_machine(service_url: &str) -> bool {
+    let Ok(url) = Url::parse(service_url) else { return false };
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// The clients of dev go to this machine only: never through a proxy of the environment.
+fn loopback_client() -> anyhow::Result<reqwest::Client> {
+    Ok(reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?)
+}
+
+fn start_teams(
+    crew: &mut Crew,
+    configuration: &Configuration,
+    bots: &[DevBot],
+    bot_endpoint: String,
+) -> anyhow::Result<Handle> {
+    let config = SimulatedTeamsConfig {
+        listen: configuration.dev.teams_listen,
+        bot_endpoint,
+        bots: bots.iter().map(|bot| bot.registration.clone()).collect(),
+        ..SimulatedTeamsConfig::default()
+    };
+    crew.start(TEAMS, move |stage| async move {
+        let teams = SimulatedTeams::bind(config).await.map_err(|error| match error {
+            SimulatedTeamsError::Listen { address, source } => {
+                AddressUnavailable::new("dev.teams_listen", address, source).into()
+            }
+            other => anyhow::Error::from(other),
+        })?;
+        stage.started(teams.handle());
+        teams.serve(stage.shutdown).await?;
+        Ok(())
+    })
+}
+
+/// The simulated Teams as a cloud: it signs and issues, and it alone gets the bots' tokens.
+fn simulated_cloud(teams: &Handle) -> anyhow::Result<Cloud> {
+    let public = Cloud::public();
+    let origin: ServiceHost = teams.login_url().parse()?;
+    Ok(Cloud {
+        name: "simulated".to_owned(),
+        token_endpoint: teams.token_endpoint(),
+        connector_metadata: teams.metadata_url(),
+        proactive_service_url: Some(teams.service_url()),
+        service_hosts: vec![origin],
+        ..public
+    })
+}
+
+/// The directory for dev's data, made when it is not there and kept out of version control.
+fn prepared(directory: &Path, fresh: bool) -> anyhow::Result<&Path> {
+    let store = directory.join("store");
+    if fresh && store.exists() {
+        fs::remove_dir_all(&store).with_context(|| format!("dev.data: {} cannot be removed", store.display()))?;
+    }
+    fs::create_dir_all(&store).with_context(|| format!("dev.data: {} cannot be made", store.display()))?;
+    fs::write(directory.join(".gitignore"), "*\n")?;
+    Ok(directory)
+}
+
+/// The simulated Teams must know the endpoint before it listens, so a free port is found first.
+fn with_port(listen: SocketAddr) -> anyhow::Result<SocketAddr> {
+    if listen.port() != 0 {
+        return Ok(listen);
+    }
+    let free = TcpListener::bind(listen).map_err(|reason| AddressUnavailable::new("dev.listen", listen, reason))?;
+    Ok(free.local_addr()?)
+}
+
+fn endpoint(configuration: &Configuration, listen: SocketAddr) -> String {
+    format!("http://{listen}{}", configuration.ingress.path)
+}
+
+/// The same id for the same name on every machine and in every run, so that stored conversations are found again.
+fn guid_of(name: &str) -> String {
+    let digest = Sha256::digest(format!("trunkline dev {name}"));
+    let mut digits = String::new();
+    for byte in &digest[..16] {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    [0..8, 8..12, 12..16, 16..20, 20..32]
+        .map(|group| &digits[group])
+        .join("-")
+}
+
+fn banner(bots: &[DevBot], teams: &Handle, endpoint: &str, data: &Path, admin: SocketAddr) -> String {
+    let names: Vec<&str> = bots.iter().map(|bot| bot.name.as_str()).collect();
+    let mut text = format!(
+        "\n  Trunkline {} is running. Stop it with Ctrl-C.\n\n  Talk to the bots    {}\n  Bots                {}\n  Messaging endpoint  {endpoint}\n",
+        env!("CARGO_PKG_VERSION"),
+        teams.page_url(),
+        names.join(", "),
+    );
+    if let Some(open) = bots.iter().find(|bot| bot.accepts_unauthenticated) {
+        let _ = writeln!(
+            text,
+            "                      {} accepts requests without a token, from this machine",
+            open.name
+        );
+    }
+    let _ = write!(
+        text,
+        "  Data                {}\n  Metrics             http://{admin}/metrics\n",
+        data.display()
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{guid_of, is_on_this_machine};
+
+    #[test]
+    fn the_id_of_a_bot_without_registration_is_a_guid_and_always_the_same() {
+        let id = guid_of("echo");
+        assert_eq!(id, guid_of("echo"));
+        assert_ne!(id, guid_of("poll"));
+        assert!(id.split('-').map(str::len).eq([8, 4, 4, 4, 12]), "{id}");
+    }
+
+    #[test]
+    fn only_addresses_of_this_machine_count_as_such() {
+        for here in [
+            "http://127.0.0.1:56150/_connector",
+            "http://localhost:1/",
+            "http://[::1]:9/",
+        ] {
+            assert!(is_on_this_machine(here), "{here}");
+        }
+        for elsewhere in [
+            "http://10.0.0.1/",
+            "https://localhost.example/",
+            "http://127.0.0.1.example/",
+            "x",
+        ] {
+            assert!(!is_on_this_machine(elsewhere), "{elsewhere}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Opens the configured store.
+
+use std::fs;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use trunkline_store::SharedStore;
+use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore, SyncPolicy};
+use trunkline_store::redis::{RedisConfig, RedisStore};
+
+use crate::configuration::schema::{Engine, StoreSection, Sync};
+
+/// Opens the store. `arbiters` is the number of threads that will call it.
+pub(super) async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Result<SharedStore> {
+    match section.engine {
+        Engine::Embedded => {
+            let config = EmbeddedConfig {
+                shards: section.shards,
+                sync: match section.sync {
+                    Sync::Always => SyncPolicy::EveryCommit,
+                    Sync::Interval(interval) => SyncPolicy::Interval(interval),
+                },
+                ..EmbeddedConfig::in_directory(&section.directory)
+            };
+            let store = EmbeddedStore::open(config)
+                .with_context(|| format!("the store in {} cannot be opened", section.directory.display()))?;
+            Ok(Arc::new(store))
+        }
+        Engine::Redis => {
+            let url = section.url.as_ref().context("store.url is missing")?;
+            let root_certificates = section
+                .root_certificates
+                .as_ref()
+                .map(|file| {
+                    fs::read(file)
+                        .with_context(|| format!("store.root_certificates: {} cannot be read", file.display()))
+                })
+                .transpose()?;
+            let connections = match usize::try_from(section.connections)? {
+                0 => arbiters,
+                connections => connections,
+            };
+            let config = RedisConfig {
+                root_certificates,
+                shards: section.shards,
+                connections,
+                response_timeout: section.response_timeout,
+                connect_timeout: section.connect_timeout,
+                ..RedisConfig::at(url.reveal())
+            };
+            let store = RedisStore::open(config)
+                .await
+                .with_context(|| format!("the store at {} cannot be opened", url.without_password()))?;
+            Ok(Arc::new(store))
+        }
+    }
+}

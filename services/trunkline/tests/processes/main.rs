@@ -1,0 +1,5 @@
+//! The built binary as processes, in front of a simulated Teams.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
+mod dev;
+mod support;
