@@ -74,16 +74,13 @@ impl Card {
     pub fn fact(mut self, name: &str, value: impl Into<Text>) -> Self {
         let (value, _) = value.into().into_markdown();
         let fact = json!({ "title": name, "value": value });
-        let body = self.list("body");
-        match body
-            .last_mut()
-            .filter(|last| last["type"] == "FactSet")
-            .map(|set| &mut set["facts"])
-        {
-            Some(Value::Array(facts)) => facts.push(fact),
-            _ => body.push(json!({ "type": "FactSet", "facts": [fact] })),
+        match self.last_facts() {
+            Some(facts) => {
+                facts.push(fact);
+                self
+            }
+            None => self.item(json!({ "type": "FactSet", "facts": [fact] })),
         }
-        self
     }
 
     /// A picture by its https address, with a text for those who cannot see it.
@@ -107,9 +104,8 @@ impl Card {
 
     /// Any element as JSON.
     #[must_use]
-    pub fn item(mut self, element: Value) -> Self {
-        self.list("body").push(element);
-        self
+    pub fn item(self, element: Value) -> Self {
+        self.push("body", element)
     }
 
     /// A button that comes to [`crate::routes::verb`] and is answered in place.
@@ -136,9 +132,8 @@ impl Card {
 
     /// Any action as JSON.
     #[must_use]
-    pub fn action(mut self, action: Value) -> Self {
-        self.list("actions").push(action);
-        self
+    pub fn action(self, action: Value) -> Self {
+        self.push("actions", action)
     }
 
     /// The client asks for the card anew by this action when one of these people sees it: [`crate::routes::refresh`].
@@ -189,16 +184,19 @@ impl Card {
         }
     }
 
-    /// The list of that name, made if it is not there.
-    fn list(&mut self, name: &str) -> &mut Vec<Value> {
-        let place = self.0.entry(name).or_insert_with(|| Value::Array(Vec::new()));
-        if !place.is_array() {
-            *place = Value::Array(Vec::new());
+    /// Adds to a list of the card, which a raw card may have left out.
+    fn push(mut self, list: &str, element: Value) -> Self {
+        match self.0.entry(list).or_insert_with(|| Value::Array(Vec::new())) {
+            Value::Array(elements) => elements.push(element),
+            other => *other = Value::Array(vec![element]),
         }
-        match place {
-            Value::Array(list) => list,
-            _ => unreachable!("just made an array"),
-        }
+        self
+    }
+
+    fn last_facts(&mut self) -> Option<&mut Vec<Value>> {
+        let last = self.0.get_mut("body")?.as_array_mut()?.last_mut()?;
+        let facts = (last["type"] == "FactSet").then(|| &mut last["facts"])?;
+        facts.as_array_mut()
     }
 }
 

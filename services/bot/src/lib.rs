@@ -2,7 +2,7 @@
 //!
 //! This crate knows how a bot is described and how one of its turns runs, from a [`logic::Begin`] to a [`logic::End`]. It knows
 //! nothing of HTTP, clusters or stores: the worker hands a turn in as data and commits what comes back as data, and the kit in
-//! [`test`] does the same in memory. The way through it: a [`Bot`] is a list of [`routes`] and handlers; the first route that
+//! [`mod@test`] does the same in memory. The way through it: a [`Bot`] is a list of [`routes`] and handlers; the first route that
 //! fits makes a typed event of the input; the handler changes its state and asks the [`Turn`] for messages, timers and steps;
 //! what it asked for is rendered once, to the bytes that the Connector gets.
 

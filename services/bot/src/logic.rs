@@ -1,6 +1,6 @@
 //! The boundary between the worker and a bot: everything that crosses it is data.
 //!
-//! The worker knows a bot only as [`Logic`]. [`crate::Bot`] implements it in Rust; a bot in another language will implement
+//! The worker knows a bot only as [`Logic`]. [`crate::Bot::build`] makes one in Rust; a bot in another language will implement
 //! it over `bot.proto` with the same verbs. The test kit drives the same trait with simulated time.
 //!
 //! A turn: the worker builds a [`Begin`], calls [`Logic::run`] with a [`Port`] for what happens *during* the turn (kept

@@ -27,6 +27,7 @@ mod activity;
 mod card;
 mod chat;
 mod compare;
+mod happens;
 mod port;
 mod screen;
 mod turns;

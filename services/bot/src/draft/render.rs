@@ -322,3 +322,101 @@ struct WireAttachment<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{Card, Citation, plain};
+
+    fn wire(draft: &Draft) -> Value {
+        serde_json::from_slice(&render(draft, Envelope::default()).unwrap().first).unwrap()
+    }
+
+    #[test]
+    fn a_plain_reply_has_no_member_that_it_does_not_need() {
+        let bot = Person::new("28:bot", "Bot");
+        let envelope = Envelope {
+            bot: Some(&bot),
+            reply_to: Some("17"),
+        };
+        let sent = render(&plain("1. hi").into(), envelope).unwrap();
+        assert_eq!(
+            std::str::from_utf8(&sent.first).unwrap(),
+            r#"{"type":"message","from":{"id":"28:bot","name":"Bot"},"replyToId":"17","text":"1. hi","textFormat":"plain"}"#
+        );
+    }
+
+    #[test]
+    fn a_mention_is_an_entity_whose_text_stands_in_the_text() {
+        let sent = wire(&Text::default().plain("Hi ").mention(&Person::new("29:1", "Ada")).into());
+        assert_eq!(sent["text"], "Hi <at>Ada</at>");
+        assert_eq!(sent["entities"][0]["text"], "<at>Ada</at>");
+        assert_eq!(sent["entities"][0]["mentioned"]["id"], "29:1");
+    }
+
+    #[test]
+    fn label_and_citations_share_the_one_entity_that_teams_allows() {
+        let draft = Draft::from("See [1]")
+            .ai_generated()
+            .cites(Citation::new("Handbook", "Page 4"))
+            .feedback();
+        let sent = wire(&draft);
+        assert_eq!(sent["entities"].as_array().unwrap().len(), 1);
+        assert_eq!(sent["entities"][0]["additionalType"][0], "AIGeneratedContent");
+        assert_eq!(sent["entities"][0]["citation"][0]["position"], 1);
+        assert_eq!(sent["channelData"]["feedbackLoop"]["type"], "default");
+    }
+
+    #[test]
+    fn a_message_for_one_person_names_them_as_targeted() {
+        let draft = Draft::from("psst").only_for(&Person::new("29:1", "Ada"));
+        let sent = render(&draft, Envelope::default()).unwrap();
+        assert!(sent.is_targeted);
+        assert_eq!(wire(&draft)["recipient"]["isTargeted"], true);
+    }
+
+    #[test]
+    fn the_second_of_two_sends_holds_the_cards_and_no_text() {
+        let draft = Draft::from("text")
+            .card(Card::new("one"))
+            .card(Card::new("two"))
+            .carousel()
+            .summary("news");
+        let sent = render(&draft, Envelope::default()).unwrap();
+        let second: Value = serde_json::from_slice(&sent.second.unwrap()).unwrap();
+        assert_eq!(second.get("text"), None);
+        assert_eq!(second["attachmentLayout"], "carousel");
+        assert_eq!(wire(&draft).get("attachments"), None);
+    }
+
+    #[test]
+    fn limits_are_named() {
+        let many = (0..21).fold(Draft::from("x"), |draft, _| draft.cites(Citation::new("a", "b")));
+        assert_eq!(
+            render(&many, Envelope::default()).unwrap_err(),
+            DraftProblem::Limit("at most 20 citations".to_owned())
+        );
+        let long = Draft::from("x").cites(Citation::new("n".repeat(81), "b"));
+        assert!(matches!(
+            render(&long, Envelope::default()),
+            Err(DraftProblem::Limit(_))
+        ));
+        assert_eq!(
+            render(&Draft::default(), Envelope::default()).unwrap_err(),
+            DraftProblem::Empty
+        );
+        assert_eq!(
+            render_one(&Draft::from("x").card(Card::new("c")), Envelope::default()).unwrap_err(),
+            DraftProblem::TwoInOne
+        );
+    }
+
+    #[test]
+    fn the_size_limit_counts_utf_16() {
+        assert!(render(&plain(&"x".repeat(50_000)).into(), Envelope::default()).is_ok());
+        assert!(render(&plain(&"x".repeat(51_300)).into(), Envelope::default()).is_err());
+        // Three bytes in UTF-8, one unit in UTF-16.
+        assert!(render(&plain(&"€".repeat(50_000)).into(), Envelope::default()).is_ok());
+    }
+}

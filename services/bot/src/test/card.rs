@@ -47,6 +47,9 @@ const CHILDREN: [&str; 10] = [
     "inlines",
 ];
 
+/// Most people for whom a card is refreshed. Teams platform, "Up-to-date cards".
+const REFRESHED: usize = 60;
+
 /// Everything that Teams would refuse or drop, and every verb whose button nobody listens to.
 pub(super) fn problems(activity: &Value, is_listened_to: &dyn Fn(&Value) -> bool) -> Vec<String> {
     let mut problems = Vec::new();
@@ -105,6 +108,13 @@ impl Check<'_> {
                     self.problems.push(format!("{kind} has no member `{name}`"));
                 }
             }
+        }
+        if element["refresh"]["userIds"]
+            .as_array()
+            .is_some_and(|people| people.len() > REFRESHED)
+        {
+            self.problems
+                .push(format!("a card is refreshed for at most {REFRESHED} people"));
         }
         self.input(kind, element);
         self.action(kind, element);
