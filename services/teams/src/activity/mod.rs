@@ -11,6 +11,8 @@ pub use account::{ChannelAccount, ConversationAccount, RosterMember, Scope};
 pub use meeting::{MeetingDetails, MeetingParticipant, TeamsEvent};
 pub use suggested::{CardAction, SuggestedActions};
 
+pub use crate::wire::Extra;
+
 use serde_json::Value;
 
 use crate::attachment::Attachment;

@@ -179,6 +179,16 @@ impl Call {
         self.operation
     }
 
+    /// HTTP method of the call.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Address of the call. It holds the conversation's id: not for logs.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// What to do when it is in doubt: calls that change nothing when repeated are always repeated.
     pub fn in_doubt(&self) -> InDoubt {
         if self.creates { self.in_doubt } else { InDoubt::Resend }
