@@ -168,3 +168,42 @@ impl Locale {
         self.0.split('-').next().unwrap_or(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn addresses_that_a_release_stored_can_still_be_read() {
+        let here = Address::Conversation {
+            tenant: "t".to_owned(),
+            service_url: "https://example.org/".to_owned(),
+            conversation: "a:1".to_owned(),
+        };
+        let stored = [
+            (
+                r#"{"kind":"conversation","tenant":"t","serviceUrl":"https://example.org/","conversation":"a:1"}"#,
+                here.clone(),
+            ),
+            (
+                r#"{"kind":"person","tenant":"t","serviceUrl":"https://example.org/","person":"29:1"}"#,
+                here.person(&Person::new("29:1", "Ada")),
+            ),
+            (
+                r#"{"kind":"channel","tenant":"t","serviceUrl":"https://example.org/","channel":"19:x"}"#,
+                here.channel("19:x"),
+            ),
+        ];
+        for (json, address) in stored {
+            assert_eq!(serde_json::from_str::<Address>(json).unwrap(), address);
+            assert_eq!(serde_json::to_string(&address).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn a_locale_knows_its_language() {
+        assert_eq!(Locale::new("pt-BR").language(), "pt");
+        assert_eq!(Locale::ENGLISH.language(), "en");
+    }
+}

@@ -47,7 +47,7 @@ pub(crate) struct More {
 
 /// Something beside the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub(crate) enum Attached {
     Card(Card),
     File {
@@ -240,5 +240,33 @@ impl From<Card> for Draft {
 impl From<&Self> for Draft {
     fn from(draft: &Self) -> Self {
         draft.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_draft_that_was_kept_as_a_step_reads_back_as_it_was() {
+        let draft = Draft::from(Text::default().plain("Hi ").mention(&Person::new("29:1", "Ada")))
+            .card(Card::new("Title"))
+            .file("image/png", "https://example.org/a.png", "a.png")
+            .cites(Citation::new("Handbook", "Page 4").url("https://example.org"))
+            .only_for(&Person::new("29:1", "Ada"))
+            .suggest("Yes")
+            .important();
+        let kept = serde_json::to_string(&draft).unwrap();
+        assert_eq!(serde_json::from_str::<Draft>(&kept).unwrap(), draft);
+    }
+
+    #[test]
+    fn a_draft_that_a_release_kept_can_still_be_read() {
+        let kept = r#"{"text":{"body":"Hello","isMarkdown":true},"more":{"isAiGenerated":true}}"#;
+        assert_eq!(
+            serde_json::from_str::<Draft>(kept).unwrap(),
+            Draft::from("Hello").ai_generated()
+        );
     }
 }

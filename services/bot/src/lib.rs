@@ -34,6 +34,9 @@ pub use turn::{StepKey, Stream, Turn};
 #[doc = include_str!("../docs/first-bot.md")]
 pub mod first_bot {}
 
+#[doc = include_str!("../docs/turns.md")]
+pub mod turns {}
+
 /// What a bot listens to, for the first argument of [`Bot::on`].
 pub mod routes {
     pub use crate::route::{

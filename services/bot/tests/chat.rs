@@ -527,3 +527,74 @@ fn the_app_can_be_used_inside_a_step() {
     chat.says("hi");
     assert_eq!(chat.last(), "hello");
 }
+
+#[test]
+fn telling_answers_other_invokes_in_their_own_form() {
+    async fn tells(_: &mut Turn, _: &mut Notes, _: trunkline_teams::activity::Activity) -> Result<serde_json::Value> {
+        Err(tell("not today"))
+    }
+    let mut chat = Chat::with(bot().on(any(), tells));
+    chat.gets(json!({ "type": "invoke", "name": "task/fetch" }));
+    assert_eq!(chat.answer().unwrap()["task"]["value"], "not today");
+    chat.gets(json!({ "type": "invoke", "name": "composeExtension/query" }));
+    assert_eq!(chat.answer().unwrap()["composeExtension"]["text"], "not today");
+    chat.gets(json!({ "type": "invoke", "name": "something/new" }));
+    assert_eq!(chat.answer_status(), Some(400));
+}
+
+#[test]
+fn messages_and_signals_go_elsewhere_by_addresses() {
+    async fn forwards(turn: &mut Turn, _: &mut Notes, message: Message) -> Result {
+        let ada = turn.here().person(&message.person());
+        turn.send(&ada, plain(message.text()));
+        turn.signal(&turn.here(), Remind { what: "it".to_owned() })
+    }
+    let mut chat = Chat::with(bot().on(message(), forwards).on(signal::<Remind>(), reminded)).group(["Ada"]);
+    chat.says("for you");
+    assert_eq!(chat.screen(), ["remember it"]);
+    assert!(chat.transcript().contains("bot, elsewhere: for you"));
+    assert!(
+        matches!(&chat.effects()[0], trunkline_bot::logic::Effect::Send { to: Address::Person { person, .. }, .. } if person == "29:ada")
+    );
+}
+
+#[test]
+fn work_that_blocks_runs_elsewhere_and_gives_its_result_back() {
+    async fn blocks(turn: &mut Turn, _: &mut Notes, message: Message) -> Result {
+        let text = message.text().to_owned();
+        let length = turn.blocking(move || text.len()).await?;
+        turn.reply(format!("{length} bytes"));
+        Ok(())
+    }
+    let mut chat = Chat::with(bot().on(message(), blocks));
+    chat.says("four");
+    assert_eq!(chat.last(), "4 bytes");
+}
+
+#[test]
+fn a_part_brings_its_routes_and_is_no_bot_by_itself() {
+    let part = || Bot::<Notes>::part("greetings").on(text("hi"), note);
+    assert!(matches!(part().build().map(drop), Err(BotError::NoApp { .. })));
+    let mut chat = Chat::with(bot().include(part()));
+    chat.says("hi");
+    assert_eq!(chat.last(), "hi");
+}
+
+#[test]
+#[should_panic(expected = "state of version 2 was stored, this code knows up to 1")]
+fn older_code_does_not_misread_the_state_of_newer_code() {
+    #[derive(Default, Serialize, Deserialize)]
+    struct Newer {
+        heard: u32,
+    }
+    impl State for Newer {
+        const VERSION: u32 = 2;
+    }
+    async fn hears(_: &mut Turn, newer: &mut Newer, _: Message) -> Result {
+        newer.heard += 1;
+        Ok(())
+    }
+    let mut chat = Chat::with(Bot::new("newer").on(message(), hears));
+    chat.says("hi");
+    chat.newer(bot().on(message(), note)).says("hi");
+}

@@ -163,7 +163,7 @@ fn late_and_failed_buttons_are_answered_in_the_form_of_cards() {
 
 #[test]
 fn changes_of_channels_and_teams_are_typed_and_unknown_ones_kept() {
-    async fn channel_changed(turn: &mut Turn, _: &mut (), event: ChannelChanged) -> Result {
+    async fn channel_changed(turn: &mut Turn, (): &mut (), event: ChannelChanged) -> Result {
         let name = event
             .channel()
             .and_then(|channel| channel.name.clone())
@@ -175,7 +175,7 @@ fn changes_of_channels_and_teams_are_typed_and_unknown_ones_kept() {
         });
         Ok(())
     }
-    async fn team_changed(turn: &mut Turn, _: &mut (), event: TeamChanged) -> Result {
+    async fn team_changed(turn: &mut Turn, (): &mut (), event: TeamChanged) -> Result {
         assert_eq!(event.change(), TeamChange::Archived);
         turn.reply("archived");
         Ok(())
@@ -193,7 +193,7 @@ fn changes_of_channels_and_teams_are_typed_and_unknown_ones_kept() {
 
 #[test]
 fn people_in_meetings_are_read_whatever_the_case_of_the_members() {
-    async fn joined(turn: &mut Turn, _: &mut (), event: trunkline_bot::event::Participants) -> Result {
+    async fn joined(turn: &mut Turn, (): &mut (), event: trunkline_bot::event::Participants) -> Result {
         assert!(event.joined());
         for participant in event.people() {
             turn.reply(format!(

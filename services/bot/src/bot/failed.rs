@@ -1,6 +1,7 @@
 //! What people see when something did not work and the bot says nothing of its own.
 
 use bytes::Bytes;
+use serde_json::{Value, json};
 use trunkline_teams::activity::Activity;
 
 use crate::address::Locale;
@@ -83,15 +84,14 @@ pub(super) fn answer(activity: &Activity) -> Answer {
     if is_card_action(activity) {
         return card::fault(500, "BotFailed", text);
     }
-    with_error(500, "BotFailed", text)
+    with_body(500, &json!({ "error": { "code": "BotFailed", "message": text } }))
 }
 
-/// An answer whose body is an error.
-pub(super) fn with_error(status: u16, code: &str, message: &str) -> Answer {
-    let body = serde_json::json!({ "error": { "code": code, "message": message } });
+/// An answer with a JSON body.
+pub(super) fn with_body(status: u16, body: &Value) -> Answer {
     Answer {
         status,
-        body: serde_json::to_vec(&body).ok().map(Bytes::from),
+        body: Some(Bytes::from(body.to_string())),
     }
 }
 

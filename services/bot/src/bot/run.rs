@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
+use serde_json::json;
 use trunkline_teams::activity::Activity;
 
 use super::entry::{Entry, FailedHandler};
@@ -30,16 +31,29 @@ pub(super) struct Running<S, A: 'static> {
 /// In what form a turn's words reach the person.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
+    /// A message in the chat.
     Message,
-    CardAnswer,
-    OtherAnswer,
+    /// A toast, or a card in place of the one that was used.
+    Card,
+    /// A text in the dialog that is open.
+    Dialog,
+    /// A text in the message extension.
+    Extension,
+    /// A body that only says that it is an error.
+    Bare,
 }
 
 impl Form {
     fn of(input: &Input) -> Self {
         match input {
-            Input::Activity(activity) if is_card_action(activity) => Self::CardAnswer,
-            Input::Activity(activity) if activity.is("invoke") => Self::OtherAnswer,
+            Input::Activity(activity) if is_card_action(activity) => Self::Card,
+            Input::Activity(activity) if activity.is("invoke") => match activity.trimmed_name().unwrap_or_default() {
+                "task/fetch" | "task/submit" | "composeExtension/fetchTask" | "composeExtension/submitAction" => {
+                    Self::Dialog
+                }
+                name if name.starts_with("composeExtension/") => Self::Extension,
+                _ => Self::Bare,
+            },
             _ => Self::Message,
         }
     }
@@ -117,11 +131,16 @@ fn told<A>(turn: Turn<A>, draft: &Draft, form: Form) -> End {
                 Err(misuse) => End::Failed(lasting(&misuse)),
             };
         }
-        Form::CardAnswer => card::answer(&match draft.only_card() {
+        Form::Card => card::answer(&match draft.only_card() {
             Some(card) => CardReply::Replace(card.clone()),
             None => CardReply::toast(draft.body()),
         }),
-        Form::OtherAnswer => failed::with_error(400, "Told", draft.body()),
+        Form::Dialog => failed::with_body(200, &json!({ "task": { "type": "message", "value": draft.body() } })),
+        Form::Extension => failed::with_body(
+            200,
+            &json!({ "composeExtension": { "type": "message", "text": draft.body() } }),
+        ),
+        Form::Bare => failed::with_body(400, &json!({ "error": { "code": "Told", "message": draft.body() } })),
     };
     End::Tell(Outcome {
         answer: Some(answer),
