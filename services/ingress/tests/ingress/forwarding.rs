@@ -240,7 +240,7 @@ async fn a_bot_without_tokens_is_served_and_marked_as_unverified() {
 
 #[actix_web::test]
 async fn every_kind_of_activity_is_accepted_and_forwarded_byte_for_byte() {
-    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../teams/fixtures/activities");
+    let own = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../teams/tests/fixtures/activities");
     let samples = std::env::var_os("TRUNKLINE_SAMPLES").map(|samples| PathBuf::from(samples).join("activities"));
     let worker = FakeWorker::start().await;
     let world = World::with(&worker).await;
