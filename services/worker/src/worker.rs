@@ -34,6 +34,8 @@ const WAKE_AHEAD: u32 = 2;
 const HTTP2_FRAME: u32 = 64 * 1024;
 /// HTTP/2 pings an idle connection after this time, and gives up after the same time again.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// Longest time for the threads to end.
+const JOIN_WITHIN: Duration = Duration::from_secs(2);
 /// Longest time for what runs to end, the commits and sends after it included.
 const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 
@@ -51,6 +53,24 @@ pub struct Worker {
 
 /// The threads of conversations; they end with the worker.
 struct Arbiters(Vec<Arbiter>);
+
+impl Arbiters {
+    /// Stops the threads and waits until they have let go of the store; one that a bot blocks is not waited for.
+    async fn end(mut self) {
+        let arbiters = std::mem::take(&mut self.0);
+        for arbiter in &arbiters {
+            arbiter.stop();
+        }
+        let join = tokio::task::spawn_blocking(move || {
+            for arbiter in arbiters {
+                let _ = arbiter.join();
+            }
+        });
+        if tokio::time::timeout(JOIN_WITHIN, join).await.is_err() {
+            tracing::warn!("a thread of conversations does not end: a bot blocks it");
+        }
+    }
+}
 
 impl Drop for Arbiters {
     fn drop(&mut self) {
@@ -112,7 +132,7 @@ impl Worker {
             stall_after: config.stall_after,
             abort_after: config.abort_after,
         };
-        watchdog::start(parts.clone(), pulses, limits, closing.clone()).map_err(WorkerError::Thread)?;
+        watchdog::start(&parts, pulses, limits, closing.clone()).map_err(WorkerError::Thread)?;
         let service = RoutingService::new(parts.clone(), config.name, incarnation, config.credits, closing.clone());
         Ok(Self {
             parts,
@@ -157,7 +177,8 @@ impl Worker {
             .serve_with_incoming_shutdown(listener, closing.clone().cancelled_owned());
         let life = live(&parts, wake_every, &shutdown, &closing);
         let (ended, ()) = futures_util::join!(server, life);
-        drop(arbiters);
+        drop(parts);
+        arbiters.end().await;
         ended.map_err(WorkerError::Serve)
     }
 }

@@ -17,6 +17,9 @@ mod settings;
 mod turn;
 mod work;
 
+#[cfg(test)]
+mod simulation;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -292,18 +292,7 @@ impl Conversation {
         if let Some((name, key)) = item.timer.take() {
             effects::complete_timer(record, &name, &key, now.wall_ms);
         }
-        if let Work::Activity {
-            service_url,
-            is_verified,
-            ..
-        } = &item.work
-            && !service_url.is_empty()
-        {
-            record.is_verified = *is_verified;
-            if record.service_url != *service_url {
-                record.service_url.clone_from(service_url);
-            }
-        }
+        note_service_url(record, &item.work);
         if let Some(state) = outcome.state.take() {
             let bytes = state.bytes.len();
             if bytes > trunkline_bot::logic::STATE_BYTES / 4 {
@@ -435,14 +424,19 @@ impl Conversation {
             return;
         }
         self.give_place(&mut item);
-        let timer = item.timer.take();
-        self.concluding = Some((item, conclusion));
-        if let Some(failure) = failure {
-            self.queue_own(Work::Failed(failure), true, now);
-        }
         let Some(memory) = self.memory.as_mut() else { return };
+        let timer = item.timer.take();
+        let changes_record = timer.is_some() || failure.is_some();
         if let Some((name, key)) = timer {
             effects::complete_timer(&mut memory.record, &name, &key, now.wall_ms);
+        }
+        if let Some(failure) = failure {
+            // Whoever is told of the failure may never have had a turn that committed.
+            note_service_url(&mut memory.record, &item.work);
+            self.queue_own(Work::Failed(failure), true, now);
+        }
+        self.concluding = Some((item, conclusion));
+        if changes_record {
             self.write_record(Vec::new(), None, now, out);
         } else {
             self.write_fields(Vec::new(), now, out);
@@ -509,6 +503,22 @@ impl Conversation {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Takes over the Connector that an activity names: the newest counts.
+fn note_service_url(record: &mut crate::record::Record, work: &Work) {
+    if let Work::Activity {
+        service_url,
+        is_verified,
+        ..
+    } = work
+        && !service_url.is_empty()
+    {
+        record.is_verified = *is_verified;
+        if record.service_url != *service_url {
+            record.service_url.clone_from(service_url);
         }
     }
 }

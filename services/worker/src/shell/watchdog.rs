@@ -66,15 +66,18 @@ pub(crate) struct Limits {
 
 /// Starts the thread; it ends with the worker.
 pub(crate) fn start(
-    worker: Arc<WorkerParts>,
+    worker: &Arc<WorkerParts>,
     pulses: Vec<Arc<Pulse>>,
     limits: Limits,
     ended: CancellationToken,
 ) -> std::io::Result<()> {
+    // The watchdog keeps nothing alive: a worker that has left frees its store at once.
+    let worker = Arc::downgrade(worker);
     let watch = move || {
         let mut stalled = vec![false; pulses.len()];
         while !ended.is_cancelled() {
             std::thread::sleep(EVERY);
+            let Some(worker) = worker.upgrade() else { return };
             for (number, pulse) in pulses.iter().enumerate() {
                 look_at(&worker, number, pulse, limits, &mut stalled);
             }

@@ -80,6 +80,7 @@ impl Routing for RoutingService {
             worker: self.worker.clone(),
             stream,
             outgoing,
+            closing: self.closing.clone(),
             outstanding: VecDeque::new(),
         };
         tokio::spawn(incoming.run(request.into_inner(), self.welcome()));
@@ -93,6 +94,7 @@ struct Incoming {
     worker: Arc<WorkerParts>,
     stream: u64,
     outgoing: OutgoingSender,
+    closing: CancellationToken,
     /// Where to find what may be cancelled; sequences rise.
     outstanding: VecDeque<(u64, ShardId, Key)>,
 }
@@ -117,7 +119,13 @@ impl Incoming {
         self.open(&hello);
         let _ = self.outgoing.send(Outgoing::Frame(welcome));
         let why = loop {
-            match frames.message().await {
+            let frame = tokio::select! {
+                biased;
+                // Nobody reads on: only then does the connection close.
+                () = self.closing.cancelled() => break None,
+                frame = frames.message() => frame,
+            };
+            match frame {
                 Ok(Some(frame)) => self.take(frame),
                 Ok(None) => break None,
                 Err(status) => break Some(status),
@@ -128,7 +136,7 @@ impl Incoming {
             thread = hello.thread,
             stream = self.stream,
             status = why.map(|status| status.to_string()),
-            "an ingress has closed its stream"
+            "the stream of an ingress has ended"
         );
         self.close();
     }

@@ -107,7 +107,7 @@ impl House {
     }
 
     /// The value of a metric, summed over its labels that hold all of `labels`.
-    pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+    pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
         let lines = text.lines().filter(|line| {
@@ -115,7 +115,7 @@ impl House {
                 && labels.iter().all(|label| line.contains(label))
         });
         lines
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
             .sum()
     }
 }

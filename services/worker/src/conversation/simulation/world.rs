@@ -1,0 +1,604 @@
+//! The world around the simulated core.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use serde_json::json;
+use trunkline_bot::logic::{
+    Answer, Begin, Description, Effect, End, InDoubt, Input, KeptStep, Logic, Outcome, Port, StateProblem, StoredState,
+    TurnError,
+};
+use trunkline_store::contract::{Committed, Epoch, Incarnation, MapVersion, Token};
+use trunkline_store::key::{ShardId, Triple};
+use trunkline_teams::activity::Activity;
+
+use super::super::event::{Action, Arrival, ArrivalKind, Event, Now, Reply, Ticket};
+use super::super::{BotRules, Conversation, ConversationSettings, Unreadable, Work};
+use super::store::{SimulatedStore, no_answer};
+use crate::outbox::{Operation, SendResult};
+use crate::record::{Accepted, Record};
+
+/// Activities of each caller.
+const ACTIVITIES: u64 = 12;
+const CALLERS: u64 = 2;
+/// Faults end at this time; everything must settle afterwards.
+const CALM_AT: u64 = 120_000;
+const END_AT: u64 = 600_000;
+const WALL: u64 = 1_800_000_000_000;
+
+/// What may go wrong.
+#[derive(Clone, Copy)]
+pub(crate) struct Faults {
+    pub(crate) store: bool,
+    pub(crate) turns: bool,
+    pub(crate) connector: bool,
+    pub(crate) crashes: bool,
+}
+
+impl Faults {
+    pub(crate) const NONE: Self = Self {
+        store: false,
+        turns: false,
+        connector: false,
+        crashes: false,
+    };
+    pub(crate) const ALL: Self = Self {
+        store: true,
+        turns: true,
+        connector: true,
+        crashes: true,
+    };
+}
+
+/// What happens in the world at a time.
+enum Happening {
+    /// To the core of this life.
+    Core {
+        life: u64,
+        event: Event,
+    },
+    /// A commit that the network held back reaches the store.
+    LateCommit(Box<trunkline_store::contract::Commit>),
+    /// A caller sends its next activity, or repeats the one that was not acknowledged.
+    Caller(u64),
+    Crash,
+}
+
+pub(crate) struct World {
+    seed: u64,
+    random: u64,
+    faults: Faults,
+    now: u64,
+    order: u64,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    happenings: HashMap<u64, Happening>,
+    store: SimulatedStore,
+    core: Conversation,
+    life: u64,
+    rules: Arc<BotRules>,
+    tick_at: Option<u64>,
+    /// For each caller: the activity it is at.
+    at: BTreeMap<u64, u64>,
+    /// Tickets under way: (caller, activity).
+    tickets: HashMap<u64, (u64, u64)>,
+    acknowledged: BTreeSet<u64>,
+    heard: Vec<Reply>,
+    /// What reached the Connector, in order.
+    sent: Vec<u64>,
+    /// Steps whose keeping was confirmed, by the seed of their turn.
+    kept: BTreeSet<String>,
+    /// Turns that wait for their step.
+    stepping: HashMap<u64, (Begin, u64)>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, faults: Faults) -> Self {
+        let rules = Arc::new(BotRules::new(
+            Arc::new(Silent),
+            Duration::from_secs(20),
+            Unreadable::Park,
+        ));
+        let mut store = SimulatedStore::default();
+        let core = core_of(&rules, &mut store, 1, seed);
+        let mut world = Self {
+            seed,
+            random: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) | 1,
+            faults,
+            now: 0,
+            order: 0,
+            queue: BinaryHeap::new(),
+            happenings: HashMap::new(),
+            store,
+            core,
+            life: 1,
+            rules,
+            tick_at: None,
+            at: BTreeMap::new(),
+            tickets: HashMap::new(),
+            acknowledged: BTreeSet::new(),
+            heard: Vec::new(),
+            sent: Vec::new(),
+            kept: BTreeSet::new(),
+            stepping: HashMap::new(),
+        };
+        for caller in 0..CALLERS {
+            world.at.insert(caller, 0);
+            world.later(caller * 7, Happening::Caller(caller));
+        }
+        if faults.crashes {
+            for _ in 0..world.below(6) {
+                let at = world.below(CALM_AT);
+                world.later(at, Happening::Crash);
+            }
+        }
+        world
+    }
+
+    pub(crate) fn replies(&self) -> impl Iterator<Item = &Reply> {
+        self.heard.iter()
+    }
+
+    /// Lets time pass until nothing is left to happen.
+    pub(crate) fn run(&mut self) {
+        while let Some(Reverse((at, order))) = self.queue.pop() {
+            if at > END_AT {
+                break;
+            }
+            self.now = self.now.max(at);
+            match self.happenings.remove(&order).expect("each happening is queued once") {
+                Happening::Core { life, event } => {
+                    if life == self.life {
+                        self.tell(event);
+                    }
+                }
+                Happening::LateCommit(commit) => {
+                    self.store.commit(&commit);
+                }
+                Happening::Caller(caller) => self.call(caller),
+                Happening::Crash => self.crash(),
+            }
+        }
+    }
+
+    fn is_faulty(&self, kind: bool) -> bool {
+        kind && self.now < CALM_AT
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % bound
+    }
+
+    fn later(&mut self, wait: u64, happening: Happening) {
+        self.order += 1;
+        self.queue.push(Reverse((self.now + wait, self.order)));
+        self.happenings.insert(self.order, happening);
+    }
+
+    fn core_later(&mut self, wait: u64, event: Event) {
+        let life = self.life;
+        self.later(wait, Happening::Core { life, event });
+    }
+
+    fn clock(&self) -> Now {
+        Now {
+            steady_ms: self.now,
+            wall_ms: WALL + self.now,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        self.core.handle(event, self.clock(), &mut actions);
+        for action in actions {
+            self.act(action);
+        }
+        let deadline = self.core.deadline(self.clock());
+        if let Some(at) = deadline.map(|at| at.max(self.now + 1))
+            && self.tick_at.is_none_or(|tick| tick <= self.now || tick > at)
+        {
+            self.tick_at = Some(at);
+            self.core_later(at - self.now, Event::Tick);
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Load => {
+                let lost = self.is_faulty(self.faults.store) && self.below(10) == 0;
+                let loaded = if lost { Err(no_answer()) } else { Ok(self.store.load()) };
+                let wait = 1 + self.below(5);
+                self.core_later(wait, Event::Loaded(loaded));
+            }
+            Action::Commit { id, commit } => self.commit(id, *commit),
+            Action::Run(run) => self.begin(run.run, run.begin),
+            Action::Drop { run } => {
+                self.stepping.remove(&run);
+            }
+            Action::Reply { ticket, reply } => self.hear(ticket, reply),
+            Action::ReplyFromRecord { .. } => unreachable!("only messages are sent"),
+            Action::StepKept { run, result } => {
+                if let Some((begin, wait)) = self.stepping.remove(&run) {
+                    let end = if result.is_ok() {
+                        self.kept.insert(begin.seed.clone());
+                        end_of(&begin)
+                    } else {
+                        failed()
+                    };
+                    self.core_later(
+                        wait,
+                        Event::TurnEnded {
+                            run,
+                            end,
+                            streams: Vec::new(),
+                        },
+                    );
+                }
+            }
+            Action::Send(work) => self.send(work.sequence, &work.operation),
+            Action::ShardLost => unreachable!("nobody else claims"),
+            Action::Note(_) => {}
+        }
+    }
+
+    fn commit(&mut self, id: u64, commit: trunkline_store::contract::Commit) {
+        let wait = 1 + self.below(4);
+        let fate = if self.is_faulty(self.faults.store) {
+            self.below(12)
+        } else {
+            99
+        };
+        let result = match fate {
+            // Never arrives.
+            0 => Err(no_answer()),
+            // Written, the answer is lost.
+            1 => {
+                self.store.commit(&commit);
+                Err(no_answer())
+            }
+            // Arrives after the client has given up on it.
+            2 => {
+                let late = 10 + self.below(3_000);
+                self.later(late, Happening::LateCommit(Box::new(commit)));
+                Err(no_answer())
+            }
+            _ => Ok(self.store.commit(&commit)),
+        };
+        assert!(
+            !matches!(result, Ok(Committed::Fenced)),
+            "seed {}: fenced without another owner",
+            self.seed
+        );
+        self.core_later(wait, Event::Committed { id, result });
+    }
+
+    fn begin(&mut self, run: u64, begin: Begin) {
+        if self.kept.contains(&begin.seed) {
+            assert_eq!(
+                begin.steps.len(),
+                1,
+                "seed {}: a kept step is gone in run {}",
+                self.seed,
+                begin.attempt
+            );
+        }
+        let is_faulty = self.is_faulty(self.faults.turns);
+        let wait = if is_faulty && self.below(8) == 0 {
+            2_000 + self.below(25_000)
+        } else {
+            self.below(30)
+        };
+        if is_faulty && self.below(7) == 0 {
+            let end = failed();
+            self.core_later(
+                wait,
+                Event::TurnEnded {
+                    run,
+                    end,
+                    streams: Vec::new(),
+                },
+            );
+            return;
+        }
+        if begin.steps.is_empty() && number_of(&begin).is_some_and(|number| number % 5 == 3) {
+            let step = KeptStep {
+                name: "paid".to_owned(),
+                result: Bytes::from_static(b"1"),
+            };
+            self.stepping.insert(run, (begin, wait));
+            self.core_later(1, Event::KeepStep { run, step });
+            return;
+        }
+        self.core_later(
+            wait,
+            Event::TurnEnded {
+                run,
+                end: end_of(&begin),
+                streams: Vec::new(),
+            },
+        );
+    }
+
+    fn send(&mut self, sequence: u64, operation: &Operation) {
+        let Operation::Post { body, .. } = operation else {
+            panic!("only messages are sent")
+        };
+        let number: u64 = serde_json::from_slice(body).unwrap();
+        let wait = 1 + self.below(40);
+        let fate = if self.is_faulty(self.faults.connector) {
+            self.below(6)
+        } else {
+            99
+        };
+        let again = |in_doubt| SendResult::Again {
+            after_ms: None,
+            in_doubt,
+            reason: "simulated".to_owned(),
+        };
+        let result = match fate {
+            0 => again(false),
+            1 => {
+                self.sent.push(number);
+                again(true)
+            }
+            _ => {
+                self.sent.push(number);
+                SendResult::Taken {
+                    id: Some(format!("m{number}")),
+                    conversation: None,
+                }
+            }
+        };
+        self.core_later(wait, Event::Sent { sequence, result });
+    }
+
+    /// A caller's next activity, or the same again.
+    fn call(&mut self, caller: u64) {
+        let place = self.at[&caller];
+        if place >= ACTIVITIES {
+            return;
+        }
+        let number = place * CALLERS + caller;
+        self.order += 1;
+        let seq = self.order;
+        self.tickets.insert(seq, (caller, number));
+        let body = json!({ "type": "message", "id": number.to_string(), "text": "hi", "from": { "id": "29:ines" } });
+        let body: Bytes = serde_json::to_vec(&body).unwrap().into();
+        let arrival = Arrival {
+            ticket: Ticket { stream: 1, seq },
+            kind: ArrivalKind::Message,
+            repeat_key: Some(number + 1),
+            remaining: Duration::from_secs(13),
+            traceparent: String::new(),
+            work: Work::Activity {
+                parsed: Some(Box::new(Activity::parse(&body).unwrap())),
+                body,
+                service_url: "https://connector".to_owned(),
+                is_verified: true,
+            },
+        };
+        self.tell(Event::Arrived(Box::new(arrival)));
+    }
+
+    fn hear(&mut self, ticket: Ticket, reply: Reply) {
+        let Some((caller, number)) = self.tickets.remove(&ticket.seq) else {
+            panic!("seed {}: a caller was answered twice", self.seed)
+        };
+        let is_acknowledged = matches!(reply, Reply::Done(_) | Reply::Accepted(_) | Reply::Repeated(_));
+        self.heard.push(reply);
+        if is_acknowledged {
+            self.acknowledged.insert(number);
+            *self.at.get_mut(&caller).unwrap() += 1;
+        }
+        let wait = self.below(if is_acknowledged { 300 } else { 1_500 });
+        self.later(wait, Happening::Caller(caller));
+    }
+
+    /// The process dies; the next one claims and is woken if something is due. Callers repeat what was not acknowledged.
+    fn crash(&mut self) {
+        self.life += 1;
+        self.tick_at = None;
+        self.stepping.clear();
+        self.core = core_of(&self.rules.clone(), &mut self.store, self.life, self.seed);
+        for (_, (caller, _)) in std::mem::take(&mut self.tickets) {
+            let wait = self.below(2_000);
+            self.later(wait, Happening::Caller(caller));
+        }
+        if self.store.wake.is_some() {
+            self.core_later(300, Event::Wake);
+        }
+    }
+
+    /// The promises.
+    pub(crate) fn check(&self) {
+        let seed = self.seed;
+        let record = self
+            .store
+            .record
+            .as_ref()
+            .map(|stored| Record::read(stored, None).unwrap().1);
+        let record = record.unwrap_or_else(|| panic!("seed {seed}: nothing was stored"));
+        let applied = numbers_of(record.state.as_ref().map(|state| &state.bytes));
+        let parked: BTreeSet<u64> = self.parked();
+        for caller in 0..CALLERS {
+            assert_eq!(
+                self.at[&caller], ACTIVITIES,
+                "seed {seed}: caller {caller} was not served, state {applied:?}"
+            );
+            let of_caller: Vec<u64> = applied
+                .iter()
+                .copied()
+                .filter(|number| number % CALLERS == caller)
+                .collect();
+            assert!(of_caller.is_sorted(), "seed {seed}: order was not kept: {of_caller:?}");
+        }
+        for number in &self.acknowledged {
+            let times = applied.iter().filter(|applied| *applied == number).count();
+            let expected = usize::from(!parked.contains(number) && !is_told(*number));
+            assert_eq!(
+                times, expected,
+                "seed {seed}: activity {number} was applied {times} times, state {applied:?}, parked {parked:?}"
+            );
+        }
+        assert!(record.outbox.is_empty(), "seed {seed}: the outbox was not emptied");
+        let first_sends = first_of_each(&self.sent);
+        let expected: Vec<u64> = first_sends
+            .iter()
+            .copied()
+            .filter(|number| applied.contains(number))
+            .collect();
+        assert_eq!(expected, applied, "seed {seed}: replies were lost or sent out of order");
+        // Steps of a parked turn stay for whoever runs it again.
+        let is_of_parked = |field: &str| {
+            parked
+                .iter()
+                .any(|number| field.starts_with(&format!("s:{:016x}:", number + 1)))
+        };
+        let left: Vec<&String> = self.store.inbox.keys().filter(|field| !is_of_parked(field)).collect();
+        assert_eq!(
+            left.len(),
+            parked.len(),
+            "seed {seed}: the inbox was not emptied: {left:?}, parked {parked:?}"
+        );
+        assert_eq!(self.store.wake, None, "seed {seed}: something is said to be due");
+        assert!(self.core.is_quiet(), "seed {seed}: the actor does not come to rest");
+    }
+
+    fn parked(&self) -> BTreeSet<u64> {
+        let entries = self.store.inbox.iter().filter(|(field, _)| !field.starts_with("s:"));
+        let parked = entries
+            .map(|(_, bytes)| Accepted::read(bytes).unwrap())
+            .filter(|entry| entry.is_parked);
+        parked.map(|entry| entry.repeat_key.unwrap() - 1).collect()
+    }
+}
+
+fn core_of(rules: &Arc<BotRules>, store: &mut SimulatedStore, life: u64, seed: u64) -> Conversation {
+    let triple = Triple::conversation("test", "tenant", "a:1");
+    let token = Token {
+        epoch: Epoch(life),
+        holder: Incarnation(life),
+        map: MapVersion(1),
+    };
+    store.fence = Some(token);
+    let bots = Arc::new([("test".to_owned(), rules.clone())].into());
+    let settings = Arc::new(ConversationSettings::default());
+    Conversation::new(
+        triple.key(),
+        ShardId(0),
+        token,
+        Some(triple),
+        settings,
+        bots,
+        seed ^ (life << 32),
+    )
+}
+
+fn number_of(begin: &Begin) -> Option<u64> {
+    match &begin.input {
+        Input::Activity(activity) => activity.id.as_ref()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Some turns tell the user something and leave the state as it is.
+fn is_told(number: u64) -> bool {
+    number % 7 == 5
+}
+
+fn numbers_of(state: Option<&Bytes>) -> Vec<u64> {
+    state
+        .map(|bytes| serde_json::from_slice(bytes).unwrap())
+        .unwrap_or_default()
+}
+
+/// The bot: it remembers the numbers of the activities that it saw, and replies with each.
+fn end_of(begin: &Begin) -> End {
+    let Some(number) = number_of(begin) else {
+        return End::Commit(Outcome::default());
+    };
+    let mut applied = numbers_of(begin.state.as_ref().map(|state| &state.bytes));
+    applied.push(number);
+    let reply = Effect::Send {
+        sequence: begin.next_sequence,
+        to: begin.here.clone(),
+        activity: serde_json::to_vec(&number).unwrap().into(),
+        in_doubt: InDoubt::Resend,
+        wants_id: false,
+        stream: None,
+        targeted: false,
+    };
+    let bytes = serde_json::to_vec(&applied).unwrap().into();
+    let outcome = Outcome {
+        state: Some(StoredState { version: 1, bytes }),
+        effects: vec![reply],
+        answer: None,
+    };
+    if is_told(number) {
+        End::Tell(outcome)
+    } else {
+        End::Commit(outcome)
+    }
+}
+
+fn failed() -> End {
+    End::Failed(TurnError {
+        message: "simulated".to_owned(),
+        retry_after: None,
+        is_final: false,
+    })
+}
+
+fn first_of_each(sent: &[u64]) -> Vec<u64> {
+    let mut seen = BTreeSet::new();
+    sent.iter().copied().filter(|number| seen.insert(*number)).collect()
+}
+
+/// Its turns are played by the world.
+struct Silent;
+
+impl Logic for Silent {
+    fn describe(&self) -> Description {
+        Description {
+            name: "test".to_owned(),
+            ..Description::default()
+        }
+    }
+
+    fn route_of(&self, _: &Activity) -> Option<usize> {
+        None
+    }
+
+    fn run(&self, _: Begin, _: Box<dyn Port>) -> LocalBoxFuture<'_, End> {
+        unreachable!("the world plays the turns")
+    }
+
+    fn late_answer(&self, _: &Activity) -> Option<Answer> {
+        None
+    }
+
+    fn failed_answer(&self, _: &Activity) -> Answer {
+        Answer {
+            status: 500,
+            body: None,
+        }
+    }
+
+    fn apply_user_changes(
+        &self,
+        _: &str,
+        state: Option<StoredState>,
+        _: &[Bytes],
+    ) -> Result<StoredState, StateProblem> {
+        Ok(state.unwrap_or(StoredState {
+            version: 1,
+            bytes: Bytes::new(),
+        }))
+    }
+}
