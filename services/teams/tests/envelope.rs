@@ -99,6 +99,19 @@ fn a_body_that_is_no_activity_is_refused_by_name(#[case] body: &str, #[case] nam
 }
 
 #[test]
+fn names_that_the_json_reader_takes_for_its_own_are_refused() {
+    for place in [
+        "{}",
+        r#"{"value":{}}"#,
+        r#"{"value":[{"a":{}}]}"#,
+        r#"{"conversation":{}}"#,
+    ] {
+        let hidden = place.replacen("{}", r#"{"$serde_json::private::RawValue":"[]"}"#, 1);
+        assert_eq!(refusal(&hidden), "unreadable_json", "{hidden}");
+    }
+}
+
+#[test]
 fn bytes_that_are_not_utf_8_are_refused_wherever_they_stand() {
     for place in [
         &b"{\"type\":\"message\",\"conversation\":{\"id\":\"a\"},\"text\":\"\xff\"}"[..],

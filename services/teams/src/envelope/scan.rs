@@ -34,6 +34,16 @@ impl<'c> Depth<'c> {
     }
 }
 
+/// serde_json takes an object with such a member for one of its own values and reads the text inside as JSON of its own, with
+/// a depth of its own. Nobody sends that by accident.
+fn refuse_reserved<E: Error>(name: &str) -> Result<(), E> {
+    if name.starts_with("$serde_json::private::") {
+        Err(E::custom("a reserved name of a member"))
+    } else {
+        Ok(())
+    }
+}
+
 /// Numbers, truth values and null leave nothing behind.
 macro_rules! scalars_leave {
     ($nothing:expr) => {
@@ -91,7 +101,8 @@ impl<'de> Visitor<'de> for Skip<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         let inner = self.0.open_level()?;
-        while members.next_key::<Name<'de>>()?.is_some() {
+        while let Some(Name(name)) = members.next_key()? {
+            refuse_reserved(&name)?;
             members.next_value_seed(Skip(inner))?;
         }
         Ok(())
@@ -177,6 +188,7 @@ impl<'de, M: Members<'de>> Visitor<'de> for Object<'_, M> {
         let inner = self.depth.open_level()?;
         let mut members = M::default();
         while let Some(Name(name)) = map.next_key()? {
+            refuse_reserved(&name)?;
             members.read(&name, &mut map, inner)?;
         }
         Ok(Some(members))
