@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use trunkline_bot::test::{self, Chat, Crash};
 use trunkline_example_bots::echo::{self, Echo};
 
@@ -37,4 +38,27 @@ fn a_crash_counts_nothing_twice() {
 #[test]
 fn the_state_of_the_first_release_can_be_read() {
     assert_eq!(test::reads::<Echo>("state/echo-v1.json"), Echo { heard: 41 });
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What load tests rely on: from the replies alone one sees whether anything was lost or counted twice.
+    #[test]
+    fn whatever_is_said_comes_back_with_its_number(
+        said in prop::collection::vec("[ -~äß€😀\\n]{1,20}", 1..6),
+        crash in 0usize..6,
+    ) {
+        let mut chat = Chat::with(echo::bot());
+        let mut expected = Vec::new();
+        for (place, text) in said.iter().enumerate() {
+            if place == crash {
+                chat.crashes(Crash::BeforeCommit);
+            }
+            chat.says(text);
+            let reply = format!("{}. {}", place + 1, text.trim());
+            expected.push(reply.replace('\n', " / "));
+        }
+        prop_assert_eq!(chat.screen(), expected);
+    }
 }
