@@ -224,8 +224,8 @@ fn execute<V: Verb>(title: Option<&str>, action: &V) -> Value {
     button
 }
 
-/// The members of an action with its verb beside them, for actions whose wire form has no place for a verb.
-pub(crate) fn action_members<V: Verb>(action: &V) -> Value {
+/// The members of an action with its verb beside them: the wire form of a submit has no place for a verb.
+fn action_members<V: Verb>(action: &V) -> Value {
     let mut members = members(action);
     members.insert("verb".into(), V::VERB.into());
     Value::Object(members)

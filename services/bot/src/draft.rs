@@ -14,7 +14,6 @@ pub use text::{Text, plain};
 use crate::address::Person;
 use crate::card::Card;
 use crate::logic::InDoubt;
-use crate::signal::Verb;
 
 /// A message before it is sent: text, cards, files and what Teams shows around them.
 ///
@@ -161,17 +160,6 @@ impl Draft {
         self.more()
             .suggested
             .push(serde_json::json!({ "type": "imBack", "title": text, "value": text }));
-        self
-    }
-
-    /// Suggests an answer in the form of a submit that [`crate::routes::submit`] reads.
-    #[must_use]
-    pub fn suggest_action<V: Verb>(mut self, title: impl Into<String>, action: &V) -> Self {
-        let value = crate::card::action_members(action);
-        let title = title.into();
-        self.more().suggested.push(serde_json::json!({
-            "type": "messageBack", "title": title, "displayText": title, "text": "", "value": value,
-        }));
         self
     }
 

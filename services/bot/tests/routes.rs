@@ -140,6 +140,17 @@ fn buttons_and_refreshes_are_told_apart_by_what_triggered_them() {
 }
 
 #[test]
+fn a_refresh_from_the_menu_reaches_the_refresh_of_a_card_without_a_button_for_it() {
+    let bot = Bot::<()>::new("fresh").on(refresh::<Vote>(), async |_, (), _| Ok(CardReply::toast("fresh")));
+    let mut chat = Chat::with(bot);
+    chat.gets(json!({
+        "type": "invoke", "name": "adaptiveCard/action",
+        "value": { "action": { "type": "Action.Execute", "verb": "vote" }, "trigger": "manual" },
+    }));
+    assert_eq!(chat.answer().unwrap()["value"], "fresh");
+}
+
+#[test]
 fn late_and_failed_buttons_are_answered_in_the_form_of_cards() {
     let late = verb::<Vote>().if_late(|pressed| CardReply::toast(format!("{} takes a while", pressed.action.choice)));
     let bot = Bot::<()>::new("late").on(late, async |_, (), _| Ok(CardReply::toast("voted")));

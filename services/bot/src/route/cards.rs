@@ -14,7 +14,8 @@ pub fn verb<V: Verb>() -> Listen<Pressed<V>, CardReply> {
     execute::<V>(Shape::Verb(V::VERB), false)
 }
 
-/// A client asks for a card anew that was made with [`crate::Card::refresh`].
+/// A client asks for a card anew that was made with [`crate::Card::refresh`]: by itself, or because somebody chose so in the card's
+/// menu. A button of the same verb has its [`verb`] route above.
 pub fn refresh<V: Verb>() -> Listen<Pressed<V>, CardReply> {
     execute::<V>(Shape::Refresh(V::VERB), true)
 }
@@ -25,7 +26,7 @@ fn execute<V: Verb>(shape: Shape, is_refresh: bool) -> Listen<Pressed<V>, CardRe
         move |activity| {
             is_card_action(activity)
                 && activity.value.as_ref().is_some_and(|value| {
-                    value["action"]["verb"] == V::VERB && (value["trigger"] == "automatic") == is_refresh
+                    value["action"]["verb"] == V::VERB && (value["trigger"] != "automatic" || is_refresh)
                 })
         },
         |mut activity| {
@@ -74,9 +75,12 @@ pub(crate) fn unpacked(value: Value) -> Value {
     }
 }
 
-/// Reads an action from what its button carried; one without members has nothing to read.
+/// Reads an action from what its button carried. A button without members carries nothing; its type may have none (which reads
+/// from null) or defaults for all of them (which reads from an empty object).
 fn read<V: Verb>(data: &Value) -> Result<V, Refused> {
-    let error = match V::deserialize(data) {
+    let empty = Value::Object(serde_json::Map::new());
+    let carried = if data.is_null() { &empty } else { data };
+    let error = match V::deserialize(carried) {
         Ok(action) => return Ok(action),
         Err(error) => error,
     };

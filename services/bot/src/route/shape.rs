@@ -42,6 +42,8 @@ impl Shape {
                 Self::Message,
                 Self::Message | Self::Text(_) | Self::Command(_) | Self::Pattern(_) | Self::Submit(_) | Self::Dialog(_),
             ) => true,
+            // A refresh from the card's menu is told from a press by nothing.
+            (Self::Refresh(mine), Self::Verb(verb)) => mine == verb,
             (Self::Command(word), Self::Text(text) | Self::Command(text)) => is_command(text, word),
             (mine, others) => mine == others,
         }
@@ -100,6 +102,12 @@ mod tests {
         let book = Shape::Command("book".into());
         assert!(book.covers(&text("book a room")));
         assert!(!book.covers(&text("bookshop")));
+    }
+
+    #[test]
+    fn a_refresh_takes_the_presses_of_its_verb_but_not_the_reverse() {
+        assert!(Shape::Refresh("vote").covers(&Shape::Verb("vote")));
+        assert!(!Shape::Verb("vote").covers(&Shape::Refresh("vote")));
     }
 
     #[test]
