@@ -3,12 +3,15 @@
 //! Sources: Activity protocol specification, appendix II; Teams "Bot messages with AI-generated content", "Stream bot
 //! messages".
 
-use serde::de::MapAccess;
+use std::borrow::Cow;
+
+use serde::de::value::MapDeserializer;
+use serde::de::{Error, MapAccess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::activity::ChannelAccount;
-use crate::wire::{Read, Tolerant, wire_object};
+use crate::wire::{Name, Read, Tolerant, wire_object};
 
 /// One entity. Kinds that are not known here are kept as they came.
 #[derive(Clone, Debug, PartialEq)]
@@ -194,25 +197,29 @@ wire_object! {
     }
 }
 
-impl Entity {
-    /// Reads an entity from its members. `type` decides; some documents write `streamInfo` for `streaminfo`.
-    fn from_members(mut members: Map<String, Value>) -> Self {
-        let Some(kind) = members.get("type").and_then(Value::as_str) else {
-            return Self::Other(Value::Object(members));
-        };
-        let Some(known) = KINDS.iter().find(|known| known.name.eq_ignore_ascii_case(kind)) else {
-            return Self::Other(Value::Object(members));
-        };
-        if known.name == kind {
-            members.remove("type");
-        }
-        (known.read)(members)
+/// Members of an entity that is not typed yet: `type`, which decides, often stands last.
+type Members<'de> = Vec<(Cow<'de, str>, Value)>;
+
+/// Reads an entity from its members. Some documents write `streamInfo` for `streaminfo`.
+fn from_members(mut members: Members<'_>) -> Result<Entity, serde_json::Error> {
+    let kind = members
+        .iter()
+        .rev()
+        .find(|(name, _)| name == "type")
+        .and_then(|(_, value)| value.as_str());
+    let Some(kind) = kind else { return Ok(untyped(members)) };
+    let Some(known) = KINDS.iter().find(|known| known.name.eq_ignore_ascii_case(kind)) else {
+        return Ok(untyped(members));
+    };
+    if known.name == kind {
+        members.retain(|(name, _)| name != "type");
     }
+    (known.read)(members)
 }
 
 struct Kind {
     name: &'static str,
-    read: fn(Map<String, Value>) -> Entity,
+    read: fn(Members<'_>) -> Result<Entity, serde_json::Error>,
 }
 
 /// Every kind that is typed.
@@ -247,18 +254,29 @@ const KINDS: [Kind; 7] = [
     },
 ];
 
-fn typed<T: Tolerant>(members: Map<String, Value>, entity: impl FnOnce(T) -> Entity) -> Entity {
-    match Read::<T>::deserialize(Value::Object(members)) {
-        Ok(Read::Known(known)) => entity(known),
-        Ok(Read::Other(value)) => Entity::Other(value),
-        Err(_) => Entity::Other(Value::Null),
-    }
+fn typed<T: Tolerant>(members: Members<'_>, entity: impl FnOnce(T) -> Entity) -> Result<Entity, serde_json::Error> {
+    Ok(match T::from_object(MapDeserializer::new(members.into_iter()))? {
+        Read::Known(known) => entity(known),
+        Read::Other(value) => Entity::Other(value),
+    })
+}
+
+fn untyped(members: Members<'_>) -> Entity {
+    Entity::Other(
+        members
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value))
+            .collect(),
+    )
 }
 
 impl Tolerant for Entity {
-    fn from_object<'de, A: MapAccess<'de>>(members: A) -> Result<Read<Self>, A::Error> {
-        let members = Map::deserialize(serde::de::value::MapAccessDeserializer::new(members))?;
-        Ok(Read::Known(Self::from_members(members)))
+    fn from_object<'de, A: MapAccess<'de>>(mut object: A) -> Result<Read<Self>, A::Error> {
+        let mut members = Members::with_capacity(6);
+        while let Some(Name(name)) = object.next_key()? {
+            members.push((name, object.next_value()?));
+        }
+        from_members(members).map(Read::Known).map_err(A::Error::custom)
     }
 }
 

@@ -121,6 +121,9 @@ wire_object! {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActivityError {
+    /// Not UTF-8.
+    #[error("the body is not UTF-8")]
+    NotUtf8(#[from] std::str::Utf8Error),
     /// Not JSON, not an object, or nested deeper than 127.
     #[error("the body is not an activity")]
     Unreadable(#[from] serde_json::Error),
@@ -132,7 +135,7 @@ impl Activity {
     /// # Errors
     /// The body is not a JSON object, or is nested deeper than 127.
     pub fn parse(body: &[u8]) -> Result<Self, ActivityError> {
-        Ok(serde_json::from_slice(body)?)
+        Ok(serde_json::from_str(std::str::from_utf8(body)?)?)
     }
 
     /// Writes the activity as JSON.

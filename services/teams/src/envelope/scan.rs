@@ -1,7 +1,7 @@
 //! A pass over JSON that builds nothing and counts levels.
 //!
-//! `serde::de::IgnoredAny` would be shorter, but serde_json passes ignored values over without checking their depth, their
-//! UTF-8 or their numbers, and what the ingress lets through must be readable for the worker.
+//! `serde::de::IgnoredAny` would be shorter, but serde_json passes ignored values over without checking their depth or
+//! their numbers, and what the ingress lets through must be readable for the worker.
 
 use std::borrow::Cow;
 use std::cell::Cell;
