@@ -67,6 +67,10 @@ fn parse(traceparent: &str) -> Option<SpanContext> {
 mod tests {
     use super::*;
 
+    use opentelemetry::trace::TracerProvider as _;
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
     const GOOD: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
@@ -96,5 +100,25 @@ mod tests {
         ] {
             assert_eq!(passed_on(&Span::none(), Some(broken)), "", "{broken}");
         }
+    }
+
+    #[test]
+    fn a_traced_request_is_a_child_of_the_callers_and_passes_itself_on() {
+        let provider = SdkTracerProvider::builder().build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let span = tracing::info_span!("request");
+            adopt(&span, Some(GOOD));
+            let passed = passed_on(&span, Some(GOOD));
+            assert_eq!(passed.len(), LENGTH);
+            assert_eq!(
+                (&passed[..36], &passed[52..]),
+                (&GOOD[..36], "-01"),
+                "the caller's trace, sampled as there"
+            );
+            assert_ne!(passed[36..52], GOOD[36..52], "but a span of its own");
+            let alone = passed_on(&tracing::info_span!("request"), None);
+            assert!(parse(&alone).is_some_and(|context| context.is_valid()), "{alone}");
+        });
     }
 }

@@ -1,0 +1,290 @@
+//! Simulated time and simulated workers, which check at every action what is promised.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use trunkline_proto::routing::{
+    Accepted, Answer as WireAnswer, Moved, Outcome, PROTOCOL, Reason, Refused, ShardRange, ToIngress, Welcome,
+};
+use trunkline_store::ShardId;
+
+use super::super::*;
+
+pub(super) const SHARDS: u32 = 8;
+pub(super) const BUDGET: Duration = Duration::from_secs(13);
+
+/// What the ingress and its workers know of each other, and checks of everything that is promised at every step.
+pub(super) struct World {
+    pub(super) exchange: Exchange<u64>,
+    pub(super) now: Instant,
+    pub(super) links: Vec<SimulatedLink>,
+    /// Submitted and neither answered nor cancelled: the shard of each.
+    pub(super) live: BTreeMap<u64, u32>,
+    pub(super) answers: HashMap<u64, Answer>,
+    /// Order in which requests were sent, resends included.
+    pub(super) sent: Vec<u64>,
+    pub(super) pings: usize,
+    pub(super) pongs: usize,
+    pub(super) cancels: Vec<u64>,
+    pub(super) ids: HashMap<u64, RequestId>,
+    pub(super) next: u64,
+}
+
+/// How a worker ends a request.
+pub(super) type End = fn() -> Ended;
+
+#[derive(Default)]
+pub(super) struct SimulatedLink {
+    /// A stream is asked for or open.
+    pub(super) generation: Option<u64>,
+    pub(super) is_up: bool,
+    pub(super) credits: u32,
+    /// Sequence to request, of the open stream.
+    pub(super) outstanding: BTreeMap<u64, u64>,
+    pub(super) serves: Vec<(u32, u32)>,
+}
+
+impl World {
+    pub(super) fn new(workers: usize) -> Self {
+        let now = Instant::now();
+        let mut world = Self {
+            exchange: Exchange::new(now, SHARDS, workers, 7),
+            now,
+            links: (0..workers).map(|_| SimulatedLink::default()).collect(),
+            live: BTreeMap::new(),
+            answers: HashMap::new(),
+            sent: Vec::new(),
+            pings: 0,
+            pongs: 0,
+            cancels: Vec::new(),
+            ids: HashMap::new(),
+            next: 0,
+        };
+        world.pass(Duration::ZERO);
+        world
+    }
+
+    /// A world whose only worker serves everything and has plenty of places.
+    pub(super) fn with_one_worker() -> Self {
+        let mut world = Self::new(1);
+        world.welcome(0, 1, &[(0, SHARDS - 1)]);
+        world.grant(0, 1_000);
+        world
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            self.exchange.tick(self.now);
+            self.perform();
+            if self.now >= end {
+                return;
+            }
+            self.now = end.min(self.now + timing::TICK);
+        }
+    }
+
+    pub(super) fn submit(&mut self, shard: u32) -> u64 {
+        self.next += 1;
+        let number = self.next;
+        self.live.insert(number, shard);
+        let request = Request {
+            shard: ShardId(shard),
+            deadline: self.now + BUDGET,
+            head: Bytes::copy_from_slice(&number.to_le_bytes()),
+            activity: Bytes::from_static(b"{}"),
+        };
+        let id = self.exchange.submit(self.now, request, number);
+        self.ids.insert(number, id);
+        self.perform();
+        number
+    }
+
+    pub(super) fn cancel(&mut self, number: u64) {
+        if self.live.remove(&number).is_some() {
+            self.exchange.cancel(self.now, self.ids[&number]);
+            self.perform();
+        }
+    }
+
+    pub(super) fn welcome(&mut self, worker: usize, incarnation: u64, serves: &[(u32, u32)]) {
+        let link = &mut self.links[worker];
+        let Some(generation) = link.generation else {
+            return;
+        };
+        link.is_up = true;
+        link.serves = serves.to_vec();
+        let welcome = Welcome {
+            protocol: PROTOCOL,
+            worker: format!("worker-{worker}"),
+            incarnation,
+            shards: SHARDS,
+            serves: serves
+                .iter()
+                .map(|(first, last)| ShardRange {
+                    first: *first,
+                    last: *last,
+                })
+                .collect(),
+        };
+        let frame = ToIngress {
+            welcome: Some(welcome),
+            ..ToIngress::default()
+        };
+        self.exchange
+            .frame(self.now, WorkerIndex(worker), generation, frame)
+            .unwrap();
+        self.perform();
+    }
+
+    pub(super) fn frame(&mut self, worker: usize, frame: ToIngress) {
+        let link = &mut self.links[worker];
+        if !link.is_up {
+            return;
+        }
+        link.credits += frame.credits;
+        for outcome in &frame.outcome {
+            link.outstanding.remove(&outcome.seq);
+        }
+        let generation = link.generation.unwrap();
+        self.exchange
+            .frame(self.now, WorkerIndex(worker), generation, frame)
+            .unwrap();
+        self.perform();
+    }
+
+    pub(super) fn grant(&mut self, worker: usize, credits: u32) {
+        self.frame(
+            worker,
+            ToIngress {
+                credits,
+                ..ToIngress::default()
+            },
+        );
+    }
+
+    /// The worker says something about requests, in one frame.
+    pub(super) fn say(&mut self, worker: usize, outcomes: &[(u64, End)]) {
+        let link = &self.links[worker];
+        let seq_of = |number: u64| {
+            link.outstanding
+                .iter()
+                .find(|(_, other)| **other == number)
+                .map(|(seq, _)| *seq)
+        };
+        let outcome = outcomes
+            .iter()
+            .map(|(number, result)| Outcome {
+                seq: seq_of(*number).expect("the worker answers what it has"),
+                result: Some(result()),
+            })
+            .collect();
+        self.frame(
+            worker,
+            ToIngress {
+                outcome,
+                ..ToIngress::default()
+            },
+        );
+    }
+
+    pub(super) fn lose(&mut self, worker: usize, loss: Loss) {
+        let link = &mut self.links[worker];
+        if let Some(generation) = link.generation.take() {
+            link.is_up = false;
+            link.outstanding.clear();
+            link.credits = 0;
+            self.exchange.lost(self.now, WorkerIndex(worker), generation, loss);
+            self.perform();
+        }
+    }
+
+    pub(super) fn at(&self, worker: usize) -> Vec<u64> {
+        self.links[worker].outstanding.values().copied().collect()
+    }
+
+    pub(super) fn perform(&mut self) {
+        while let Some(action) = self.exchange.next_action() {
+            match action {
+                Action::Connect { worker, generation } => {
+                    let link = &mut self.links[worker.0];
+                    *link = SimulatedLink {
+                        generation: Some(generation),
+                        ..SimulatedLink::default()
+                    };
+                }
+                Action::Close { worker } => {
+                    let link = &mut self.links[worker.0];
+                    *link = SimulatedLink::default();
+                }
+                Action::Send { worker, outgoing } => self.sent_to(worker.0, outgoing),
+                Action::Answer { waiter, answer } => {
+                    let was_live = self.live.remove(&waiter).is_some();
+                    assert!(
+                        was_live,
+                        "{waiter} was answered twice, or after its caller left: {answer:?}"
+                    );
+                    self.answers.insert(waiter, answer);
+                }
+            }
+        }
+    }
+
+    pub(super) fn sent_to(&mut self, worker: usize, outgoing: Outgoing) {
+        match outgoing {
+            Outgoing::Ping => self.pings += 1,
+            Outgoing::Pong => self.pongs += 1,
+            Outgoing::Cancel(seq) => self.cancels.push(seq),
+            Outgoing::Deliver(delivery) => {
+                let number = u64::from_le_bytes(delivery.head[..].try_into().unwrap());
+                let shard = self.live[&number];
+                let in_flight =
+                    |link: &SimulatedLink| -> BTreeSet<u64> { link.outstanding.values().copied().collect() };
+                for (other, link) in self.links.iter().enumerate() {
+                    let has_shard = in_flight(link)
+                        .iter()
+                        .any(|number| self.live.get(number) == Some(&shard));
+                    assert!(
+                        other == worker || !has_shard,
+                        "shard {shard} is outstanding at two workers"
+                    );
+                }
+                let before = self.live.range(..number).filter(|(_, other)| **other == shard);
+                let here = in_flight(&self.links[worker]);
+                for (earlier, _) in before {
+                    assert!(here.contains(earlier), "{number} was sent while {earlier} waited");
+                }
+                let link = &mut self.links[worker];
+                assert!(link.is_up, "sent on a stream that is not welcomed");
+                assert!(link.credits > 0, "sent without a credit");
+                link.credits -= 1;
+                link.outstanding.insert(delivery.seq, number);
+                assert_eq!(delivery.activity, "{}");
+                self.sent.push(number);
+            }
+        }
+    }
+}
+
+pub(super) fn done() -> Ended {
+    Ended::Done(WireAnswer {
+        status: 200,
+        body: Bytes::new(),
+    })
+}
+
+pub(super) fn moved() -> Ended {
+    Ended::Moved(Moved {})
+}
+
+pub(super) fn accepted() -> Ended {
+    Ended::Accepted(Accepted {})
+}
+
+pub(super) fn queue_full() -> Ended {
+    Ended::Refused(Refused {
+        reason: Reason::QueueFull.into(),
+        retry_after_ms: 2_000,
+    })
+}
