@@ -283,7 +283,7 @@ impl Collector for KeyAge {
         let status = self.0.key_status();
         let mut count = encoder.encode_descriptor(
             "trunkline_ingress_signing_keys",
-            "Signing keys of the token issuer; without any every request is refused",
+            "Signing keys of the token issuer; without any every request is refused.",
             None,
             MetricType::Gauge,
         )?;
@@ -293,7 +293,7 @@ impl Collector for KeyAge {
         };
         let mut seconds = encoder.encode_descriptor(
             "trunkline_ingress_signing_keys_age",
-            "Time since the signing keys were last read",
+            "Time since the signing keys were last read.",
             Some(&Unit::Seconds),
             MetricType::Gauge,
         )?;
