@@ -598,3 +598,47 @@ fn older_code_does_not_misread_the_state_of_newer_code() {
     chat.says("hi");
     chat.newer(bot().on(message(), note)).says("hi");
 }
+
+#[test]
+fn a_signal_that_cannot_be_read_is_given_up_at_once() {
+    #[derive(Serialize, Deserialize)]
+    struct Older(u32);
+    impl Signal for Older {
+        const NAME: &'static str = Remind::NAME;
+    }
+    let mut chat = Chat::with(bot().on(signal::<Remind>(), reminded));
+    chat.hears(Older(7));
+    assert!(chat.failure().unwrap().starts_with("the signal remind cannot be read"));
+    assert_eq!(chat.screen(), ["Sorry, that did not work. Reference: TL-TEST"]);
+}
+
+#[test]
+fn a_bot_describes_what_the_host_must_know_before_a_turn() {
+    let route = message()
+        .once_per(Duration::from_secs(30))
+        .within(Duration::from_secs(3));
+    let logic = bot()
+        .users::<Visits>()
+        .stop_words([" Stop "])
+        .on(route, note)
+        .build()
+        .unwrap();
+    let described = logic.describe();
+    assert_eq!((described.name.as_str(), described.state_version), ("notes", 1));
+    assert_eq!(described.users, ["visits"]);
+    assert_eq!(described.stop_words, ["stop"]);
+    assert_eq!(described.routes[0].once_per, Some(Duration::from_secs(30)));
+    assert_eq!(described.routes[0].within, Some(Duration::from_secs(3)));
+}
+
+#[test]
+fn a_turn_over_the_state_limit_fails_and_keeps_the_old_state() {
+    async fn hoards(_: &mut Turn, notes: &mut Notes, _: Message) -> Result {
+        notes.lines.push("x".repeat(300_000));
+        Ok(())
+    }
+    let mut chat = Chat::with(bot().on(message(), hoards));
+    chat.says("hi");
+    assert!(chat.failure().unwrap().contains("at most 262144 can be kept"));
+    assert_eq!(chat.state(), Notes::default());
+}

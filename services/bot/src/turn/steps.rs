@@ -119,3 +119,33 @@ pub(super) fn read<T: DeserializeOwned>(name: &str, kept: &[u8]) -> Result<T> {
     serde_json::from_slice(kept)
         .map_err(|error| Error::lasting(format!("the kept result of step {name:?} cannot be read: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::error::Verdict;
+
+    #[test]
+    fn a_key_is_the_same_in_every_run_and_no_other_step_has_it() {
+        assert_eq!(key("turn", "pay"), key("turn", "pay"));
+        assert_ne!(key("turn", "pay"), key("turnp", "ay"));
+        assert_eq!(key("turn", "pay").len(), 32);
+    }
+
+    #[test]
+    fn a_kept_result_that_cannot_be_read_parks_the_turn_instead_of_paying_again() {
+        let error = read::<u32>("pay", b"\"seven\"").unwrap_err();
+        let Verdict::Failed(failed) = error.into_verdict() else {
+            panic!("not a fault")
+        };
+        assert!(failed.is_final);
+        assert!(
+            failed
+                .message
+                .starts_with("the kept result of step \"pay\" cannot be read"),
+            "{}",
+            failed.message
+        );
+    }
+}
