@@ -2,7 +2,7 @@
 //! that repeat what was not acknowledged, a Connector that fails, and crashes. A seed that fails is printed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod store;
+pub(super) mod store;
 mod world;
 
 use super::event::Reply;

@@ -1,0 +1,640 @@
+//! Rules of a turn, one by one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use serde_json::json;
+use trunkline_bot::logic::{
+    Answer, Begin, Description, End, Input, KeptStep, Logic, Outcome, Port, RouteDescription, StateProblem,
+    StoredState, TurnError,
+};
+use trunkline_proto::routing::Reason;
+use trunkline_store::StoreError;
+use trunkline_store::contract::{Commit, Committed, Epoch, Header, Incarnation, MapVersion, Token};
+use trunkline_store::key::{ShardId, Triple};
+use trunkline_teams::activity::Activity;
+
+use super::event::{Action, Arrival, ArrivalKind, Event, Note, Now, Reply, StepRefused, Ticket};
+use super::simulation::store::{SimulatedStore, no_answer};
+use super::{BotRules, Conversation, ConversationSettings, Unreadable, Work};
+use crate::record::Record;
+
+/// An actor whose store does what it is told; the test plays the bot.
+struct Stage {
+    core: Conversation,
+    store: SimulatedStore,
+    now: u64,
+    seq: u64,
+    /// Commits get this instead of an answer.
+    store_says: Option<fn() -> StoreError>,
+    runs: Vec<(u64, Begin)>,
+    dropped: Vec<u64>,
+    replies: Vec<(u64, Reply)>,
+    from_record: Vec<(u64, String)>,
+    steps: Vec<Result<(), StepRefused>>,
+    notes: Vec<Note>,
+    is_lost: bool,
+}
+
+impl Stage {
+    fn new(bot: TestBot, unreadable: Unreadable) -> Self {
+        let rules = Arc::new(BotRules::new(Arc::new(bot), Duration::from_secs(120), unreadable));
+        let triple = Triple::conversation("test", "tenant", "a:1");
+        let token = Token {
+            epoch: Epoch(1),
+            holder: Incarnation(1),
+            map: MapVersion(1),
+        };
+        let bots = Arc::new([("test".to_owned(), rules)].into());
+        let settings = Arc::new(ConversationSettings::default());
+        let store = SimulatedStore {
+            fence: Some(token),
+            ..SimulatedStore::default()
+        };
+        Self {
+            core: Conversation::new(triple.key(), ShardId(0), token, Some(triple), settings, bots, 7),
+            store,
+            now: 1_000,
+            seq: 0,
+            store_says: None,
+            runs: Vec::new(),
+            dropped: Vec::new(),
+            replies: Vec::new(),
+            from_record: Vec::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            is_lost: false,
+        }
+    }
+
+    fn usual() -> Self {
+        Self::new(TestBot::default(), Unreadable::Park)
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let mut actions = Vec::new();
+            let now = Now {
+                steady_ms: self.now,
+                wall_ms: 1_800_000_000_000 + self.now,
+            };
+            self.core.handle(event, now, &mut actions);
+            for action in actions {
+                match action {
+                    Action::Load => events.insert(0, Event::Loaded(Ok(self.store.load()))),
+                    Action::Commit { id, commit } => events.insert(
+                        0,
+                        Event::Committed {
+                            id,
+                            result: self.commit(&commit),
+                        },
+                    ),
+                    Action::Run(run) => self.runs.push((run.run, run.begin)),
+                    Action::Drop { run } => self.dropped.push(run),
+                    Action::Reply { ticket, reply } => self.replies.push((ticket.seq, reply)),
+                    Action::ReplyFromRecord { ticket, name, .. } => self.from_record.push((ticket.seq, name)),
+                    Action::StepKept { result, .. } => self.steps.push(result),
+                    Action::Send(_) => {}
+                    Action::ShardLost => self.is_lost = true,
+                    Action::Note(note) => self.notes.push(note),
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<Committed, StoreError> {
+        match self.store_says {
+            Some(error) => Err(error()),
+            None => Ok(self.store.commit(commit)),
+        }
+    }
+
+    /// Lets time pass, telling the core at each of its deadlines.
+    fn passes(&mut self, time: Duration) {
+        let end = self.now + u64::try_from(time.as_millis()).unwrap();
+        loop {
+            let now = Now {
+                steady_ms: self.now,
+                wall_ms: 1_800_000_000_000 + self.now,
+            };
+            match self.core.deadline(now).map(|at| at.max(self.now + 1)) {
+                Some(at) if at <= end => self.now = at,
+                _ => break,
+            }
+            self.tell(Event::Tick);
+        }
+        self.now = end;
+        self.tell(Event::Tick);
+    }
+
+    /// An activity arrives; its ticket.
+    fn arrives(&mut self, kind: ArrivalKind, key: u64, mut body: serde_json::Value) -> u64 {
+        self.seq += 1;
+        body["from"] = json!({ "id": "29:ines" });
+        let body: Bytes = serde_json::to_vec(&body).unwrap().into();
+        let arrival = Arrival {
+            ticket: Ticket {
+                stream: 1,
+                seq: self.seq,
+            },
+            kind,
+            repeat_key: Some(key),
+            remaining: Duration::from_secs(13),
+            traceparent: String::new(),
+            work: Work::Activity {
+                parsed: Some(Box::new(Activity::parse(&body).unwrap())),
+                body,
+                service_url: "https://connector".to_owned(),
+                is_verified: true,
+            },
+        };
+        self.tell(Event::Arrived(Box::new(arrival)));
+        self.seq
+    }
+
+    fn says(&mut self, key: u64, text: &str) -> u64 {
+        self.arrives(ArrivalKind::Message, key, json!({ "type": "message", "text": text }))
+    }
+
+    fn invokes(&mut self, key: u64) -> u64 {
+        self.arrives(
+            ArrivalKind::Invoke,
+            key,
+            json!({ "type": "invoke", "name": "adaptiveCard/action", "value": { "a": 1 } }),
+        )
+    }
+
+    /// The last run ends.
+    fn ends(&mut self, end: End) {
+        let run = self.runs.last().unwrap().0;
+        self.tell(Event::TurnEnded {
+            run,
+            end,
+            streams: Vec::new(),
+        });
+    }
+
+    fn commits(&mut self, state: &str) {
+        let state = Some(StoredState {
+            version: 1,
+            bytes: Bytes::copy_from_slice(state.as_bytes()),
+        });
+        self.ends(End::Commit(Outcome {
+            state,
+            ..Outcome::default()
+        }));
+    }
+
+    fn fails(&mut self) {
+        self.ends(End::Failed(TurnError {
+            message: "told to".to_owned(),
+            retry_after: None,
+            is_final: false,
+        }));
+    }
+
+    fn reply_to(&self, ticket: u64) -> Option<&Reply> {
+        self.replies
+            .iter()
+            .find(|(seq, _)| *seq == ticket)
+            .map(|(_, reply)| reply)
+    }
+
+    fn stored_state(&self) -> Option<String> {
+        let record = Record::read(self.store.record.as_ref()?, None).unwrap().1;
+        record
+            .state
+            .map(|state| String::from_utf8(state.bytes.to_vec()).unwrap())
+    }
+}
+
+fn status(reply: Option<&Reply>) -> Option<u32> {
+    match reply {
+        Some(Reply::Done(answer)) => Some(answer.status),
+        _ => None,
+    }
+}
+
+fn reason(reply: Option<&Reply>) -> Option<Reason> {
+    match reply {
+        Some(Reply::Refused(refused)) => Some(refused.reason()),
+        _ => None,
+    }
+}
+
+fn is_accepted(reply: Option<&Reply>) -> bool {
+    matches!(reply, Some(Reply::Accepted(_)))
+}
+
+#[test]
+fn a_message_is_answered_only_when_its_commit_is_written() {
+    let mut stage = Stage::usual();
+    let ticket = stage.says(1, "hi");
+    assert_eq!(stage.reply_to(ticket), None);
+    stage.commits("1");
+    assert_eq!(status(stage.reply_to(ticket)), Some(200));
+    assert_eq!(stage.stored_state().as_deref(), Some("1"));
+}
+
+#[test]
+fn a_repeat_while_the_first_runs_is_attached_and_both_are_answered() {
+    let mut stage = Stage::usual();
+    let first = stage.says(1, "hi");
+    let second = stage.says(1, "hi");
+    stage.commits("1");
+    assert_eq!(stage.runs.len(), 1);
+    assert_eq!(
+        (status(stage.reply_to(first)), status(stage.reply_to(second))),
+        (Some(200), Some(200))
+    );
+}
+
+#[test]
+fn a_message_over_its_budget_is_accepted_and_its_turn_goes_on() {
+    let mut stage = Stage::usual();
+    let (ticket, behind) = (stage.says(1, "slow"), stage.says(2, "behind"));
+    stage.passes(Duration::from_millis(4_900));
+    assert_eq!(stage.reply_to(ticket), None);
+    stage.passes(Duration::from_millis(200));
+    assert!(is_accepted(stage.reply_to(ticket)) && is_accepted(stage.reply_to(behind)));
+    assert_eq!(stage.store.inbox.len(), 2);
+    stage.commits("1");
+    assert_eq!(
+        stage.store.inbox.len(),
+        1,
+        "the commit of the turn takes its entry away"
+    );
+    assert_eq!(stage.runs.len(), 2, "what waited behind runs");
+}
+
+#[test]
+fn a_late_invoke_gets_its_default_answer_which_is_recorded() {
+    let mut stage = Stage::new(
+        TestBot {
+            late: Some("later"),
+            ..TestBot::default()
+        },
+        Unreadable::Park,
+    );
+    let ticket = stage.invokes(1);
+    stage.passes(Duration::from_millis(10_100));
+    let Some(Reply::Done(answer)) = stage.reply_to(ticket) else {
+        panic!("{:?}", stage.replies)
+    };
+    assert_eq!(answer.body.as_ref(), b"later");
+    assert_eq!(
+        stage.store.answers.values().next().map(Bytes::as_ref),
+        Some(b"later".as_slice())
+    );
+    stage.commits("done");
+    assert_eq!(
+        stage.stored_state().as_deref(),
+        Some("done"),
+        "its effects are committed all the same"
+    );
+    let repeat = stage.invokes(1);
+    assert_eq!(stage.from_record.last().map(|(seq, _)| *seq), Some(repeat));
+}
+
+#[test]
+fn a_late_invoke_without_a_default_answer_is_refused_and_never_accepted() {
+    let mut stage = Stage::usual();
+    let (running, waiting) = (stage.invokes(1), stage.invokes(2));
+    stage.passes(Duration::from_millis(10_100));
+    assert_eq!(reason(stage.reply_to(running)), Some(Reason::Deadline));
+    assert_eq!(reason(stage.reply_to(waiting)), Some(Reason::Deadline));
+    assert!(stage.store.inbox.is_empty());
+}
+
+#[test]
+fn a_failed_invoke_gets_the_answer_of_its_kind_and_leaves_no_trace() {
+    let mut stage = Stage::usual();
+    let ticket = stage.invokes(1);
+    stage.fails();
+    assert_eq!(status(stage.reply_to(ticket)), Some(500));
+    assert_eq!(stage.store.writes, 0);
+    stage.invokes(1);
+    assert_eq!(stage.runs.len(), 2, "a repeat of a failed invoke runs");
+}
+
+#[test]
+fn a_failed_message_is_accepted_tried_again_with_back_off_and_parked() {
+    let mut stage = Stage::usual();
+    let ticket = stage.says(1, "bad");
+    stage.fails();
+    assert!(is_accepted(stage.reply_to(ticket)));
+    assert_eq!(stage.runs.len(), 1, "not at once");
+    stage.passes(Duration::from_millis(600));
+    assert_eq!(stage.runs.last().unwrap().1.attempt, 2);
+    stage.fails();
+    stage.passes(Duration::from_millis(2_500));
+    assert_eq!(stage.runs.last().unwrap().1.attempt, 3);
+    stage.fails();
+    assert!(
+        stage
+            .notes
+            .iter()
+            .any(|note| matches!(note, Note::Parked { attempts: 3, .. })),
+        "{:?}",
+        stage.notes
+    );
+    assert!(
+        matches!(stage.runs.last().unwrap().1.input, Input::Failed(_)),
+        "the bot is told"
+    );
+    stage.commits("told");
+    assert_eq!(stage.store.inbox.len(), 1, "what was given up stays for the operator");
+    stage.says(2, "next");
+    assert!(
+        matches!(stage.runs.last().unwrap().1.input, Input::Activity(_)),
+        "the queue goes on"
+    );
+}
+
+#[test]
+fn a_kept_step_makes_its_message_durable_and_is_there_when_the_turn_runs_again() {
+    let mut stage = Stage::usual();
+    let ticket = stage.says(1, "pay");
+    let run = stage.runs[0].0;
+    let step = KeptStep {
+        name: "paid".to_owned(),
+        result: Bytes::from_static(b"7"),
+    };
+    stage.tell(Event::KeepStep {
+        run,
+        step: step.clone(),
+    });
+    assert_eq!(stage.steps, [Ok(())]);
+    assert!(is_accepted(stage.reply_to(ticket)));
+    stage.fails();
+    stage.passes(Duration::from_secs(1));
+    let (_, begin) = stage.runs.last().unwrap();
+    assert_eq!(begin.steps, [step]);
+    assert_eq!((begin.now, &begin.seed), (stage.runs[0].1.now, &stage.runs[0].1.seed));
+    stage.commits("1");
+    assert!(
+        stage.store.inbox.is_empty(),
+        "the commit of the turn takes its steps away"
+    );
+}
+
+#[test]
+fn a_step_that_is_too_large_is_refused_by_name() {
+    let mut stage = Stage::usual();
+    stage.says(1, "pay");
+    let run = stage.runs[0].0;
+    let result = Bytes::from(vec![0; trunkline_bot::logic::STEP_BYTES + 1]);
+    stage.tell(Event::KeepStep {
+        run,
+        step: KeptStep {
+            name: "huge".to_owned(),
+            result,
+        },
+    });
+    assert!(matches!(&stage.steps[..], [Err(StepRefused::Limit(text))] if text.contains("huge")));
+}
+
+#[test]
+fn steps_of_an_invoke_that_nobody_repeats_are_swept() {
+    let mut stage = Stage::usual();
+    stage.invokes(1);
+    let run = stage.runs[0].0;
+    stage.tell(Event::KeepStep {
+        run,
+        step: KeptStep {
+            name: "paid".to_owned(),
+            result: Bytes::from_static(b"7"),
+        },
+    });
+    stage.fails();
+    assert_eq!(stage.store.inbox.len(), 2, "the step and its mark");
+    stage.passes(Duration::from_secs(601));
+    assert!(stage.store.inbox.is_empty());
+    assert_eq!(stage.store.wake, None);
+}
+
+#[test]
+fn a_stop_word_drops_the_turn_of_its_speaker_and_runs_next() {
+    let mut stage = Stage::usual();
+    let (stopped, behind) = (stage.says(1, "long story"), stage.says(2, "behind"));
+    let first = stage.runs[0].0;
+    stage.says(3, " STOP ");
+    assert_eq!(stage.dropped, [first]);
+    assert_eq!(status(stage.reply_to(stopped)), Some(200));
+    let Input::Activity(activity) = &stage.runs.last().unwrap().1.input else {
+        panic!("a turn runs")
+    };
+    assert_eq!(activity.text.as_deref(), Some(" STOP "));
+    assert_eq!(stage.reply_to(behind), None);
+    assert_eq!(
+        stage.stored_state(),
+        None,
+        "nothing of the stopped turn is kept but its key"
+    );
+}
+
+#[test]
+fn the_same_doing_by_the_same_person_within_the_window_is_a_repeat() {
+    let mut stage = Stage::new(
+        TestBot {
+            once_per: Some(Duration::from_secs(30)),
+            ..TestBot::default()
+        },
+        Unreadable::Park,
+    );
+    stage.invokes(1);
+    stage.commits("1");
+    stage.invokes(2);
+    assert_eq!((stage.runs.len(), stage.from_record.len()), (1, 1));
+    stage.passes(Duration::from_secs(31));
+    stage.invokes(3);
+    assert_eq!(stage.runs.len(), 2, "after the window it is meant");
+}
+
+#[test]
+fn a_lost_fence_moves_every_caller_and_commits_nothing_more() {
+    let mut stage = Stage::usual();
+    let (running, waiting) = (stage.says(1, "hi"), stage.says(2, "ho"));
+    stage.store.fence = None;
+    stage.commits("1");
+    assert!(stage.is_lost);
+    assert!(matches!(stage.reply_to(running), Some(Reply::Moved(_))));
+    assert!(matches!(stage.reply_to(waiting), Some(Reply::Moved(_))));
+    let later = stage.says(3, "hu");
+    assert!(matches!(stage.reply_to(later), Some(Reply::Moved(_))));
+}
+
+#[test]
+fn a_store_that_lost_writes_is_noticed_and_the_turn_runs_on_what_is_there() {
+    let mut stage = Stage::usual();
+    stage.says(1, "a");
+    stage.commits("1");
+    let lost = stage.store.record.clone();
+    stage.says(2, "b");
+    stage.commits("2");
+    stage.store.record = lost;
+    let ticket = stage.says(3, "c");
+    stage.commits("3");
+    assert!(
+        stage.notes.contains(&Note::StoreRegressed { ours: 2, stored: 1 }),
+        "{:?}",
+        stage.notes
+    );
+    let (_, begin) = stage.runs.last().unwrap();
+    assert_eq!(begin.state.as_ref().unwrap().bytes.as_ref(), b"1");
+    stage.commits("4");
+    assert_eq!(status(stage.reply_to(ticket)), Some(200));
+}
+
+#[test]
+fn a_commit_without_an_answer_is_repeated_until_the_caller_stops_waiting() {
+    let mut stage = Stage::usual();
+    let ticket = stage.says(1, "hi");
+    stage.store_says = Some(no_answer);
+    stage.commits("1");
+    stage.passes(Duration::from_secs(5));
+    assert_eq!(stage.reply_to(ticket), None);
+    stage.passes(Duration::from_secs(9));
+    assert_eq!(reason(stage.reply_to(ticket)), Some(Reason::StoreUnavailable));
+    stage.store_says = None;
+    stage.passes(Duration::from_secs(1));
+    stage.says(1, "hi");
+    assert_eq!(stage.runs.len(), 2, "it is read again, and the repeat decides");
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_known_when_it_is_repeated() {
+    let mut stage = Stage::usual();
+    let ticket = stage.says(1, "hi");
+    stage.store_says = Some(no_answer);
+    stage.commits("1");
+    stage.store_says = None;
+    stage.passes(Duration::from_millis(500));
+    assert_eq!(status(stage.reply_to(ticket)), Some(200));
+    assert_eq!(stage.store.writes, 1);
+}
+
+#[test]
+fn state_that_is_newer_refuses_the_turn_and_changes_nothing() {
+    let mut stage = Stage::usual();
+    let ticket = stage.says(1, "hi");
+    stage.ends(End::State(StateProblem::Newer { stored: 2, known: 1 }));
+    assert_eq!(reason(stage.reply_to(ticket)), Some(Reason::NewerState));
+    assert_eq!(stage.store.writes, 0);
+}
+
+#[test]
+fn unreadable_state_is_set_aside_where_the_operator_says_so() {
+    let mut stage = Stage::new(TestBot::default(), Unreadable::Reset);
+    stage.says(1, "a");
+    stage.commits("old");
+    stage.says(2, "b");
+    stage.ends(End::State(StateProblem::Unreadable {
+        stored: 1,
+        reason: "gibberish".to_owned(),
+    }));
+    assert_eq!(
+        stage.runs.last().unwrap().1.state,
+        None,
+        "the turn runs again, on nothing"
+    );
+    stage.commits("new");
+    let record = Record::read(stage.store.record.as_ref().unwrap(), None).unwrap().1;
+    assert_eq!(record.set_aside.unwrap().state.unwrap().bytes.as_ref(), b"old");
+    assert_eq!(record.state.unwrap().bytes.as_ref(), b"new");
+}
+
+#[test]
+fn no_turn_begins_for_a_caller_that_hardly_waits_any_more() {
+    let mut stage = Stage::usual();
+    stage.invokes(1);
+    stage.says(2, "hi");
+    let settings = ConversationSettings::default();
+    assert_eq!(settings.least_remaining, Duration::from_millis(300));
+    stage.store_says = Some(no_answer);
+    stage.commits("1");
+    stage.passes(Duration::from_secs(13));
+    assert_eq!(stage.runs.len(), 1, "nothing begins while the store is away");
+    assert!(
+        stage.replies.iter().all(|(_, reply)| reason(Some(reply)).is_some()),
+        "{:?}",
+        stage.replies
+    );
+}
+
+#[test]
+fn a_shard_that_leaves_accepts_what_runs_and_hands_back_what_waits() {
+    let mut stage = Stage::usual();
+    let (running, waiting) = (stage.says(1, "long"), stage.says(2, "behind"));
+    stage.tell(Event::Quiesce);
+    assert!(matches!(stage.reply_to(waiting), Some(Reply::Moved(_))));
+    assert!(!stage.core.is_quiet());
+    stage.passes(Duration::from_millis(1_600));
+    assert!(is_accepted(stage.reply_to(running)));
+    assert!(stage.core.is_quiet());
+    assert_eq!((stage.store.inbox.len(), stage.store.wake.is_some()), (1, true));
+}
+
+#[test]
+fn the_header_of_each_record_is_another() {
+    let mut stage = Stage::usual();
+    let mut headers = std::collections::HashSet::new();
+    for key in 1..=20 {
+        stage.says(key, "hi");
+        stage.commits("1");
+        headers.insert(Header::of_record(stage.store.record.as_ref().unwrap()).unwrap().turn);
+    }
+    assert_eq!(headers.len(), 20);
+}
+
+/// A bot of which only the pure parts are asked.
+#[derive(Default)]
+struct TestBot {
+    late: Option<&'static str>,
+    once_per: Option<Duration>,
+}
+
+impl Logic for TestBot {
+    fn describe(&self) -> Description {
+        Description {
+            name: "test".to_owned(),
+            stop_words: vec!["Stop".to_owned()],
+            routes: vec![RouteDescription {
+                name: "all".to_owned(),
+                once_per: self.once_per,
+                within: None,
+            }],
+            ..Description::default()
+        }
+    }
+
+    fn route_of(&self, _: &Activity) -> Option<usize> {
+        Some(0)
+    }
+
+    fn run(&self, _: Begin, _: Box<dyn Port>) -> LocalBoxFuture<'_, End> {
+        unreachable!("the test plays the turns")
+    }
+
+    fn late_answer(&self, _: &Activity) -> Option<Answer> {
+        self.late.map(|text| Answer {
+            status: 200,
+            body: Some(Bytes::from_static(text.as_bytes())),
+        })
+    }
+
+    fn failed_answer(&self, _: &Activity) -> Answer {
+        Answer {
+            status: 500,
+            body: None,
+        }
+    }
+
+    fn apply_user_changes(&self, _: &str, _: Option<StoredState>, _: &[Bytes]) -> Result<StoredState, StateProblem> {
+        unreachable!("no person is asked for")
+    }
+}
