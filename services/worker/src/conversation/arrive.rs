@@ -125,11 +125,15 @@ impl Conversation {
         self.reply_from_ring(item, out)
     }
 
-    /// Answers an item whose key the record remembers. `true` when that was done.
+    /// Answers an item whose key the record remembers, or that was given up. `true` when that was done.
     pub(super) fn reply_from_ring(&self, item: &mut Item, out: &mut Vec<Action>) -> bool {
-        let Some(ring) = self.memory.as_ref().and_then(|memory| memory.record.ring.as_ref()) else {
-            return false;
-        };
+        let Some(memory) = &self.memory else { return false };
+        if item.repeat_key.is_some_and(|key| memory.parked.contains(&key)) {
+            out.push(Action::Note(Note::Repeat));
+            reply_all(item, &Reply::Accepted(trunkline_proto::routing::Accepted {}), out);
+            return true;
+        }
+        let Some(ring) = &memory.record.ring else { return false };
         let status = item.repeat_key.and_then(|key| ring.status_of(key)).or_else(|| {
             let window = self.once_per(item)?;
             let arrived_s = item.arrived_wall_ms / 1_000;

@@ -429,7 +429,12 @@ impl Conversation {
                         self.queue.push_front(item);
                     }
                 }
-                Conclusion::Parked => accepted(&mut item, out),
+                Conclusion::Parked => {
+                    accepted(&mut item, out);
+                    if let Some(memory) = self.memory.as_mut() {
+                        memory.parked.extend(item.repeat_key);
+                    }
+                }
                 Conclusion::Dropped => self.leave_inbox(&item),
             }
         }

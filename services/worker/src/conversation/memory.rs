@@ -21,6 +21,8 @@ pub(super) struct Memory {
     pub next_inbox: u64,
     pub inbox_entries: usize,
     pub inbox_bytes: usize,
+    /// Keys of activities that were given up: a repeat of one is not a new activity.
+    pub parked: Vec<u64>,
     /// Since when the record in memory is ahead of the stored one.
     pub dirty_since: Option<u64>,
     /// Fields of the inbox that nothing needs any more.
@@ -108,6 +110,11 @@ impl Memory {
             next_inbox: accepted.last().map_or(1, |(sequence, _)| sequence + 1),
             inbox_entries: accepted.len(),
             inbox_bytes,
+            parked: accepted
+                .iter()
+                .filter(|(_, entry)| entry.is_parked)
+                .filter_map(|(_, entry)| entry.repeat_key)
+                .collect(),
             dirty_since: None,
             obsolete: Vec::new(),
         };

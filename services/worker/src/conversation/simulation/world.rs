@@ -65,6 +65,8 @@ enum Happening {
     LateCommit(Box<trunkline_store::contract::Commit>),
     /// A caller sends its next activity, or repeats the one that was not acknowledged.
     Caller(u64),
+    /// Teams sends what was acknowledged once more.
+    Repeat(u64),
     Crash,
 }
 
@@ -83,8 +85,8 @@ pub(crate) struct World {
     tick_at: Option<u64>,
     /// For each caller: the activity it is at.
     at: BTreeMap<u64, u64>,
-    /// Tickets under way: (caller, activity).
-    tickets: HashMap<u64, (u64, u64)>,
+    /// Tickets under way: the caller, unless it is Teams that repeats, and the activity.
+    tickets: HashMap<u64, (Option<u64>, u64)>,
     acknowledged: BTreeSet<u64>,
     heard: Vec<Reply>,
     /// What reached the Connector, in order.
@@ -159,6 +161,7 @@ impl World {
                     self.store.commit(&commit);
                 }
                 Happening::Caller(caller) => self.call(caller),
+                Happening::Repeat(number) => self.arrive(None, number),
                 Happening::Crash => self.crash(),
             }
         }
@@ -249,6 +252,10 @@ impl World {
 
     fn commit(&mut self, id: u64, commit: trunkline_store::contract::Commit) {
         let wait = 1 + self.below(4);
+        if self.is_faulty(self.faults.crashes) && self.below(25) == 0 {
+            // Whatever becomes of it, the process dies before anybody hears.
+            self.later(0, Happening::Crash);
+        }
         let fate = if self.is_faulty(self.faults.store) {
             self.below(12)
         } else {
@@ -364,7 +371,10 @@ impl World {
         if place >= ACTIVITIES {
             return;
         }
-        let number = place * CALLERS + caller;
+        self.arrive(Some(caller), place * CALLERS + caller);
+    }
+
+    fn arrive(&mut self, caller: Option<u64>, number: u64) {
         self.order += 1;
         let seq = self.order;
         self.tickets.insert(seq, (caller, number));
@@ -391,10 +401,15 @@ impl World {
             panic!("seed {}: a caller was answered twice", self.seed)
         };
         let is_acknowledged = matches!(reply, Reply::Done(_) | Reply::Accepted(_) | Reply::Repeated(_));
+        let Some(caller) = caller else { return };
         self.heard.push(reply);
         if is_acknowledged {
             self.acknowledged.insert(number);
             *self.at.get_mut(&caller).unwrap() += 1;
+            if self.below(4) == 0 {
+                let wait = self.below(4_000);
+                self.later(wait, Happening::Repeat(number));
+            }
         }
         let wait = self.below(if is_acknowledged { 300 } else { 1_500 });
         self.later(wait, Happening::Caller(caller));
@@ -407,6 +422,7 @@ impl World {
         self.stepping.clear();
         self.core = core_of(&self.rules.clone(), &mut self.store, self.life, self.seed);
         for (_, (caller, _)) in std::mem::take(&mut self.tickets) {
+            let Some(caller) = caller else { continue };
             let wait = self.below(2_000);
             self.later(wait, Happening::Caller(caller));
         }
