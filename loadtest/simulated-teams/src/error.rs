@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use thiserror::Error;
 
-use crate::world::deed::ActionRefusal;
+use crate::world::action::ActionRefusal;
 
 /// A failure of the simulated Teams, not of the bot.
 #[derive(Debug, Error)]

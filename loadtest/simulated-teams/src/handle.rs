@@ -14,9 +14,9 @@ use crate::{
     shared::Shared,
     traffic::Exchange,
     world::{
+        action::{ActionRefusal, UserAction},
         activity::Delivery,
         card,
-        deed::{ActionRefusal, UserAction},
         id::MessageId,
         people::{BotNumber, PersonNumber},
         view::{BotView, ConversationView, MessageView, PersonView},

@@ -30,7 +30,7 @@ pub use self::{
     server::{Running, SimulatedTeams},
     traffic::{Direction, Exchange},
     world::{
-        deed::{ActionRefusal, UserAction},
+        action::{ActionRefusal, UserAction},
         id::MessageId,
         invoke::InvokeOutcome,
         people::{BotNumber, PersonNumber},

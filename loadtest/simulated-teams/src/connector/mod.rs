@@ -199,3 +199,76 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Limits, SimulatedBot, SimulatedPerson, SimulatedTeamsConfig};
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn world(people: usize) -> World {
+        let second = SimulatedBot {
+            app_id: "two".to_owned(),
+            ..SimulatedBot::default()
+        };
+        let config = SimulatedTeamsConfig {
+            bots: vec![SimulatedBot::default(), second],
+            people: (0..people)
+                .map(|number| SimulatedPerson::named(format!("Person {number}")))
+                .collect(),
+            ..SimulatedTeamsConfig::default()
+        };
+        World::new(&config, "http://127.0.0.1:1/amer/t/".to_owned(), 1)
+    }
+
+    #[test]
+    fn a_bot_cannot_see_the_personal_chats_of_another() {
+        let mut world = world(1);
+        let mut limiter = Limiter::new(Limits::Off);
+        let conversation = world.chats[0].id.clone();
+        let call = Call::Members {
+            conversation: &conversation,
+        };
+        assert_eq!(world.serve(&mut limiter, BotNumber(0), call, NOW).status, 200);
+        assert_eq!(
+            world.serve(&mut limiter, BotNumber(1), call, NOW),
+            Refusal::ConversationNotFound.reply()
+        );
+    }
+
+    #[test]
+    fn pages_of_a_roster_follow_each_other_until_all_are_told() {
+        let mut world = world(141);
+        let mut limiter = Limiter::new(Limits::Off);
+        let group = world.chats[world.chats.len() - 3].id.clone();
+        let (mut names, mut token, mut pages) = (Vec::new(), None::<String>, 0);
+        loop {
+            let call = Call::PagedMembers {
+                conversation: &group,
+                page_size: Some(60),
+                continuation: token.as_deref(),
+            };
+            let body = world
+                .serve(&mut limiter, BotNumber(0), call, NOW)
+                .body
+                .unwrap_or_default();
+            let members = body["members"].as_array().cloned().unwrap_or_default();
+            names.extend(members.iter().map(|member| member["name"].to_string()));
+            pages += 1;
+            token = body["continuationToken"].as_str().map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+        }
+        names.sort();
+        names.dedup();
+        assert_eq!((pages, names.len()), (3, 140));
+        let call = Call::PagedMembers {
+            conversation: &group,
+            page_size: None,
+            continuation: Some("nonsense"),
+        };
+        assert_eq!(world.serve(&mut limiter, BotNumber(0), call, NOW).status, 400);
+    }
+}

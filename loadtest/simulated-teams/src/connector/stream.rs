@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use crate::{
         connector::Call,
-        world::{deed::UserAction, people::PersonNumber},
+        world::{action::UserAction, people::PersonNumber},
     };
 
     const START: u64 = 1_800_000_000_000;

@@ -8,7 +8,7 @@ use actix_web::{
 use serde_json::json;
 
 use super::{events, origin};
-use crate::{config::Fault, error::SimulatedTeamsError, world::deed::UserAction};
+use crate::{config::Fault, error::SimulatedTeamsError, world::action::UserAction};
 
 /// Scripts and styles come from here only; bots may show pictures from anywhere secure. No inline code, no frames, no forms
 /// that leave.

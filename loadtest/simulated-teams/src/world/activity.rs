@@ -253,3 +253,11 @@ impl MessageEvent {
         }
     }
 }
+
+/// `{name: value}` as a map to merge into an activity.
+pub(crate) fn members<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}

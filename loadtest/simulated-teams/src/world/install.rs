@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Place, World,
+    action::{Acted, ActionRefusal},
     activity::{Delivery, Scene},
     change::Change,
     chat::ChatKind,
-    deed::{Acted, ActionRefusal},
     people::{BotNumber, PersonNumber},
 };
 

@@ -49,8 +49,11 @@ impl World {
             };
         }
         match target.kind {
-            InvokeKind::Other => match body.pointer("/task/value").and_then(Value::as_str) {
-                Some(text) => InvokeOutcome::Message { text: text.to_owned() },
+            InvokeKind::Other => match body.pointer("/task/value") {
+                Some(Value::String(text)) => InvokeOutcome::Message { text: text.clone() },
+                Some(_) => InvokeOutcome::Message {
+                    text: "The bot opens a dialog, which this page does not show".to_owned(),
+                },
                 None => InvokeOutcome::Done,
             },
             InvokeKind::CardAction => self.settle_card_action(target, person, body),

@@ -1,8 +1,9 @@
 //! The tenant as a value: who lives in it, where they talk, what was said.
 //!
 //! Nothing in here knows a socket or a clock. A person's action and a bot's call go in with the time at which they happen;
-//! out come activities to deliver and changes to show. [`deed`] holds what people do, [`crate::connector`] what bots do.
+//! out come activities to deliver and changes to show. [`action`] holds what people do, [`crate::connector`] what bots do.
 
+pub(crate) mod action;
 pub(crate) mod activity;
 pub(crate) mod card;
 pub(crate) mod change;
@@ -18,6 +19,8 @@ pub(crate) mod press;
 mod samples;
 pub(crate) mod time;
 pub(crate) mod view;
+#[cfg(test)]
+mod walk;
 
 use ahash::AHashMap;
 

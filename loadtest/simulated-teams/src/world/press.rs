@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Place, World,
-    activity::{Delivery, InvokeKind, InvokeTarget, MessageEvent, Scene},
+    action::{Acted, ActionRefusal},
+    activity::{Delivery, InvokeKind, InvokeTarget, MessageEvent, Scene, members},
     chat::Author,
-    deed::{Acted, ActionRefusal, members},
     id::MessageId,
     people::PersonNumber,
 };

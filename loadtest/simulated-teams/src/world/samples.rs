@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     World,
-    deed::UserAction,
+    action::UserAction,
     people::{BotNumber, PersonNumber},
     press::Press,
 };
