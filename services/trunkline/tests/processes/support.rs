@@ -1,6 +1,6 @@
 //! Real processes of the built binary, a simulated Teams, and waiting with a deadline.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -146,19 +146,39 @@ impl ChatPage {
             .unwrap()
     }
 
+    /// Each person's number and personal chat with the bot of this name.
+    pub(crate) fn personal_chats(&self, bot: &str) -> Vec<(u64, String)> {
+        let world = self.get("/api/world");
+        let chats = world["conversations"].as_array().unwrap().iter();
+        chats
+            .filter(|chat| chat["kind"] == "personal" && chat["name"] == bot)
+            .map(|chat| {
+                (
+                    chat["members"][0].as_u64().unwrap(),
+                    chat["id"].as_str().unwrap().to_owned(),
+                )
+            })
+            .collect()
+    }
+
     /// The personal chat of the first person with the bot of this name.
     pub(crate) fn personal_chat(&self, bot: &str) -> String {
-        let world = self.get("/api/world");
-        let chats = world["conversations"].as_array().unwrap();
-        let chat = chats.iter().find(|chat| {
-            chat["kind"] == "personal" && chat["name"] == bot && chat["members"] == serde_json::json!([0])
-        });
-        chat.expect("a personal chat")["id"].as_str().unwrap().to_owned()
+        let chats = self.personal_chats(bot);
+        chats
+            .into_iter()
+            .find(|(person, _)| *person == 0)
+            .expect("a personal chat")
+            .1
     }
 
     /// The first person writes.
     pub(crate) fn say(&self, conversation: &str, text: &str) {
-        let action = serde_json::json!({ "do": "say", "person": 0, "conversation": conversation, "text": text });
+        self.say_as(0, conversation, text);
+    }
+
+    /// Somebody writes.
+    pub(crate) fn say_as(&self, person: u64, conversation: &str, text: &str) {
+        let action = serde_json::json!({ "do": "say", "person": person, "conversation": conversation, "text": text });
         let response = self
             .client
             .post(format!("{}/api/actions", self.base))
@@ -187,4 +207,22 @@ impl ChatPage {
             self.replies(conversation).into_iter().find(|text| is_it(text))
         })
     }
+}
+
+/// Lets Prometheus' own tool judge names, help and form.
+pub(crate) fn promtool_accepts(metrics: &str) {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is needed: apt-get install prometheus");
+    promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.trim().is_empty(),
+        "promtool: {said}\n{metrics}"
+    );
 }

@@ -99,6 +99,21 @@ pub enum Operation {
     },
 }
 
+impl Operation {
+    /// For spans and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Post { .. } => "post",
+            Self::PostToPerson { .. } => "post to person",
+            Self::PostThread { .. } => "post thread",
+            Self::FinishStream { .. } => "finish stream",
+            Self::Put { .. } => "put",
+            Self::Delete { .. } => "delete",
+            Self::Tell { .. } => "tell",
+        }
+    }
+}
+
 /// What an entry asks for, with the ids filled in that only sending can know.
 pub(super) fn of_entry(entry: &Entry, record: &Record, fallback: Fallback) -> Result<SendWork, Unsendable> {
     let names = record.names.clone().unwrap_or_default();

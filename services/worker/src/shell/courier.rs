@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 use trunkline_store::key::{Key, Triple};
 use trunkline_teams::connector::{Call, ConnectorError, NewConversation, Stream, StreamRefusal};
 use trunkline_teams::limits::STREAM_TIME;
@@ -11,6 +12,7 @@ use trunkline_teams::service_url::{AddressError, ServiceUrl, Trust};
 
 use super::context::{HostedParts, WorkerParts};
 use super::directory::TellActor;
+use super::trace;
 use crate::conversation::{Reply, Work};
 use crate::outbox::{Operation, SendResult, SendWork, Target, delivery_key};
 
@@ -29,8 +31,15 @@ pub(crate) fn base_of(service_url: &str, is_verified: bool, bot: &HostedParts) -
     }
 }
 
-/// Tries an entry once.
+/// Tries an entry once, in a span that joins the trace of the request that asked for it.
 pub(crate) async fn deliver(work: SendWork, bot: &HostedParts, worker: &WorkerParts, sender: Key) -> SendResult {
+    let span = trace::send_span(&work.traceparent, work.operation.name());
+    let traceparent = trace::passed_on(&span, work.traceparent);
+    let work = SendWork { traceparent, ..work };
+    carry(work, bot, worker, sender).instrument(span).await
+}
+
+async fn carry(work: SendWork, bot: &HostedParts, worker: &WorkerParts, sender: Key) -> SendResult {
     let SendWork {
         sequence,
         operation,
