@@ -112,6 +112,11 @@ impl Postman {
             Attempt::Silent => Some("The bot did not answer in time".to_owned()),
             Attempt::Broken(why) => Some(format!("The bot cannot be reached: {why}")),
         };
+        if let Some(reason) = &reason {
+            let kind = delivery.activity.get("type").and_then(Value::as_str).unwrap_or("");
+            let bot = &self.shared.config.bots[delivery.bot.0].name;
+            tracing::warn!(bot, kind, attempts, reason, "an activity was not delivered");
+        }
         let (status, body) = match last {
             Attempt::Answered { status, body } => (Some(status), body),
             Attempt::Silent | Attempt::Broken(_) => (None, None),
