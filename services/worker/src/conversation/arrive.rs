@@ -220,7 +220,7 @@ impl Conversation {
         self.loading.is_running = false;
         let triple = self.identity.as_ref().map(|identity| &identity.triple);
         let found = match loaded {
-            Ok(loaded) => Memory::read(loaded, triple),
+            Ok(loaded) => Memory::read(loaded, triple, now.wall_ms),
             Err(error) => {
                 out.push(Action::Note(Note::CannotLoad {
                     reason: error.to_string(),

@@ -17,7 +17,8 @@ pub(super) struct Memory {
     pub record: Record,
     /// Kept steps of turns that have not committed.
     pub steps: Vec<StoredStep>,
-    /// Next free place in the inbox.
+    /// Next free place in the inbox. Begins at the time of the load, so that no place is given twice: an acceptance leaves
+    /// the header as it is, and a late copy of an earlier one must not take the place of another's.
     pub next_inbox: u64,
     pub inbox_entries: usize,
     pub inbox_bytes: usize,
@@ -59,8 +60,8 @@ pub(super) struct Found {
 }
 
 impl Memory {
-    /// Reads what the store holds. `None`: there is neither a record nor an inbox, and nobody said whose it would be.
-    pub(super) fn read(loaded: Loaded, triple: Option<&Triple>) -> Result<Option<Found>, RecordError> {
+    /// Reads what the store holds, at this time of its clock. `None`: there is neither a record nor an inbox, and nobody said whose it would be.
+    pub(super) fn read(loaded: Loaded, triple: Option<&Triple>, wall_ms: u64) -> Result<Option<Found>, RecordError> {
         let mut accepted = Vec::new();
         let mut steps = Vec::new();
         let mut inbox_bytes = 0;
@@ -107,7 +108,10 @@ impl Memory {
             header,
             record,
             steps,
-            next_inbox: accepted.last().map_or(1, |(sequence, _)| sequence + 1),
+            next_inbox: accepted
+                .last()
+                .map_or(0, |(sequence, _)| sequence + 1)
+                .max(wall_ms << 10),
             inbox_entries: accepted.len(),
             inbox_bytes,
             parked: accepted

@@ -86,7 +86,7 @@ pub(crate) struct World {
     /// For each caller: the activity it is at.
     at: BTreeMap<u64, u64>,
     /// Tickets under way: the caller, unless it is Teams that repeats, and the activity.
-    tickets: HashMap<u64, (Option<u64>, u64)>,
+    tickets: BTreeMap<u64, (Option<u64>, u64)>,
     acknowledged: BTreeSet<u64>,
     heard: Vec<Reply>,
     /// What reached the Connector, in order.
@@ -120,7 +120,7 @@ impl World {
             rules,
             tick_at: None,
             at: BTreeMap::new(),
-            tickets: HashMap::new(),
+            tickets: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
             heard: Vec::new(),
             sent: Vec::new(),
