@@ -1,8 +1,8 @@
 //! One typed configuration from three layers, low to high: a TOML file, the environment, flags.
 //!
-//! The way of a value: [`tree`] keeps what was written and where, [`layers`] lays the environment and flags over the file,
-//! [`read`] turns it into the typed sections of [`schema`] and notes every [`problem`] on the way, [`checks`] finds values that do not
-//! go together. [`explain`] and [`show`] tell people what there is and what holds.
+//! The way of a value: `tree` keeps what was written and where, `layers` lays the environment and flags over the file,
+//! `read` turns it into the typed sections of [`schema`] and notes every `problem` on the way, `checks` finds values that do not
+//! go together. `explain` and `show` tell people what there is and what holds.
 
 mod bot_settings;
 mod checks;

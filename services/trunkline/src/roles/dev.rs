@@ -5,6 +5,7 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
@@ -90,7 +91,7 @@ pub(super) fn start(
         sources: trunkline_teams::identity::source::SourceRules::default(),
         // Nothing balances load in front of dev.
         stop: StopTimes {
-            notice: std::time::Duration::ZERO,
+            notice: Duration::ZERO,
             ..ingress::stop_times(&configuration.ingress)
         },
         ..ingress::config_of(configuration, Transport::PlainHttp, "dev".to_owned())?
@@ -180,10 +181,11 @@ fn is_on_this_machine(service_url: &str) -> bool {
 
 /// The clients of dev go to this machine only: never through a proxy of the environment.
 fn loopback_client() -> anyhow::Result<reqwest::Client> {
-    Ok(reqwest::Client::builder()
+    let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .build()?)
+        .timeout(Duration::from_secs(10));
+    Ok(client.build()?)
 }
 
 fn start_teams(

@@ -66,8 +66,6 @@ section! {
         pub executor: Executor = "arbiter",
         /// Stored state that the bot's code cannot read: park the turn, or reset the conversation.
         pub unreadable: Unreadable = "park",
-        /// Languages (BCP 47) that the bot speaks; the first is used for people whose language is unknown.
-        pub locales: Vec<String> = ["en-US"],
         /// Accept requests without a token. Only `trunkline dev` on a loopback address takes it: anybody who reaches the
         /// port can then speak as anybody.
         pub allow_unauthenticated: bool = false,

@@ -1,0 +1,188 @@
+//! Settings that name something: secrets, addresses, ids, ranges, and what only a bot understands.
+
+use std::fmt;
+
+use trunkline_teams::token::Secret;
+use url::Url;
+
+use super::{DOTS, SettingType, Wrong, text};
+use crate::configuration::tree::{Item, Origin, Table, Value, quoted};
+
+impl SettingType for Secret {
+    const WHAT: &'static str = "a text; better put it into the environment or a file of its own";
+    const SECRET: bool = true;
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        String::read(item).map(Self::from)
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(DOTS))
+    }
+}
+
+/// The URL of a Redis server, which may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreUrl(Url);
+
+impl StoreUrl {
+    /// With the password, for the client.
+    pub fn reveal(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// Without the password.
+    pub fn without_password(&self) -> String {
+        let mut shown = self.0.clone();
+        let hidden = self.0.password().is_none() || shown.set_password(Some("hidden")).is_err();
+        if hidden {
+            shown.to_string()
+        } else {
+            shown.to_string().replacen(":hidden@", &format!(":{DOTS}@"), 1)
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.without_password())
+    }
+}
+
+impl SettingType for StoreUrl {
+    const WHAT: &'static str =
+        "the URL of a Redis server, such as \"redis://127.0.0.1:6379/0\" or \"rediss://user@host:6380/0\"";
+    const SECRET: bool = true;
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        let url = Url::parse(text(item)?).map_err(|error| Wrong::new(format!("is not a URL: {error}")))?;
+        match url.scheme() {
+            "redis" | "rediss" if url.has_host() => Ok(Self(url)),
+            "redis" | "rediss" => Err(Wrong::new("names no host")),
+            _ => Err(Wrong::new("does not begin with redis:// or rediss://")),
+        }
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&self.without_password()))
+    }
+}
+
+/// A GUID, as Azure writes ids of applications.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guid(String);
+
+impl Guid {
+    /// As written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SettingType for Guid {
+    const WHAT: &'static str = "a GUID such as \"5c1f0a2e-6d4b-4f7a-9b7e-0d9c6a3f1e52\"";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        let text = text(item)?;
+        let groups: Vec<&str> = text.split('-').collect();
+        let is_guid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+            && groups
+                .iter()
+                .all(|group| group.chars().all(|digit| digit.is_ascii_hexdigit()));
+        if is_guid {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Wrong::new("is not a GUID"))
+        }
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&self.0))
+    }
+}
+
+/// Host and port of another process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort(String);
+
+impl HostPort {
+    /// `host:port`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SettingType for HostPort {
+    const WHAT: &'static str = "a host and a port, such as \"worker-1.internal:7400\" or \"10.0.0.7:7400\"";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        let text = text(item)?;
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| Wrong::new("has no port"))?;
+        if host.is_empty() || host.contains('/') {
+            return Err(Wrong::new("is not host:port (no scheme, no path)"));
+        }
+        port.parse::<u16>().map_err(|_| Wrong::new("has no usable port"))?;
+        Ok(Self(text.to_owned()))
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&self.0))
+    }
+}
+
+/// The first and the last shard of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shards {
+    /// The first one.
+    pub first: u32,
+    /// The last one, included.
+    pub last: u32,
+}
+
+impl SettingType for Shards {
+    const WHAT: &'static str = "the first and the last shard, such as \"0-2047\"";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        let range = text(item)?.split_once('-').and_then(|(first, last)| {
+            Some(Self {
+                first: first.trim().parse().ok()?,
+                last: last.trim().parse().ok()?,
+            })
+        });
+        match range {
+            Some(range) if range.first <= range.last => Ok(range),
+            Some(_) => Err(Wrong::new("ends before it begins")),
+            None => Err(Wrong::new("is not a range")),
+        }
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&format!("{}-{}", self.first, self.last)))
+    }
+}
+
+/// A table whose meaning only the bot knows.
+#[derive(Clone, Debug, Default)]
+pub struct BotSettings(pub Option<Item>);
+
+impl SettingType for BotSettings {
+    const WHAT: &'static str = "a table: what the bot's own code asks for";
+    const SECRET: bool = true;
+    const OPTIONAL: bool = true;
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        match &item.value {
+            Value::Table(_) => Ok(Self(Some(item.clone()))),
+            _ => Err(Wrong::kind(item)),
+        }
+    }
+    fn absent() -> Option<Self> {
+        Some(Self(Some(Item {
+            value: Value::Table(Table::default()),
+            origin: Origin::Default,
+        })))
+    }
+    fn shown(&self) -> Option<String> {
+        match &self.0.as_ref()?.value {
+            Value::Table(table) if table.entries().is_empty() => None,
+            Value::Table(table) => {
+                let keys: Vec<String> = table
+                    .entries()
+                    .iter()
+                    .map(|entry| format!("{} = \"{DOTS}\"", entry.key))
+                    .collect();
+                Some(format!("{{ {} }}", keys.join(", ")))
+            }
+            _ => None,
+        }
+    }
+}
