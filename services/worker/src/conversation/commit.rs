@@ -1,41 +1,35 @@
 //! Commits: one in flight at a time, the same one again until its fate is known.
 
 use bytes::Bytes;
-use trunkline_proto::routing::{Accepted, Reason};
-use trunkline_store::StoreError;
-use trunkline_store::contract::{Commit, Committed, Header, Wake};
+use trunkline_store::contract::{Commit, Header, Wake};
 
-use super::event::{Action, ArrivalKind, Note, Now, StepRefused};
+use super::event::{Action, ArrivalKind, Now};
 use super::item::Item;
 use super::memory::{StoredStep, field_of_step};
-use super::turn::{CONFLICTS, mark};
-use super::work::Work;
-use super::{
-    ANSWER_MARGIN_MS, Conclusion, Conversation, Late, Phase, Reply, done, effects, milliseconds, refused, reply_all,
-};
-use crate::outbox::{SendResult, Unsendable, Verdict};
-use crate::record::{Names, SentId};
+use super::turn::mark;
+use super::{ANSWER_MARGIN_MS, Conclusion, Conversation, Late, Phase, milliseconds};
+use crate::record::Names;
 
 /// How long a commit that nobody waits for is repeated before memory is dropped.
 const PATIENCE_MS: u64 = 30_000;
 
 /// A commit whose fate is not known yet.
 pub(super) struct InFlight {
-    id: u64,
-    commit: Commit,
+    pub id: u64,
+    pub commit: Commit,
     /// The header after it, when it writes the record.
-    header: Option<Header>,
+    pub header: Option<Header>,
     /// Items that it makes durable.
-    accepted: Vec<u64>,
+    pub accepted: Vec<u64>,
     /// The step that it keeps, and the mark before it.
-    steps: Vec<StoredStep>,
-    step_of: Option<u64>,
-    tells_late: bool,
+    pub steps: Vec<StoredStep>,
+    pub step_of: Option<u64>,
+    pub tells_late: bool,
     /// How often it was given to the store.
     pub tries: u32,
     pub repeat_at: Option<u64>,
-    give_up_at: u64,
-    began_at: u64,
+    pub give_up_at: u64,
+    pub began_at: u64,
 }
 
 impl Conversation {
@@ -324,271 +318,9 @@ impl Conversation {
         }
         at.map_or(Wake::Never, Wake::At)
     }
-
-    /// What the store said of a commit.
-    pub(super) fn committed(
-        &mut self,
-        id: u64,
-        result: Result<Committed, StoreError>,
-        now: Now,
-        out: &mut Vec<Action>,
-    ) {
-        let Some(in_flight) = self.in_flight.as_mut().filter(|in_flight| in_flight.id == id) else {
-            return;
-        };
-        match result {
-            Ok(Committed::Written) => {
-                let took_ms = now.steady_ms - in_flight.began_at;
-                out.push(Action::Note(Note::CommitWritten { took_ms }));
-                self.written(out);
-            }
-            Ok(Committed::Fenced) => {
-                out.push(Action::Note(Note::CommitFenced));
-                out.push(Action::ShardLost);
-                self.lose(out);
-            }
-            Ok(Committed::Conflict(stored)) => self.conflict(stored, out),
-            Err(error @ (StoreError::TooLarge { .. } | StoreError::Corrupt { .. } | StoreError::Unfit { .. })) => {
-                out.push(Action::Note(Note::CommitUncertain {
-                    reason: error.to_string(),
-                }));
-                self.abandon(Reason::StoreUnavailable, out);
-            }
-            Err(error @ (StoreError::Unavailable { .. } | StoreError::Refused { .. })) => {
-                out.push(Action::Note(Note::CommitUncertain {
-                    reason: error.to_string(),
-                }));
-                let wait = 25_u64 << in_flight.tries.min(5);
-                in_flight.tries += 1;
-                in_flight.repeat_at = Some(now.steady_ms + wait);
-            }
-        }
-    }
-
-    /// Repeats a commit whose fate is unknown, or gives it up.
-    pub(super) fn expire_commit(&mut self, now: Now, out: &mut Vec<Action>) {
-        let Some(in_flight) = self.in_flight.as_mut() else {
-            return;
-        };
-        let Some(repeat_at) = in_flight.repeat_at else { return };
-        if in_flight.give_up_at <= now.steady_ms {
-            self.abandon(Reason::StoreUnavailable, out);
-        } else if repeat_at <= now.steady_ms {
-            in_flight.repeat_at = None;
-            let commit = Box::new(in_flight.commit.clone());
-            out.push(Action::Commit {
-                id: in_flight.id,
-                commit,
-            });
-        }
-    }
-
-    fn leave_inbox(&mut self, item: &Item) {
-        if let (Some(memory), Some(_)) = (self.memory.as_mut(), item.inbox) {
-            memory.inbox_bytes = memory.inbox_bytes.saturating_sub(item.work.body_bytes());
-        }
-    }
-
-    fn written(&mut self, out: &mut Vec<Action>) {
-        let Some(in_flight) = self.in_flight.take() else { return };
-        if let Some(memory) = self.memory.as_mut() {
-            if let Some(header) = in_flight.header {
-                memory.header = header;
-            }
-            memory.inbox_entries = memory.inbox_entries.saturating_sub(places_in(&in_flight.commit.done));
-            memory.steps.extend(in_flight.steps);
-        }
-        if let Some(run) = in_flight.step_of {
-            out.push(Action::StepKept { run, result: Ok(()) });
-        }
-        if let Some(running) = self.running.as_mut() {
-            if in_flight.tells_late
-                && let Late::Wanted(answer) = std::mem::replace(&mut running.late, Late::Told)
-            {
-                reply_all(&mut running.item, &done(&answer), out);
-            }
-            if in_flight.accepted.contains(&running.item.id) {
-                accepted(&mut running.item, out);
-            }
-        }
-        for item in &mut self.queue {
-            if in_flight.accepted.contains(&item.id) {
-                accepted(item, out);
-            }
-        }
-        self.committed_below = u64::MAX;
-        if let Some((mut item, conclusion)) = self.concluding.take() {
-            match conclusion {
-                Conclusion::Done(answer) => {
-                    self.leave_inbox(&item);
-                    reply_all(&mut item, &done(&answer), out);
-                }
-                Conclusion::Retry => {
-                    accepted(&mut item, out);
-                    if self.phase == Phase::Serving {
-                        self.queue.push_front(item);
-                    }
-                }
-                Conclusion::Parked => {
-                    accepted(&mut item, out);
-                    if let Some(memory) = self.memory.as_mut() {
-                        memory.parked.extend(item.repeat_key);
-                    }
-                }
-                Conclusion::Dropped => self.leave_inbox(&item),
-            }
-        }
-    }
-
-    /// The record is another one than we read: read it anew and go on from what is stored.
-    fn conflict(&mut self, stored: Header, out: &mut Vec<Action>) {
-        let ours = self.memory.as_ref().map_or(Header::ABSENT, |memory| memory.header);
-        out.push(Action::Note(Note::CommitConflict { ours, stored }));
-        if stored.version < ours.version {
-            out.push(Action::Note(Note::StoreRegressed {
-                ours: ours.version,
-                stored: stored.version,
-            }));
-        }
-        self.in_flight = None;
-        let concluding = self.concluding.take().map(|(item, _)| item);
-        let running = self.running.take().map(|running| {
-            out.push(Action::Drop { run: running.run });
-            running.item
-        });
-        for mut item in concluding.into_iter().chain(running) {
-            item.conflicts += 1;
-            if item.conflicts >= CONFLICTS {
-                reply_all(&mut item, &refused(Reason::StoreUnavailable, 1_000), out);
-            }
-            // What is durable comes back with the load.
-            if item.is_awaited() && !item.is_stored {
-                item.inbox = None;
-                item.is_parked = false;
-                item.not_before_ms = 0;
-                self.queue.push_front(item);
-            }
-        }
-        self.forget();
-    }
-
-    /// Nobody knows whether the commit was written, and nobody waits any longer: the record will tell.
-    fn abandon(&mut self, reason: Reason, out: &mut Vec<Action>) {
-        let in_flight = self.in_flight.take();
-        if let Some((mut item, _)) = self.concluding.take() {
-            reply_all(&mut item, &refused(reason, 1_000), out);
-        }
-        if let Some(mut running) = self.running.take() {
-            if in_flight.is_some_and(|in_flight| in_flight.step_of == Some(running.run)) {
-                let result = Err(StepRefused::NotKept("the store did not answer"));
-                out.push(Action::StepKept {
-                    run: running.run,
-                    result,
-                });
-            }
-            out.push(Action::Drop { run: running.run });
-            reply_all(&mut running.item, &refused(reason, 1_000), out);
-        }
-        self.forget();
-    }
-
-    /// Starts what the outbox may send now.
-    pub(super) fn next_sends(&mut self, now: Now, out: &mut Vec<Action>) {
-        if self.phase != Phase::Serving || self.in_flight.as_ref().is_some_and(|in_flight| in_flight.tries > 1) {
-            return;
-        }
-        while let Some(memory) = self.memory.as_ref().filter(|memory| !memory.record.outbox.is_empty()) {
-            match self.outbox.next(&memory.record, self.committed_below, now.steady_ms) {
-                None => return,
-                Some(Ok(work)) => out.push(Action::Send(Box::new(work))),
-                Some(Err(Unsendable { sequence, reason })) => {
-                    self.sent(sequence, SendResult::Final { reason }, now, out);
-                    self.next_commit(now, out);
-                }
-            }
-        }
-    }
-
-    /// What came of a send.
-    pub(super) fn sent(&mut self, sequence: u64, result: SendResult, now: Now, out: &mut Vec<Action>) {
-        let give_up = milliseconds(self.settings.send_give_up);
-        let Some(memory) = self.memory.as_mut() else {
-            self.outbox.forget(sequence);
-            return;
-        };
-        let outbox = &mut memory.record.outbox;
-        let Some(place) = outbox.iter().position(|entry| entry.sequence == sequence) else {
-            self.outbox.forget(sequence);
-            return;
-        };
-        let verdict = self.outbox.finished(&outbox[place], result, give_up, now.steady_ms);
-        let own = match verdict {
-            Verdict::Unknown => return,
-            Verdict::Later { reason } => {
-                out.push(Action::Note(Note::SendRetried { sequence, reason }));
-                return;
-            }
-            Verdict::Sent { id, conversation } => {
-                out.push(Action::Note(Note::SendDone));
-                let entry = outbox.remove(place);
-                let wants_id = entry.wants_id;
-                let own = id
-                    .clone()
-                    .filter(|_| wants_id)
-                    .map(|activity_id| Work::Sent { sequence, activity_id });
-                if let Some(id) = id {
-                    let place = entry.to.as_ref();
-                    let conversation = conversation
-                        .or_else(|| place.map(|place| place.id.clone()))
-                        .unwrap_or_default();
-                    let service_url = place.map(|place| place.service_url.clone()).unwrap_or_default();
-                    memory.record.remember_sent(SentId {
-                        sequence,
-                        id,
-                        conversation,
-                        service_url,
-                    });
-                }
-                own
-            }
-            Verdict::InDoubt => {
-                out.push(Action::Note(Note::SendInDoubt { sequence }));
-                outbox.remove(place);
-                None
-            }
-            Verdict::GivenUp { reason, tries } => {
-                let reference = effects::reference(self.key.0, sequence);
-                let entry = outbox.remove(place);
-                let failure = trunkline_bot::logic::Failure {
-                    what: trunkline_bot::logic::FailedWork::Send(trunkline_bot::SentRef(sequence)),
-                    attempts: tries,
-                    reference: reference.clone(),
-                };
-                out.push(Action::Note(Note::SendGivenUp {
-                    sequence,
-                    reason,
-                    reference,
-                }));
-                (!entry.of_failure).then_some(Work::Failed(failure))
-            }
-        };
-        memory.dirty_since.get_or_insert(now.steady_ms);
-        if let Some(own) = own {
-            self.queue_own(own, false, now);
-        }
-    }
 }
 
 /// Fields that are places of the inbox, not steps.
-fn places_in(fields: &[String]) -> usize {
+pub(super) fn places_in(fields: &[String]) -> usize {
     fields.iter().filter(|field| !field.starts_with("s:")).count()
-}
-
-/// An item is durable: its callers hear so.
-fn accepted(item: &mut Item, out: &mut Vec<Action>) {
-    if !item.is_stored {
-        item.is_stored = true;
-        out.push(Action::Note(Note::AcceptedIntoInbox));
-    }
-    reply_all(item, &Reply::Accepted(Accepted {}), out);
 }
