@@ -80,16 +80,20 @@ impl Conversation {
                 continue;
             }
             let key = accepted.repeat_key;
+            // A repeat that came before the load takes the place of the entry, not its own at the end of the queue.
             let waiting = self
                 .queue
-                .iter_mut()
-                .find(|item| key.is_some() && item.repeat_key == key);
-            if let Some(waiting) = waiting {
-                waiting.inbox = Some(sequence);
-                waiting.is_stored = true;
-                waiting.attempts = accepted.attempts;
-                waiting.first_run_ms = accepted.first_run_ms;
-                reply_all(waiting, &Reply::Accepted(Accepted {}), out);
+                .iter()
+                .position(|item| key.is_some() && item.repeat_key == key);
+            if let Some(mut item) = waiting.and_then(|place| self.queue.remove(place)) {
+                item.inbox = Some(sequence);
+                item.is_stored = true;
+                item.attempts = accepted.attempts;
+                item.not_before_ms = accepted.not_before_ms;
+                item.first_run_ms = accepted.first_run_ms;
+                item.arrived_wall_ms = 0;
+                reply_all(&mut item, &Reply::Accepted(Accepted {}), out);
+                self.queue.push_front(item);
                 continue;
             }
             let id = self.next_number();
