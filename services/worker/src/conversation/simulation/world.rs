@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
-use trunkline_bot::logic::{Begin, KeptStep, Logic};
+use trunkline_bot::logic::{Begin, KeptStep};
 use trunkline_store::contract::{Committed, Epoch, Incarnation, MapVersion, Token};
 use trunkline_store::key::{ShardId, Triple};
 use trunkline_teams::activity::Activity;
