@@ -22,9 +22,12 @@ const conversations = {
     await reads(page, '2. again');
   },
   async poll(page) {
-    await say(page, 'poll');
-    await page.getByRole('button', { name: 'Yes' }).first().click();
-    await reads(page, '1 vote');
+    await say(page, 'poll Lunch? Soup, Salad');
+    await reads(page, 'Lunch?');
+    const votes = page.getByText('1', { exact: true });
+    if ((await votes.count()) > 0) throw new Error('there is a vote before anybody pressed');
+    await page.getByRole('button', { name: 'Soup' }).first().click();
+    await votes.first().waitFor();
   },
 };
 

@@ -1,0 +1,77 @@
+//! A Connector that takes every reply and writes down what it got, in order of arrival.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde_json::{Value, json};
+
+/// What bots sent, by conversation. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Recorder {
+    replies: Arc<Mutex<HashMap<String, Vec<String>>>>,
+}
+
+impl Recorder {
+    /// Serves on a free loopback port in a thread of its own, as long as the test's process lives.
+    pub(crate) fn start() -> (Self, SocketAddr) {
+        let written = Self::default();
+        let shared = web::Data::new(written.clone());
+        let (ready, address) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let server = HttpServer::new(move || {
+                    App::new()
+                        .app_data(shared.clone())
+                        .route("/v3/conversations/{conversation}/activities", web::post().to(take))
+                        .route(
+                            "/v3/conversations/{conversation}/activities/{activity}",
+                            web::post().to(take_reply),
+                        )
+                })
+                .workers(1)
+                .bind("127.0.0.1:0")
+                .unwrap();
+                ready.send(server.addrs()[0]).unwrap();
+                server.run().await.unwrap();
+            });
+        });
+        (written, address.recv().unwrap())
+    }
+
+    /// Texts of the replies in a conversation, in order of arrival.
+    pub(crate) fn replies(&self, conversation: &str) -> Vec<String> {
+        self.replies
+            .lock()
+            .unwrap()
+            .get(conversation)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    fn record(&self, conversation: String, activity: &Value) -> HttpResponse {
+        let mut replies = self.replies.lock().unwrap();
+        if activity["type"] == "message" {
+            let text = activity["text"].as_str().unwrap_or_default().to_owned();
+            replies.entry(conversation).or_default().push(text);
+        }
+        HttpResponse::Created().json(json!({ "id": "1795000000001" }))
+    }
+}
+
+async fn take(
+    recorder: web::Data<Recorder>,
+    conversation: web::Path<String>,
+    activity: web::Json<Value>,
+) -> HttpResponse {
+    recorder.record(conversation.into_inner(), &activity)
+}
+
+async fn take_reply(
+    recorder: web::Data<Recorder>,
+    path: web::Path<(String, String)>,
+    activity: web::Json<Value>,
+) -> HttpResponse {
+    recorder.record(path.into_inner().0, &activity)
+}
