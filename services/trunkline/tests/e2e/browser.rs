@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::world::house::{Dev, stock};
 use crate::world::process::{Process, Recipe, free_port};
 
 /// The scripts, and the npm packages that `.ci/test` installs beside them.
@@ -32,51 +33,18 @@ fn run_script(script: &str, arguments: &[&str]) {
     );
 }
 
-/// `dev` on free ports, with its data in `directory`.
-struct Dev {
-    recipe: Recipe,
-    endpoint: String,
-}
-
-impl Dev {
-    fn new(directory: &Path, arguments: &[&str]) -> Self {
-        let (port, teams, admin) = (free_port(), free_port(), free_port());
-        let recipe = Recipe::trunkline(directory, "dev", arguments, format!("http://127.0.0.1:{port}/readyz"))
-            .environment("TRUNKLINE_DEV__LISTEN", format!("127.0.0.1:{port}"))
-            .environment("TRUNKLINE_DEV__TEAMS_LISTEN", format!("127.0.0.1:{teams}"))
-            .environment("TRUNKLINE_DEV__DATA", directory.join("data").display().to_string())
-            .environment("TRUNKLINE_ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
-        Self {
-            recipe,
-            endpoint: format!("http://127.0.0.1:{port}/api/messages"),
-        }
-    }
-}
-
 /// Microsoft's Agents Playground, pointed at a messaging endpoint.
 async fn playground(directory: &Path, endpoint: &str) -> (Process, String) {
     let port = free_port();
     let page = format!("http://127.0.0.1:{port}/");
-    let recipe = Recipe {
-        program: "node".into(),
-        arguments: vec![
-            scripts()
-                .join("node_modules/.bin/agentsplayground")
-                .display()
-                .to_string(),
-        ],
-        environment: vec![("BROWSER".to_owned(), "none".to_owned())],
-        log: directory.join("playground.log"),
-        ready_url: page.clone(),
-    };
-    let process = recipe
-        .argument("--app-endpoint")
-        .argument(endpoint)
-        .argument("--channel-id")
-        .argument("msteams")
-        .argument("--port")
-        .argument(port)
-        .argument("--disable-telemetry")
+    let script = scripts()
+        .join("node_modules/.bin/agentsplayground")
+        .display()
+        .to_string();
+    let process = Recipe::new(directory, "playground", "node".into(), page.clone())
+        .arguments([&script, "--app-endpoint", endpoint, "--channel-id", "msteams"])
+        .arguments(["--port", &port.to_string(), "--disable-telemetry"])
+        .environment("BROWSER", "none")
         .start()
         .await;
     (process, page)
@@ -84,7 +52,7 @@ async fn playground(directory: &Path, endpoint: &str) -> (Process, String) {
 
 async fn converse_in_the_playground(bot: &str) {
     let directory = tempfile::tempdir().unwrap();
-    let dev = Dev::new(directory.path(), &["dev", "--bot", bot, "--allow-unauthenticated"]);
+    let dev = Dev::open(directory.path(), stock(), bot);
     let _process = dev.recipe.start().await;
     let (_playground, page) = playground(directory.path(), &dev.endpoint).await;
     let bot = bot.to_owned();

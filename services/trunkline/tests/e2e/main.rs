@@ -9,4 +9,5 @@
 
 mod browser;
 mod kill;
+mod steps;
 mod world;

@@ -1,6 +1,11 @@
-//! The world around the processes: a Connector that records, people who insist, a Redis, processes that die.
+//! The world around the processes: a Connector that records, people who insist, a Redis, an outside service, processes that
+//! die.
 
+pub(crate) mod chance;
+pub(crate) mod crowd;
+pub(crate) mod house;
 pub(crate) mod login;
+pub(crate) mod outside;
 pub(crate) mod people;
 pub(crate) mod process;
 pub(crate) mod recorder;

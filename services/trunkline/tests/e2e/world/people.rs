@@ -26,29 +26,36 @@ pub(crate) struct Said {
 
 /// One person in a personal chat.
 pub(crate) struct Person {
+    name: String,
     pub(crate) conversation: String,
     pub(crate) said: Vec<Said>,
 }
 
-/// How often a message is sent before the person gives up: enough for a restart, few enough that some stay unanswered.
-const ATTEMPTS: u32 = 6;
+/// How often a message is sent before the person gives up. Most are repeated until a restart is over, so that the turn that
+/// died runs again; some are not, so that they stay unanswered.
+fn attempts(number: usize) -> u32 {
+    if number.is_multiple_of(3) { 6 } else { 200 }
+}
+
 /// What Teams gives a bot, shortened: the processes here die, they do not think.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Person {
     pub(crate) fn new(number: usize) -> Self {
+        let name = format!("person-{number}");
         Self {
-            conversation: format!("a:1person-{number}"),
+            conversation: format!("a:1{name}"),
+            name,
             said: Vec::new(),
         }
     }
 
-    /// Says things until told to stop.
+    /// Says things until told to stop, each of them different from all that anybody says.
     pub(crate) async fn talk(mut self, surroundings: Surroundings, stop: Arc<AtomicBool>) -> Self {
         let client = reqwest::Client::new();
         while !stop.load(Ordering::Relaxed) {
             let number = self.said.len();
-            let text = format!("message-{number}");
+            let text = format!("{}-message-{number}", self.name);
             let acknowledged = self.insist(&client, &surroundings, number, &text).await;
             self.said.push(Said { text, acknowledged });
         }
@@ -58,7 +65,7 @@ impl Person {
     /// Sends one message until it is answered or the person gives up; says whether it was answered.
     async fn insist(&self, client: &reqwest::Client, surroundings: &Surroundings, number: usize, text: &str) -> bool {
         let body = self.message(surroundings, number, text);
-        for _ in 0..ATTEMPTS {
+        for _ in 0..attempts(number) {
             let mut request = client.post(&surroundings.endpoint).json(&body).timeout(PATIENCE);
             if let Some(token) = &surroundings.token {
                 request = request.bearer_auth(token);

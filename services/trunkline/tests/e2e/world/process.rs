@@ -1,6 +1,5 @@
 //! Processes of the built binary: started, waited for, killed at any moment, started again.
 
-use std::fmt::Display;
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -9,29 +8,32 @@ use std::time::{Duration, Instant};
 
 /// How one process is started, each time anew.
 pub(crate) struct Recipe {
-    pub(crate) program: PathBuf,
-    pub(crate) arguments: Vec<String>,
-    pub(crate) environment: Vec<(String, String)>,
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
+    /// Where it runs: what it leaves behind goes with the test.
+    directory: PathBuf,
     /// Where its output goes, appended over all its lives.
-    pub(crate) log: PathBuf,
+    log: PathBuf,
     /// Answers 200 once the process serves.
-    pub(crate) ready_url: String,
+    ready_url: String,
 }
 
 impl Recipe {
-    /// A process of the built binary.
-    pub(crate) fn trunkline(directory: &Path, name: &str, arguments: &[&str], ready_url: String) -> Self {
+    /// A process of this program that logs to `NAME.log` in `directory`.
+    pub(crate) fn new(directory: &Path, name: &str, program: PathBuf, ready_url: String) -> Self {
         Self {
-            program: env!("CARGO_BIN_EXE_trunkline").into(),
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            program,
+            arguments: Vec::new(),
             environment: Vec::new(),
+            directory: directory.to_owned(),
             log: directory.join(format!("{name}.log")),
             ready_url,
         }
     }
 
-    pub(crate) fn argument(mut self, argument: impl Display) -> Self {
-        self.arguments.push(argument.to_string());
+    pub(crate) fn arguments<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(ToOwned::to_owned));
         self
     }
 
@@ -75,6 +77,7 @@ impl Recipe {
             .unwrap();
         let child = Command::new(&self.program)
             .args(&self.arguments)
+            .current_dir(&self.directory)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -1,0 +1,102 @@
+//! Recipes of the roles: everything in one process, or an ingress and a worker on Redis.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use trunkline_simulated_teams::SimulatedTeamsConfig;
+
+use super::login::{self, TENANT};
+use super::people::Surroundings;
+use super::process::{Recipe, free_port};
+use super::redis::Redis;
+
+/// The stock binary.
+pub(crate) fn stock() -> PathBuf {
+    env!("CARGO_BIN_EXE_trunkline").into()
+}
+
+/// An example's binary: `cargo test` builds them with the tests, in a directory beside the stock binary.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let program = stock().with_file_name("examples").join(name);
+    assert!(
+        program.is_file(),
+        "{} is not built: `cargo test` without --test builds it, or `cargo build --examples`",
+        program.display()
+    );
+    program
+}
+
+/// `dev` at ports of its own, with its data in `directory`.
+pub(crate) struct Dev {
+    pub(crate) recipe: Recipe,
+    pub(crate) endpoint: String,
+}
+
+impl Dev {
+    /// Hosts the bot `name` of `program`, and takes requests without a token.
+    pub(crate) fn open(directory: &Path, program: PathBuf, name: &str) -> Self {
+        let (port, teams, admin) = (free_port(), free_port(), free_port());
+        let ready = format!("http://127.0.0.1:{port}/readyz");
+        let recipe = Recipe::new(directory, "dev", program, ready)
+            .arguments(["dev", "--bot", name, "--allow-unauthenticated"])
+            .environment("TRUNKLINE_DEV__LISTEN", format!("127.0.0.1:{port}"))
+            .environment("TRUNKLINE_DEV__TEAMS_LISTEN", format!("127.0.0.1:{teams}"))
+            .environment("TRUNKLINE_DEV__DATA", directory.join("data").display().to_string())
+            .environment("TRUNKLINE_ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
+        Self {
+            recipe,
+            endpoint: format!("http://127.0.0.1:{port}/api/messages"),
+        }
+    }
+
+    /// How people reach it whose replies go to this Connector.
+    pub(crate) fn surroundings(&self, connector: SocketAddr) -> Surroundings {
+        Surroundings {
+            endpoint: self.endpoint.clone(),
+            service_url: format!("http://{connector}"),
+            tenant: TENANT.to_owned(),
+            token: None,
+        }
+    }
+}
+
+/// An ingress and a worker on a Redis that runs, in a cloud that runs.
+pub(crate) struct Cluster {
+    pub(crate) ingress: Recipe,
+    pub(crate) worker: Recipe,
+    pub(crate) surroundings: Surroundings,
+    _redis: Redis,
+}
+
+impl Cluster {
+    /// The worker hosts the bot `name` of `program`; replies go to this Connector.
+    pub(crate) fn new(directory: &Path, program: PathBuf, name: &str, connector: SocketAddr) -> Self {
+        let redis = Redis::start(directory);
+        let teams = login::start(SimulatedTeamsConfig {
+            tenant: TENANT.to_owned(),
+            ..SimulatedTeamsConfig::default()
+        });
+        let configuration = login::configuration(directory, name, &redis.url(), &teams);
+        let (ingress_port, worker_port, worker_admin) = (free_port(), free_port(), free_port());
+        let recipe = |role: &str, program: PathBuf, admin: u16, ready: u16| {
+            Recipe::new(directory, role, program, format!("http://127.0.0.1:{ready}/readyz"))
+                .arguments([role, "--config", &configuration])
+                .environment("TRUNKLINE_INGRESS__LISTEN", format!("127.0.0.1:{ingress_port}"))
+                .environment("TRUNKLINE_INGRESS__WORKERS", format!("127.0.0.1:{worker_port}"))
+                .environment("TRUNKLINE_WORKER__LISTEN", format!("127.0.0.1:{worker_port}"))
+                .environment("TRUNKLINE_ADMIN__LISTEN", format!("127.0.0.1:{admin}"))
+        };
+        let service_url = format!("http://{connector}");
+        Self {
+            ingress: recipe("ingress", stock(), free_port(), ingress_port),
+            worker: recipe("worker", program, worker_admin, worker_admin),
+            surroundings: Surroundings {
+                endpoint: format!("http://127.0.0.1:{ingress_port}/api/messages"),
+                token: Some(login::token(&teams, &service_url, 0)),
+                service_url,
+                tenant: TENANT.to_owned(),
+            },
+            _redis: redis,
+        }
+    }
+}
