@@ -97,12 +97,25 @@ function withBreaks(lines, mentions) {
   return lines.flatMap((line, number) => (number ? [h("br"), inline(line, mentions)] : [inline(line, mentions)]));
 }
 
+// What stands for a character of its own and is not read as markup.
+const ESCAPED = /\\([!-/:-@[-`{-~])|&(?:(lt|gt|amp|quot|apos|nbsp)|#(\d{1,7})|#[xX]([\da-fA-F]{1,6}));/;
+const NAMED = { lt: "<", gt: ">", amp: "&", quot: "\"", apos: "'", nbsp: "\u00a0" };
+
+function character([written, punctuation, name, decimal, hexadecimal]) {
+  if (punctuation || name) return punctuation ?? NAMED[name];
+  const code = decimal ? Number(decimal) : parseInt(hexadecimal, 16);
+  return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : written;
+}
+
+const unescaped = (text) => text.replace(new RegExp(ESCAPED, "g"), (...found) => character(found));
+
 // In this order: what a code span or a link contains is not looked at again for the rest.
 const INLINE = [
+  [ESCAPED, (found) => document.createTextNode(character(found))],
   [/`([^`]+)`/, (found) => h("code", {}, found[1])],
-  [/!\[([^\]]*)\]\(([^()\s]+)\)/, (found) => picture(found[2], found[1])],
-  [/\[([^\]]+)\]\(([^()\s]+)(?:\s+"[^"]*")?\)/, (found, inner) => link(found[2], inner(found[1]), found[0])],
-  [/https?:\/\/[^\s<>()]*[^\s<>().,;:!?'"]/, (found) => link(found[0], found[0], found[0])],
+  [/!\[([^\]]*)\]\(([^()\s]+)\)/, (found) => picture(unescaped(found[2]), unescaped(found[1]))],
+  [/\[([^\]]+)\]\(([^()\s]+)(?:\s+"[^"]*")?\)/, (found, inner) => link(unescaped(found[2]), inner(found[1]), found[0])],
+  [/https?:\/\/[^\s<>()]*[^\s<>().,;:!?'"]/, (found) => link(unescaped(found[0]), unescaped(found[0]), found[0])],
   [/\*\*(?=\S)(.+?\S?)\*\*|__(?=\S)(.+?\S?)__/, (found, inner) => h("strong", {}, inner(found[1] ?? found[2]))],
   [/~~(?=\S)(.+?)~~/, (found, inner) => h("s", {}, inner(found[1]))],
   [/\*(?=\S)([^*]*[^*\s])\*|(?<![\w])_(?=\S)([^_]*[^_\s])_(?![\w])/, (found, inner) => h("em", {}, inner(found[1] ?? found[2]))],
@@ -114,7 +127,7 @@ export function inline(text, mentions = []) {
   for (const tag of mentions) {
     const at = tag ? text.indexOf(tag) : -1;
     if (at >= 0) {
-      const name = tag.replace(/^<at[^>]*>|<\/at>$/g, "");
+      const name = unescaped(tag.replace(/^<at[^>]*>|<\/at>$/g, ""));
       return [...inline(text.slice(0, at), mentions), h("span", { class: "mention" }, name), ...inline(text.slice(at + tag.length), mentions)];
     }
   }
@@ -123,7 +136,7 @@ export function inline(text, mentions = []) {
     const found = pattern.exec(text);
     if (found && (!earliest || found.index < earliest.found.index)) earliest = { found, make };
   }
-  if (!earliest) return [document.createTextNode(text.replace(/\\([*_~`#[\]()\\])/g, "$1"))];
+  if (!earliest) return [document.createTextNode(text)];
   const { found, make } = earliest;
   const node = make(found, (part) => inline(part, mentions));
   return [...inline(text.slice(0, found.index), mentions), node, ...inline(text.slice(found.index + found[0].length), mentions)];

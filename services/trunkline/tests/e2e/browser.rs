@@ -1,4 +1,4 @@
-//! A real browser: at the chat page of `dev`, and at Microsoft's Agents Playground that talks to the messaging endpoint.
+//! A real browser driven by scripts; at Microsoft's Agents Playground, which talks to the messaging endpoint.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::world::house::{Dev, stock};
 use crate::world::process::{Process, Recipe, free_port};
 
 /// The scripts, and the npm packages that `.ci/test` installs beside them.
-fn scripts() -> PathBuf {
+pub(crate) fn scripts() -> PathBuf {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     assert!(
         scripts.join("node_modules").is_dir(),
@@ -18,7 +18,7 @@ fn scripts() -> PathBuf {
 }
 
 /// Runs a script to its end; what it prints is shown when it fails.
-fn run_script(script: &str, arguments: &[&str]) {
+pub(crate) fn run_script(script: &str, arguments: &[&str]) {
     let output = Command::new("node")
         .current_dir(scripts())
         .arg(script)

@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "what is allowed, but counted, is printed")]
 
 mod browser;
+mod chat_page;
 mod kill;
 mod steps;
 mod world;

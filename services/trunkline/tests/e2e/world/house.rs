@@ -30,15 +30,30 @@ pub(crate) fn example(name: &str) -> PathBuf {
 pub(crate) struct Dev {
     pub(crate) recipe: Recipe,
     pub(crate) endpoint: String,
+    /// Where the chat page is.
+    pub(crate) page: String,
 }
 
 impl Dev {
     /// Hosts the bot `name` of `program`, and takes requests without a token.
     pub(crate) fn open(directory: &Path, program: PathBuf, name: &str) -> Self {
+        let dev = Self::new(directory, program);
+        Self {
+            recipe: dev.recipe.arguments(["--bot", name, "--allow-unauthenticated"]),
+            ..dev
+        }
+    }
+
+    /// Hosts all bots of the stock binary, behind tokens.
+    pub(crate) fn of_all_bots(directory: &Path) -> Self {
+        Self::new(directory, stock())
+    }
+
+    fn new(directory: &Path, program: PathBuf) -> Self {
         let (port, teams, admin) = (free_port(), free_port(), free_port());
         let ready = format!("http://127.0.0.1:{port}/readyz");
         let recipe = Recipe::new(directory, "dev", program, ready)
-            .arguments(["dev", "--bot", name, "--allow-unauthenticated"])
+            .arguments(["dev"])
             .environment("TRUNKLINE_DEV__LISTEN", format!("127.0.0.1:{port}"))
             .environment("TRUNKLINE_DEV__TEAMS_LISTEN", format!("127.0.0.1:{teams}"))
             .environment("TRUNKLINE_DEV__DATA", directory.join("data").display().to_string())
@@ -46,6 +61,7 @@ impl Dev {
         Self {
             recipe,
             endpoint: format!("http://127.0.0.1:{port}/api/messages"),
+            page: format!("http://127.0.0.1:{teams}/"),
         }
     }
 

@@ -1,0 +1,77 @@
+// What people do to messages and conversations beside talking.
+
+import assert from 'node:assert/strict';
+
+/** Edits, deletes, brings back; reacts to a bot and thinks better of it. */
+export async function messages(person) {
+  await person.opens('echo');
+  await person.says('a tpyo');
+  const answer = person.answer(/\d+\. a tpyo/);
+  await answer.waitFor();
+
+  await person.uses(person.own('a tpyo'), 'edit-button');
+  await person.at('edit-composer').fill('a typo');
+  await person.at('edit-save-button').click();
+  const edited = person.own('a typo');
+  await edited.filter({ hasText: 'Edited' }).waitFor();
+
+  await person.uses(edited, 'delete-button');
+  const deleted = person.own('This message was deleted.');
+  await deleted.waitFor();
+  assert.equal(await person.own('a typo').count(), 0, 'a deleted text is still shown');
+  await deleted.getByTestId('undelete-button').click();
+  await person.own('a typo').waitFor();
+
+  await person.reacts(answer, 'heart');
+  const heart = answer.getByTestId('reaction').and(person.page.locator('[data-reaction=heart]'));
+  await heart.waitFor();
+  await heart.click();
+  await heart.waitFor({ state: 'detached' });
+}
+
+/** In a group the bot hears what mentions it, in a channel also within the thread, and counts each thread apart. */
+export async function places(person) {
+  await person.opens('Lunch and roadmaps');
+  await person.mentions('echo', 'hello group');
+  await person.reads(/\d+\. hello group/);
+
+  await person.opens('General');
+  await person.mentions('echo', 'hello channel');
+  const thread = person.at('thread').filter({ hasText: '1. hello channel' });
+  await thread.waitFor();
+  await thread.getByTestId('thread-composer').fill('@echo hello thread');
+  await thread.getByTestId('thread-send-button').click();
+  await thread.getByText('2. hello thread').waitFor();
+}
+
+/** A bot that was removed hears nothing; installed again, it goes on. */
+export async function installation(person) {
+  await person.opens('echo');
+  await person.says('before');
+  const before = await person.counted('before');
+  await person.chooses('uninstall-button', 'echo');
+  await person.at('conversation-menu').click();
+  await person.at('install-button').filter({ hasText: 'echo' }).click();
+  await person.at('conversation-menu').click();
+  await person.at('uninstall-button').filter({ hasText: 'echo' }).waitFor();
+  await person.page.keyboard.press('Escape');
+  await person.says('after');
+  assert.ok([1, before + 1].includes(await person.counted('after')));
+}
+
+/** The inspector shows what went over the wire, and that all of it was accepted. */
+export async function inspector(person) {
+  await person.at('inspector-toggle').click();
+  await person.opens('echo');
+  await person.says('look inside');
+  await person.reads(/\d+\. look inside/);
+  await person.at('inspector-filter').selectOption('toBot');
+  const entry = person.at('inspector-entry').first();
+  await entry.getByRole('button').first().click();
+  await entry.getByTestId('inspector-body').first().filter({ hasText: 'look inside' }).waitFor();
+  const refused = await person.at('inspector-entry').evaluateAll((entries) =>
+    entries.filter((entry) => !entry.dataset.status.startsWith('2')).map((entry) => entry.innerText));
+  assert.deepEqual(refused, [], 'the bot did not accept everything');
+  await person.at('inspector-close').click();
+  await person.at('inspector').waitFor({ state: 'hidden' });
+}
