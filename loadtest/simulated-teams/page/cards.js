@@ -32,7 +32,8 @@ const HOST = {
     attention: style("var(--card-attention-fill)", "var(--line)"),
   },
   actions: {
-    maxActions: 6, spacing: "default", buttonSpacing: 8, actionsOrientation: "horizontal", actionAlignment: "left",
+    // The gap stands in the style sheet: the renderer's would indent a row that begins with it.
+    maxActions: 6, spacing: "default", buttonSpacing: 0, actionsOrientation: "horizontal", actionAlignment: "left",
     showCard: { actionMode: "inline", inlineTopMargin: 12, style: "emphasis" },
   },
   adaptiveCard: { allowCustomStyle: false },

@@ -18,7 +18,8 @@ export function mount(form, suggestions) {
   form.addEventListener("submit", (event) => { event.preventDefault(); send(); });
   area.addEventListener("input", () => { grow(); offer(); });
   area.addEventListener("keydown", keys);
-  area.addEventListener("blur", () => setTimeout(hide, 150));
+  // The button that opens the menu takes the focus for a moment and gives it back.
+  area.addEventListener("blur", () => setTimeout(() => { if (document.activeElement !== area) hide(); }, 150));
   listen((what) => {
     if (["world", "place"].includes(what)) {
       const conversation = current();

@@ -55,7 +55,7 @@ function draw({ toEnd }) {
     return element;
   };
   const children = !conversation ? [] : conversation.kind === "channel"
-    ? threads(messages).map((thread) => threadBox(thread, node))
+    ? threads(messages).map((thread) => threadBox(thread, node, kept))
     : messages.map((message, place) => node(message, place, messages));
   if (conversation && messages.length === 0) children.push(empty(conversation));
   const writing = typing(conversation);
@@ -80,8 +80,9 @@ function threads(messages) {
   return [...byRoot].map(([root, posts]) => ({ root, posts }));
 }
 
-function threadBox({ root, posts }, node) {
+function threadBox({ root, posts }, node, kept) {
   const key = `thread ${root}`;
+  kept.add(key);
   const box = rendered.get(key)?.element ?? h("section", { class: "thread", "data-testid": "thread", "data-thread": root, "aria-label": "Thread" });
   rendered.set(key, { element: box });
   const reply = box.querySelector(":scope > .thread-reply") ?? replyBox(root);

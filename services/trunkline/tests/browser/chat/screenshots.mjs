@@ -28,8 +28,10 @@ export async function screenshots(person, directory) {
       await take('menu');
       await page.keyboard.press('Escape');
       await person.at('inspector-toggle').click();
-      await person.at('inspector-entry').first().getByRole('button').first().click();
+      const entry = person.at('inspector-entry').first().getByRole('button').first();
+      await entry.click();
       await take('inspector');
+      await entry.click();
       await person.at('inspector-close').click();
     }
   }
