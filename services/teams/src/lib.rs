@@ -2,19 +2,27 @@
 //!
 //! This crate knows what passes between Teams, a bot's endpoint and the Connector, byte by byte, and nothing of the cluster,
 //! the store or HTTP servers. A body that arrives is looked at by [`envelope`] (borrowed, cheap, what an ingress needs) and
-//! read once by [`activity`] for the bot; what the bot answers is checked against [`limits`] and goes out by [`connector`].
+//! read once by [`activity`] for the bot; what the bot answers is checked against [`limits`] and goes out by `connector`.
+//!
+//! The feature `clients` (on by default) brings `identity`, `token` and `connector`. A bot's crate does without: it needs
+//! types, and its author should not wait for a TLS library to build.
 
 pub mod activity;
 pub mod attachment;
 pub mod channel_data;
+#[cfg(feature = "clients")]
 pub mod cloud;
+#[cfg(feature = "clients")]
 pub mod connector;
 pub mod entity;
 pub mod envelope;
+#[cfg(feature = "clients")]
 pub mod identity;
 pub mod invoke;
 pub mod limits;
+#[cfg(feature = "clients")]
 pub mod service_url;
+#[cfg(feature = "clients")]
 pub mod token;
 
 mod wire;

@@ -11,3 +11,8 @@ pub mod roles;
 pub mod telemetry;
 
 pub use host::{House, host};
+
+/// For the stock binary and for an author's alike: turns make many short-lived small values on threads that never rest, where
+/// glibc's allocator took a quarter of a worker's time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -26,9 +26,10 @@ const NEW_CONVERSATIONS: u64 = 1_000_000;
 
 /// Everything of one benchmark.
 pub(crate) struct Setting {
-    redis: Process,
-    worker: Process,
+    // Ended from top to bottom: nobody misses what it needs.
     ingress: Process,
+    worker: Process,
+    redis: Process,
     redis_port: u16,
     ingress_admin: u16,
     target: Arc<Target>,
