@@ -24,6 +24,7 @@ use crate::metrics::WorkerMetrics;
 use crate::shards::Shards;
 use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
 use crate::shell::directory::{Directory, Due, IsQuiet, Quiesce};
+use crate::shell::pace::Paces;
 use crate::shell::pool::Pool;
 use crate::shell::watchdog::{self, Limits, Pulse};
 use crate::stream::{Pressure, RoutingService};
@@ -124,6 +125,7 @@ impl Worker {
             slow_poll: config.slow_poll,
             pressure: Pressure::new(),
             slow_commit: std::sync::atomic::AtomicBool::new(false),
+            paces: Paces::default(),
             directories: OnceLock::new(),
         });
         let closing = CancellationToken::new();

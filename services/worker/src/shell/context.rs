@@ -13,6 +13,7 @@ use trunkline_store::SharedStore;
 use trunkline_store::key::ShardId;
 
 use super::directory::Directory;
+use super::pace::Paces;
 use super::pool::Pool;
 use super::watchdog::Pulse;
 use crate::clock::Clock;
@@ -51,6 +52,7 @@ pub(crate) struct WorkerParts {
     pub(crate) pressure: Pressure,
     /// A commit was slow since this was last looked at.
     pub(crate) slow_commit: AtomicBool,
+    pub(crate) paces: Paces,
     /// One a thread, in the order of their numbers; set once all are started.
     pub(crate) directories: OnceLock<Vec<Addr<Directory>>>,
 }

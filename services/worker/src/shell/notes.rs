@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use trunkline_store::key::Key;
 
 use super::context::WorkerParts;
+use super::pace::Pace;
 use crate::conversation::Note;
 use crate::stream::SLOW_COMMIT;
 
@@ -12,6 +13,7 @@ use crate::stream::SLOW_COMMIT;
 pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, note: Note) {
     let metrics = &worker.metrics;
     let bot = bot.unwrap_or_default();
+    let due = |pace: &Pace| pace.due(worker.clock.now().steady_ms);
     let of_bot = metrics.bot(bot);
     let route_name = |route: Option<usize>| {
         let routes = worker.bots.get(bot).map(|rules| rules.description.routes.as_slice());
@@ -57,11 +59,15 @@ pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, 
         }
         Note::QueueFull => {
             metrics.queue_refusals.inc();
-            tracing::warn!(bot, %conversation, "an activity was refused: its conversation's queue is full");
+            if let Some(left_out) = due(&worker.paces.queue_full) {
+                tracing::warn!(bot, %conversation, left_out, "an activity was refused: its conversation's queue is full");
+            }
         }
         Note::CommitUncertain { reason } => {
             metrics.commits_uncertain.inc();
-            tracing::warn!(bot, %conversation, reason, "nobody knows whether a commit was written; it is repeated");
+            if let Some(left_out) = due(&worker.paces.commit_uncertain) {
+                tracing::warn!(bot, %conversation, reason, left_out, "nobody knows whether a commit was written; it is repeated");
+            }
         }
         Note::CommitFenced => count(Some(&metrics.commits_fenced)),
         Note::CommitConflict { ours, stored } => {
@@ -74,11 +80,15 @@ pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, 
         }
         Note::CannotLoad { reason } => {
             metrics.load_failures.inc();
-            tracing::error!(bot, %conversation, reason, "a conversation cannot be read");
+            if let Some(left_out) = due(&worker.paces.cannot_load) {
+                tracing::error!(bot, %conversation, reason, left_out, "a conversation cannot be read");
+            }
         }
         Note::SendRetried { sequence, reason } => {
             count(of_bot.map(|of_bot| &of_bot.send_retries));
-            tracing::info!(bot, %conversation, sequence, reason, "a send is tried again");
+            if let Some(left_out) = due(&worker.paces.send_retried) {
+                tracing::info!(bot, %conversation, sequence, reason, left_out, "a send is tried again");
+            }
         }
         Note::SendGivenUp {
             sequence,
