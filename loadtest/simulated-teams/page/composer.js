@@ -9,6 +9,10 @@ let menu;
 let choices;
 let chosen = 0;
 
+/** What was begun and not sent, by person and conversation. */
+const drafts = new Map();
+let place = null;
+
 export function mount(form, suggestions) {
   area = h("textarea", { rows: 1, "data-testid": "composer", "aria-label": "Message", autocomplete: "off", "aria-autocomplete": "list", "aria-controls": "mention-menu" });
   menu = h("div", { id: "mention-menu", class: "mention-menu", role: "listbox", "aria-label": "Mention", hidden: true });
@@ -23,6 +27,7 @@ export function mount(form, suggestions) {
   listen((what) => {
     if (["world", "place"].includes(what)) {
       const conversation = current();
+      takeDraft(`${state.person} ${conversation?.id}`);
       area.disabled = !conversation;
       area.placeholder = conversation?.kind === "channel" ? `Start a post in ${conversation.name}` : `Message ${conversation?.name ?? ""}`;
     }
@@ -30,18 +35,30 @@ export function mount(form, suggestions) {
   });
 }
 
+function takeDraft(next) {
+  if (next === place) return;
+  // What was typed before the page had loaded belongs to the first place.
+  if (place === null) drafts.set(next, area.value);
+  else drafts.set(place, area.value);
+  place = next;
+  area.value = drafts.get(next) ?? "";
+  grow();
+  hide();
+}
+
 export const focus = () => area.focus();
 
 async function send() {
   const text = area.value.trim();
+  const from = place;
   if (!text) return;
   area.value = "";
   grow();
   hide();
-  if (!(await attempt({ do: "say", text }))) {
-    area.value = text;
-    grow();
-  }
+  if (await attempt({ do: "say", text })) return;
+  if (from !== place) return drafts.set(from, text);
+  area.value = text;
+  grow();
 }
 
 function grow() {

@@ -7,9 +7,11 @@ export function mount(element, onChoose) {
   const draw = () => {
     const chats = mine().filter((conversation) => conversation.kind !== "channel");
     const channels = mine().filter((conversation) => conversation.kind === "channel");
+    const focused = element.contains(document.activeElement) ? document.activeElement.dataset.conversation : null;
     element.replaceChildren(
       h("h2", {}, "Chats"), h("ul", {}, chats.sort(byActivity).map((conversation) => item(conversation, onChoose))),
       ...teams(channels, onChoose));
+    if (focused) element.querySelector(`[data-conversation="${CSS.escape(focused)}"]`)?.focus();
   };
   listen((what) => {
     if (["world", "place", "messages", "typing"].includes(what)) draw();

@@ -9,6 +9,17 @@ export async function echo(person) {
   const count = await person.counted('hello');
   await person.says('once more');
   assert.equal(await person.counted('once more'), count + 1);
+  await byKeyboard(person);
+}
+
+/** The list of conversations is drawn anew when an answer comes; who walks it by keyboard stays where they were. */
+async function byKeyboard(person) {
+  const entry = person.at('conversation-item').filter({ hasText: 'booking' });
+  await entry.focus();
+  await person.saysElsewhere(0, 'by keyboard');
+  await person.counted('by keyboard');
+  await person.page.keyboard.press('Enter');
+  await person.at('conversation-title').filter({ hasText: 'booking' }).waitFor();
 }
 
 /** A dialog over several turns, its suggestions, a card, and the button that takes everything back. */

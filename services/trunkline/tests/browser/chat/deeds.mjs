@@ -35,6 +35,8 @@ export async function places(person) {
   await person.mentions('echo', 'hello group');
   await person.reads(/\d+\. hello group/);
 
+  await aDraftStaysWhereItWasBegun(person);
+
   await person.opens('General');
   await theMenuOfNamesStays(person);
   await person.mentions('echo', 'hello channel');
@@ -44,6 +46,17 @@ export async function places(person) {
   await somebodyElsePosts(person);
   await thread.getByTestId('thread-send-button').click();
   await thread.getByText('2. hello thread').waitFor();
+}
+
+/** Words for one place are not sent to another by mistake. */
+async function aDraftStaysWhereItWasBegun(person) {
+  const draft = () => person.at('composer').inputValue();
+  await person.at('composer').fill('for the group only');
+  await person.opens('General');
+  assert.equal(await draft(), '');
+  await person.opens('Lunch and roadmaps');
+  assert.equal(await draft(), 'for the group only');
+  await person.at('composer').fill('');
 }
 
 /** The button is outside the composer, which closes its menu a moment after it lost the focus. */
@@ -58,11 +71,7 @@ async function theMenuOfNamesStays(person) {
 
 /** What was typed into a thread stays while others talk. */
 async function somebodyElsePosts(person) {
-  await person.page.evaluate(async () => {
-    const { act } = await import('/page/api.js');
-    const { state } = await import('/page/state.js');
-    await act({ do: 'say', person: 1, conversation: state.conversation, text: 'a post of Tomasz' });
-  });
+  await person.saysElsewhere(1, 'a post of Tomasz');
   await person.at('thread').filter({ hasText: 'a post of Tomasz' }).waitFor();
 }
 
@@ -98,11 +107,11 @@ export async function inspector(person) {
 
 /** While the Connector refuses everything the answer waits; afterwards it comes. */
 async function badWeather(person) {
-  await person.at('fault-select').selectOption({ label: 'Everything is unavailable (503)' });
+  await person.makesWeather('Everything is unavailable (503)');
   await person.at('inspector-filter').selectOption('fromBot');
   await person.says('in the rain');
   await person.at('inspector-entry').and(person.page.locator('[data-status="503"]')).first().waitFor();
   assert.equal(await person.answer('in the rain').count(), 0);
-  await person.at('fault-select').selectOption({ label: 'The Connector is healthy' });
+  await person.makesWeather('The Connector is healthy');
   await person.reads(/\d+\. in the rain/);
 }

@@ -37,6 +37,15 @@ export class Person {
     await this.own(rest).waitFor();
   }
 
+  /** Somebody (by number) says something in the open conversation, at another screen: nothing on this one is touched. */
+  async saysElsewhere(number, text) {
+    await this.page.evaluate(async (action) => {
+      const { act } = await import('/page/api.js');
+      const { state } = await import('/page/state.js');
+      await act({ do: 'say', conversation: state.conversation, ...action });
+    }, { person: number, text });
+  }
+
   /** Own messages with these words; the newest. */
   own(text) {
     return this.at('message').and(this.page.locator('[data-from=me]')).filter({ hasText: text }).last();
@@ -73,9 +82,18 @@ export class Person {
     await this.at('card-button').filter({ hasText: title }).last().click();
   }
 
-  /** Chooses from the menu of the conversation. */
+  /** Chooses from the menu of the conversation; done when the menu offers it no more. */
   async chooses(handle, name) {
     await this.at('conversation-menu').click();
-    await this.at(handle).filter({ hasText: name }).click();
+    const item = this.at(handle).filter({ hasText: name });
+    await item.click();
+    await item.waitFor({ state: 'detached' });
+  }
+
+  /** Makes the Connector work badly, or well again. */
+  async makesWeather(label) {
+    const set = this.page.waitForResponse((answer) => answer.url().endsWith('/api/faults'));
+    await this.at('fault-select').selectOption({ label });
+    await set;
   }
 }
