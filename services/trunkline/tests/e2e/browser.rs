@@ -34,39 +34,36 @@ pub(crate) fn run_script(script: &str, arguments: &[&str]) {
 }
 
 /// Microsoft's Agents Playground, pointed at a messaging endpoint.
-async fn playground(directory: &Path, endpoint: &str) -> (Process, String) {
+fn playground(directory: &Path, endpoint: &str) -> (Process, String) {
     let port = free_port();
     let page = format!("http://127.0.0.1:{port}/");
     let script = scripts()
         .join("node_modules/.bin/agentsplayground")
         .display()
         .to_string();
-    let process = Recipe::new(directory, "playground", "node".into(), page.clone())
+    let process = Recipe::new(directory, "playground", "node")
+        .ready_at(page.clone())
         .arguments([&script, "--app-endpoint", endpoint, "--channel-id", "msteams"])
         .arguments(["--port", &port.to_string(), "--disable-telemetry"])
         .environment("BROWSER", "none")
-        .start()
-        .await;
+        .start();
     (process, page)
 }
 
-async fn converse_in_the_playground(bot: &str) {
+fn converse_in_the_playground(bot: &str) {
     let directory = tempfile::tempdir().unwrap();
     let dev = Dev::open(directory.path(), stock(), bot);
-    let _process = dev.recipe.start().await;
-    let (_playground, page) = playground(directory.path(), &dev.endpoint).await;
-    let bot = bot.to_owned();
-    tokio::task::spawn_blocking(move || run_script("playground.mjs", &[&page, &bot]))
-        .await
-        .unwrap();
+    let _process = dev.recipe.start();
+    let (_playground, page) = playground(directory.path(), &dev.endpoint);
+    run_script("playground.mjs", &[&page, bot]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_echo_bot_converses_in_microsofts_playground() {
-    converse_in_the_playground("echo").await;
+#[test]
+fn the_echo_bot_converses_in_microsofts_playground() {
+    converse_in_the_playground("echo");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cards_button_is_pressed_in_microsofts_playground() {
-    converse_in_the_playground("poll").await;
+#[test]
+fn a_cards_button_is_pressed_in_microsofts_playground() {
+    converse_in_the_playground("poll");
 }

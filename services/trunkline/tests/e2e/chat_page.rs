@@ -8,40 +8,36 @@ use crate::browser::{run_script, scripts};
 use crate::world::house::Dev;
 
 /// Plays scenarios of `chat.mjs` one after the other, each in a fresh browser, at one `dev` with all example bots.
-async fn plays(scenarios: &'static [&'static str]) {
+fn plays(scenarios: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     let dev = Dev::of_all_bots(directory.path());
-    let _process = dev.recipe.start().await;
+    let _process = dev.recipe.start();
     let (page, pictures) = (dev.page, directory.path().display().to_string());
-    tokio::task::spawn_blocking(move || {
-        for scenario in scenarios {
-            run_script("chat.mjs", &[&page, scenario, &pictures]);
-        }
-    })
-    .await
-    .unwrap();
+    for scenario in scenarios {
+        run_script("chat.mjs", &[&page, scenario, &pictures]);
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn people_converse_with_every_example_bot_on_the_chat_page() {
-    plays(&["echo", "booking", "poll", "assistant"]).await;
+#[test]
+fn people_converse_with_every_example_bot_on_the_chat_page() {
+    plays(&["echo", "booking", "poll", "assistant"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn people_change_messages_mention_remove_and_inspect_bots_on_the_chat_page() {
-    plays(&["messages", "places", "installation", "inspector"]).await;
+#[test]
+fn people_change_messages_mention_remove_and_inspect_bots_on_the_chat_page() {
+    plays(&["messages", "places", "installation", "inspector"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_bots_write_stays_text_and_nothing_sticks_out_of_the_window() {
-    plays(&["hostile", "markdown", "screenshots"]).await;
+#[test]
+fn what_bots_write_stays_text_and_nothing_sticks_out_of_the_window() {
+    plays(&["hostile", "markdown", "screenshots"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_open_page_goes_on_counting_after_dev_was_killed() {
+#[test]
+fn an_open_page_goes_on_counting_after_dev_was_killed() {
     let directory = tempfile::tempdir().unwrap();
     let dev = Dev::of_all_bots(directory.path());
-    let process = dev.recipe.start().await;
+    let process = dev.recipe.start();
 
     let errors = directory.path().join("survival.log");
     let mut script = start_survival(&dev.page, &errors);
@@ -53,11 +49,9 @@ async fn an_open_page_goes_on_counting_after_dev_was_killed() {
     assert_eq!(line, "answered\n", "{}", failure());
 
     process.kill();
-    let _process = dev.recipe.start().await;
+    let _process = dev.recipe.start();
     script.stdin.take().unwrap().write_all(b"serves again\n").unwrap();
-    let ended = tokio::task::spawn_blocking(move || script.wait().unwrap())
-        .await
-        .unwrap();
+    let ended = script.wait().unwrap();
     assert!(ended.success(), "{}", failure());
 }
 

@@ -6,42 +6,42 @@ use crate::world::crowd::Crowd;
 use crate::world::house::{Cluster, Dev, stock};
 use crate::world::recorder::Recorder;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dev_on_disk_loses_nothing_when_it_is_killed() {
+#[test]
+fn dev_on_disk_loses_nothing_when_it_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let (recorder, connector) = Recorder::start();
     let dev = Dev::open(directory.path(), stock(), "echo");
     let mut chance = Chance::of("dev on disk");
 
-    let mut process = dev.recipe.start().await;
+    let mut process = dev.recipe.start();
     let crowd = Crowd::talk(&dev.surroundings(connector));
     for _ in 0..kills() {
-        chance.moment().await;
+        chance.moment();
         process.kill();
-        process = dev.recipe.start().await;
+        process = dev.recipe.start();
     }
-    crowd.judge("dev on disk", &recorder).await;
+    crowd.judge("dev on disk", &recorder);
     drop(process);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ingress_and_worker_on_redis_lose_nothing_when_they_are_killed() {
+#[test]
+fn ingress_and_worker_on_redis_lose_nothing_when_they_are_killed() {
     let directory = tempfile::tempdir().unwrap();
     let (recorder, connector) = Recorder::start();
     let cluster = Cluster::new(directory.path(), stock(), "echo", connector);
     let mut chance = Chance::of("ingress and worker on Redis");
 
-    let mut worker = cluster.worker.start().await;
-    let mut ingress = cluster.ingress.start().await;
+    let mut worker = cluster.worker.start();
+    let mut ingress = cluster.ingress.start();
     let crowd = Crowd::talk(&cluster.surroundings);
     for _ in 0..kills() {
-        chance.moment().await;
+        chance.moment();
         worker.kill();
-        worker = cluster.worker.start().await;
-        chance.moment().await;
+        worker = cluster.worker.start();
+        chance.moment();
         ingress.kill();
-        ingress = cluster.ingress.start().await;
+        ingress = cluster.ingress.start();
     }
-    crowd.judge("ingress and worker on Redis", &recorder).await;
+    crowd.judge("ingress and worker on Redis", &recorder);
     drop((worker, ingress));
 }

@@ -9,6 +9,9 @@
 
 mod browser;
 mod chat_page;
+mod dev;
+mod example;
 mod kill;
 mod steps;
+mod traces;
 mod world;

@@ -12,8 +12,8 @@ use crate::world::recorder::Recorder;
 /// The setting of the example that names the outside service.
 const SERVICE: &str = "TRUNKLINE_BOTS__COURIER__SETTINGS__SERVICE";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dev_on_disk_runs_no_step_again_that_it_had_kept() {
+#[test]
+fn dev_on_disk_runs_no_step_again_that_it_had_kept() {
     let directory = tempfile::tempdir().unwrap();
     let (recorder, connector) = Recorder::start();
     let outside = Outside::start();
@@ -21,21 +21,21 @@ async fn dev_on_disk_runs_no_step_again_that_it_had_kept() {
     dev.recipe = dev.recipe.environment(SERVICE, outside.url());
     let mut chance = Chance::of("steps of dev on disk");
 
-    let mut process = dev.recipe.start().await;
+    let mut process = dev.recipe.start();
     let crowd = Crowd::talk(&dev.surroundings(connector));
     for _ in 0..kills() {
-        outside.next_call().await;
-        chance.moment().await;
+        outside.next_call();
+        chance.moment();
         process.kill();
-        process = dev.recipe.start().await;
+        process = dev.recipe.start();
     }
-    let acknowledged = crowd.judge("steps of dev on disk", &recorder).await;
+    let acknowledged = crowd.judge("steps of dev on disk", &recorder);
     judge("steps of dev on disk", &acknowledged, &outside.calls());
     drop(process);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
+#[test]
+fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
     let directory = tempfile::tempdir().unwrap();
     let (recorder, connector) = Recorder::start();
     let outside = Outside::start();
@@ -43,16 +43,16 @@ async fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
     cluster.worker = cluster.worker.environment(SERVICE, outside.url());
     let mut chance = Chance::of("steps of a worker on Redis");
 
-    let mut worker = cluster.worker.start().await;
-    let ingress = cluster.ingress.start().await;
+    let mut worker = cluster.worker.start();
+    let ingress = cluster.ingress.start();
     let crowd = Crowd::talk(&cluster.surroundings);
     for _ in 0..kills() {
-        outside.next_call().await;
-        chance.moment().await;
+        outside.next_call();
+        chance.moment();
         worker.kill();
-        worker = cluster.worker.start().await;
+        worker = cluster.worker.start();
     }
-    let acknowledged = crowd.judge("steps of a worker on Redis", &recorder).await;
+    let acknowledged = crowd.judge("steps of a worker on Redis", &recorder);
     judge("steps of a worker on Redis", &acknowledged, &outside.calls());
     drop((worker, ingress));
 }
@@ -107,12 +107,6 @@ fn judge(test: &str, acknowledged: &[String], calls: &[Call]) {
     }
     let in_flight = turns.values().filter(|turn| turn.collected.len() > 1).count();
     let after_kept = turns.values().filter(|turn| turn.deliveries > 1).count();
-    println!(
-        "{test}: {} calls about {} messages; {in_flight} first steps ran again, each with its key; {after_kept} second steps ran \
-         again, each with its key and the kept result of the first, which did not run again",
-        calls.len(),
-        turns.len(),
-    );
     for (message, turn) in &turns {
         assert!(turn.broken.is_empty(), "{test}: {message}: {:#?}", turn.broken);
     }
@@ -128,6 +122,12 @@ fn judge(test: &str, acknowledged: &[String], calls: &[Call]) {
         let delivered = turns.get(message.as_str()).is_some_and(|turn| turn.deliveries > 0);
         assert!(delivered, "{test}: {message} was acknowledged without its steps");
     }
+    println!(
+        "{test}: {} calls about {} messages; {in_flight} first steps ran again, each with its key; {after_kept} second steps ran \
+         again, each with its key and the kept result of the first, which did not run again",
+        calls.len(),
+        turns.len(),
+    );
     assert!(
         in_flight > 0 && after_kept > 0,
         "{test}: no death came at the right moment, so nothing was tested"

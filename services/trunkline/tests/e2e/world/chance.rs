@@ -25,7 +25,7 @@ impl Chance {
     }
 
     /// Long enough for turns to be anywhere on their way, short enough for many deaths.
-    pub(crate) async fn moment(&mut self) {
-        tokio::time::sleep(Duration::from_millis(self.0.random_range(5..250))).await;
+    pub(crate) fn moment(&mut self) {
+        std::thread::sleep(Duration::from_millis(self.0.random_range(5..250)));
     }
 }

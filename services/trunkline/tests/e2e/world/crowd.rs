@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::people::{Person, Surroundings};
@@ -17,27 +18,29 @@ const PEOPLE: usize = 6;
 pub(crate) struct Crowd {
     people: Vec<JoinHandle<Person>>,
     stop: Arc<AtomicBool>,
+    runtime: Runtime,
 }
 
 impl Crowd {
     pub(crate) fn talk(surroundings: &Surroundings) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
+        let runtime = Runtime::new().unwrap();
         let people = (0..PEOPLE)
-            .map(|number| tokio::spawn(Person::new(number).talk(surroundings.clone(), Arc::clone(&stop))))
+            .map(|number| runtime.spawn(Person::new(number).talk(surroundings.clone(), Arc::clone(&stop))))
             .collect();
-        Self { people, stop }
+        Self { people, stop, runtime }
     }
 
     /// Lets everybody finish, waits for the last replies, and compares what was said with what was answered. Returns the texts
     /// of the messages that were acknowledged.
-    pub(crate) async fn judge(self, test: &str, recorder: &Recorder) -> Vec<String> {
+    pub(crate) fn judge(self, test: &str, recorder: &Recorder) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         let (mut acknowledged, mut unanswered, mut applied, mut repeated) = (0, 0, 0, 0);
         let mut texts = Vec::new();
         let mut wrong = Vec::new();
         for person in self.people {
-            let person = person.await.unwrap();
-            let verdict = settled(&person, recorder).await;
+            let person = self.runtime.block_on(person).unwrap();
+            let verdict = settled(&person, recorder);
             acknowledged += verdict.acknowledged;
             unanswered += verdict.unanswered;
             applied += verdict.unanswered_but_applied;
@@ -67,13 +70,13 @@ impl Crowd {
 }
 
 /// The verdict once every acknowledged message has its reply, or at the deadline.
-async fn settled(person: &Person, recorder: &Recorder) -> Verdict {
+fn settled(person: &Person, recorder: &Recorder) -> Verdict {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let verdict = Verdict::of(&person.said, &recorder.replies(&person.conversation));
         if verdict.is_correct() || Instant::now() > deadline {
             return verdict;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        std::thread::sleep(Duration::from_millis(100));
     }
 }

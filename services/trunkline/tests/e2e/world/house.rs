@@ -51,8 +51,8 @@ impl Dev {
 
     fn new(directory: &Path, program: PathBuf) -> Self {
         let (port, teams, admin) = (free_port(), free_port(), free_port());
-        let ready = format!("http://127.0.0.1:{port}/readyz");
-        let recipe = Recipe::new(directory, "dev", program, ready)
+        let recipe = Recipe::new(directory, "dev", program)
+            .ready_at(format!("http://127.0.0.1:{port}/readyz"))
             .arguments(["dev"])
             .environment("TRUNKLINE_DEV__LISTEN", format!("127.0.0.1:{port}"))
             .environment("TRUNKLINE_DEV__TEAMS_LISTEN", format!("127.0.0.1:{teams}"))
@@ -92,10 +92,11 @@ impl Cluster {
             tenant: TENANT.to_owned(),
             ..SimulatedTeamsConfig::default()
         });
-        let configuration = login::configuration(directory, name, &redis.url(), &teams);
+        let configuration = login::configuration(directory, name, redis.url(), &teams);
         let (ingress_port, worker_port, worker_admin) = (free_port(), free_port(), free_port());
         let recipe = |role: &str, program: PathBuf, admin: u16, ready: u16| {
-            Recipe::new(directory, role, program, format!("http://127.0.0.1:{ready}/readyz"))
+            Recipe::new(directory, role, program)
+                .ready_at(format!("http://127.0.0.1:{ready}/readyz"))
                 .arguments([role, "--config", &configuration])
                 .environment("TRUNKLINE_INGRESS__LISTEN", format!("127.0.0.1:{ingress_port}"))
                 .environment("TRUNKLINE_INGRESS__WORKERS", format!("127.0.0.1:{worker_port}"))

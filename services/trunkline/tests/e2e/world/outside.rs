@@ -6,12 +6,14 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use rand::RngExt as _;
 use serde::Deserialize;
 use serde_json::json;
+
+use super::wait::wait_for;
 
 /// Which step of the bot called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,13 +83,10 @@ impl Outside {
     }
 
     /// Waits until somebody calls: turns run.
-    pub(crate) async fn next_call(&self) {
-        let before = self.calls.lock().unwrap().len();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while self.calls.lock().unwrap().len() == before {
-            assert!(Instant::now() < deadline, "nobody called for 60 s");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+    pub(crate) fn next_call(&self) {
+        let count = || self.calls.lock().unwrap().len();
+        let before = count();
+        wait_for("a call of the bot", || (count() > before).then_some(()));
     }
 }
 

@@ -1,10 +1,15 @@
-//! Processes of the built binary: started, waited for, killed at any moment, started again.
+//! Processes: started in an environment of their own, waited for, asked to stop, killed at any moment, started again.
 
-use std::io;
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::wait::wait_for;
+use super::web;
+
+/// What is taken over from the environment of the tests; any setting of ours in there would change what they test.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "RUST_BACKTRACE"];
 
 /// How one process is started, each time anew.
 pub(crate) struct Recipe {
@@ -13,22 +18,22 @@ pub(crate) struct Recipe {
     environment: Vec<(String, String)>,
     /// Where it runs: what it leaves behind goes with the test.
     directory: PathBuf,
-    /// Where its output goes, appended over all its lives.
+    output: PathBuf,
     log: PathBuf,
-    /// Answers 200 once the process serves.
-    ready_url: String,
+    ready_url: Option<String>,
 }
 
 impl Recipe {
-    /// A process of this program that logs to `NAME.log` in `directory`.
-    pub(crate) fn new(directory: &Path, name: &str, program: PathBuf, ready_url: String) -> Self {
+    /// A process of this program that writes to `NAME.out` and `NAME.log` in `directory`.
+    pub(crate) fn new(directory: &Path, name: &str, program: impl Into<PathBuf>) -> Self {
         Self {
-            program,
+            program: program.into(),
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: directory.to_owned(),
+            output: directory.join(format!("{name}.out")),
             log: directory.join(format!("{name}.log")),
-            ready_url,
+            ready_url: None,
         }
     }
 
@@ -42,82 +47,114 @@ impl Recipe {
         self
     }
 
+    /// What answers 200 once it serves; a start waits for that.
+    pub(crate) fn ready_at(mut self, url: String) -> Self {
+        self.ready_url = Some(url);
+        self
+    }
+
     /// Starts it and waits until it serves.
-    pub(crate) async fn start(&self) -> Process {
+    pub(crate) fn start(&self) -> Process {
         let mut process = self.spawn();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let client = reqwest::Client::new();
-        loop {
-            let answer = client.get(&self.ready_url).timeout(Duration::from_secs(1)).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                return process;
-            }
-            if let Some(status) = process.child.try_wait().unwrap() {
-                panic!(
-                    "{} ended with {status} before it was ready:\n{}",
-                    self.name(),
-                    self.logged()
-                );
-            }
-            assert!(
-                Instant::now() < deadline,
-                "{} is not ready after 60 s:\n{}",
-                self.name(),
-                self.logged()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        if let Some(url) = &self.ready_url {
+            wait_for(url, || {
+                process.assert_alive();
+                web::get(url).filter(|(status, _)| *status == 200)
+            });
         }
+        process
     }
 
     fn spawn(&self) -> Process {
-        let log = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .unwrap();
+        let inherited = INHERITED
+            .iter()
+            .filter_map(|&name| Some((name, std::env::var_os(name)?)));
         let child = Command::new(&self.program)
             .args(&self.arguments)
             .current_dir(&self.directory)
+            .env_clear()
+            .envs(inherited)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(File::create(&self.output).unwrap())
+            .stderr(File::create(&self.log).unwrap())
             .spawn()
-            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", self.name()));
-        Process { child }
-    }
-
-    /// What it wrote in all its lives.
-    pub(crate) fn logged(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn name(&self) -> String {
-        format!("{} {}", self.program.display(), self.arguments.join(" "))
+            .unwrap_or_else(|error| panic!("{} cannot be started: {error}", self.program.display()));
+        Process {
+            child,
+            output: self.output.clone(),
+            log: self.log.clone(),
+        }
     }
 }
 
-/// A process that runs; dropped means killed.
+/// A process that runs; dropped means killed. The next life of its recipe writes over what this one wrote.
 pub(crate) struct Process {
     child: Child,
+    output: PathBuf,
+    log: PathBuf,
 }
 
 impl Process {
-    /// SIGKILL: nothing of it runs after this returns.
-    pub(crate) fn kill(mut self) {
-        self.end().unwrap();
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        self.child.kill()?;
-        self.child.wait().map(drop)
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The rest of the first line on its standard output that begins with `label`.
+    pub(crate) fn printed(&mut self, label: &str) -> String {
+        wait_for(&format!("{label:?} on standard output"), || {
+            self.assert_alive();
+            let output = std::fs::read_to_string(&self.output).unwrap();
+            // A line without its end is still being written.
+            output
+                .split_inclusive('\n')
+                .filter_map(|line| line.strip_suffix('\n')?.trim_start().strip_prefix(label))
+                .map(|rest| rest.trim().to_owned())
+                .next()
+        })
+    }
+
+    fn assert_alive(&mut self) {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            panic!("the process ended with {status}");
+        }
+    }
+
+    /// SIGTERM, as an operator stops it.
+    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        (self.wait(), self.log())
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait_for("the end of the process", || self.child.try_wait().unwrap())
+    }
+
+    /// SIGKILL: nothing of it runs after this returns.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Killed already: then there is nothing to end.
-        let _ = self.end();
+        // Ended already: then there is nothing to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("--- {} ---\n{}", self.log.display(), self.log());
+        }
     }
 }
 

@@ -1,47 +1,43 @@
-//! A real redis-server on a free port, with its data in the test's directory.
+//! A real redis-server on a free port, configured as `deploy/example` says, with its data in the test's directory.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
+use super::deployment::example_file;
 use super::process::free_port;
+use super::wait::wait_for;
 
 /// A server that runs; dropped means killed.
 pub(crate) struct Redis {
     child: Child,
-    port: u16,
+    url: String,
 }
 
 impl Redis {
     pub(crate) fn start(directory: &Path) -> Self {
         let port = free_port();
         let child = Command::new("redis-server")
-            .args([
-                "--bind",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-            ])
-            .args(["--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--dir"])
+            .arg(example_file("redis.conf"))
+            .args(["--port", &port.to_string(), "--dir"])
             .arg(directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server cannot be started: install Debian's package redis-server");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "redis-server does not listen after 10 s");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self { child, port }
+        let mut redis = Self {
+            child,
+            url: format!("redis://127.0.0.1:{port}/0"),
+        };
+        wait_for("redis-server", || {
+            assert!(redis.child.try_wait().unwrap().is_none(), "redis-server ended");
+            TcpStream::connect(("127.0.0.1", port)).ok()
+        });
+        redis
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 }
 

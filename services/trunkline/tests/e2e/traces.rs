@@ -11,8 +11,8 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use crate::deployment::Deployment;
-use crate::support::wait_for;
+use crate::world::deployment::Deployment;
+use crate::world::wait::wait_for;
 
 /// Service and name of each span, by trace.
 type Traces = BTreeMap<Vec<u8>, BTreeSet<(String, String)>>;

@@ -3,7 +3,18 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::support::{ChatPage, Process, wait_for};
+use crate::world::house::stock;
+use crate::world::page::ChatPage;
+use crate::world::process::{Process, Recipe};
+use crate::world::wait::wait_for;
+use crate::world::web;
+
+/// The stock binary with these arguments.
+fn start(directory: &Path, arguments: &[&str]) -> Process {
+    Recipe::new(directory, "process", stock())
+        .arguments(arguments.iter().copied())
+        .start()
+}
 
 /// Dev on free ports, with its data below `directory`.
 fn dev(directory: &Path, more: &[&str]) -> Process {
@@ -15,7 +26,7 @@ fn dev(directory: &Path, more: &[&str]) -> Process {
         "admin.listen=127.0.0.1:0",
     ]);
     arguments.extend(more);
-    Process::start(directory, &arguments, &[])
+    start(directory, &arguments)
 }
 
 #[test]
@@ -33,7 +44,7 @@ fn dev_answers_a_message_and_prints_where_everything_is() {
     assert!(reply.starts_with("1."), "{reply}");
 
     let metrics = dev.printed("Metrics");
-    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let client = web::client();
     let text = client.get(&metrics).send().unwrap().text().unwrap();
     assert!(text.contains("trunkline_build_info"), "{text}");
     let ready = client.get(metrics.replace("/metrics", "/readyz")).send().unwrap();
@@ -79,7 +90,7 @@ fn requests_without_a_token_are_refused_unless_dev_was_told_to_take_them() {
         "recipient": { "id": "28:a-bot", "name": "A bot" },
         "conversation": { "id": "a:a-chat", "conversationType": "personal", "tenantId": "7f0c1f2e-0000-4000-8000-000000000001" }
     });
-    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+    let client = web::client();
     let status = |dev: &mut Process| {
         let endpoint = dev.printed("Messaging endpoint");
         let request = client
@@ -111,7 +122,7 @@ fn a_taken_port_is_told_with_its_setting_and_its_holder() {
         "--set",
         "admin.listen=127.0.0.1:0",
     ];
-    let mut dev = Process::start(directory.path(), &arguments, &[]);
+    let mut dev = start(directory.path(), &arguments);
     assert_eq!(dev.wait().code(), Some(4));
     let log = wait_for("the message", || {
         Some(dev.log()).filter(|log| log.contains("dev.listen"))
@@ -127,7 +138,7 @@ fn a_bot_that_the_binary_does_not_have_is_refused_by_name() {
         "[bots.ehco]\napp_id = \"5c1f0a2e-6d4b-4f7a-9b7e-0d9c6a3f1e52\"\napp_type = \"multi-tenant\"\n",
     )
     .unwrap();
-    let mut check = Process::start(directory.path(), &["config", "check"], &[]);
+    let mut check = start(directory.path(), &["config", "check"]);
     assert_eq!(check.wait().code(), Some(3));
     let log = wait_for("the message", || Some(check.log()).filter(|log| log.contains("ehco")));
     assert!(log.contains("this binary has no bot \"ehco\""), "{log}");
