@@ -4,9 +4,9 @@
 //! at a time, in the order of arrival; one commit is in flight at a time. The record in memory is changed when a commit is
 //! built and trusted again when the commit is known to be written: whatever else happens, memory is dropped and read anew.
 //!
-//! The way of an activity: [`arrive`] queues it (or recognises a repeat), [`load`] reads the record, [`turn`] starts it,
-//! [`ended`] says what its end means, [`effects`] puts what the bot asked for into the record, [`commit`] writes, [`fate`]
-//! learns what came of it, [`sends`] lets out what was committed; [`expire`] ends what takes too long.
+//! The way of an activity: `arrive` queues it (or recognises a repeat), `load` reads the record, `turn` starts it,
+//! `ended` says what its end means, `effects` puts what the bot asked for into the record, `commit` writes, `fate`
+//! learns what came of it, `sends` lets out what was committed; `expire` ends what takes too long.
 
 mod arrive;
 mod commit;

@@ -2,6 +2,8 @@
 //! that repeat what was not acknowledged, a Connector that fails, and crashes. A seed that fails is printed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bot;
+mod promises;
 pub(super) mod store;
 mod world;
 

@@ -6,25 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::LocalBoxFuture;
 use serde_json::json;
-use trunkline_bot::logic::{
-    Answer, Begin, Description, Effect, End, InDoubt, Input, KeptStep, Logic, Outcome, Port, StateProblem, StoredState,
-    TurnError,
-};
+use trunkline_bot::logic::{Begin, KeptStep};
 use trunkline_store::contract::{Committed, Epoch, Incarnation, MapVersion, Token};
 use trunkline_store::key::{ShardId, Triple};
 use trunkline_teams::activity::Activity;
 
 use super::super::event::{Action, Arrival, ArrivalKind, Event, Now, Reply, Ticket};
 use super::super::{BotRules, Conversation, ConversationSettings, Unreadable, Work};
+use super::bot::{Silent, end_of, failed, number_of};
 use super::store::{SimulatedStore, no_answer};
 use crate::outbox::{Operation, SendResult};
-use crate::record::{Accepted, Record};
 
 /// Activities of each caller.
-const ACTIVITIES: u64 = 12;
-const CALLERS: u64 = 2;
+pub(super) const ACTIVITIES: u64 = 12;
+pub(super) const CALLERS: u64 = 2;
 /// Faults end at this time; everything must settle afterwards.
 const CALM_AT: u64 = 120_000;
 const END_AT: u64 = 600_000;
@@ -71,26 +67,26 @@ enum Happening {
 }
 
 pub(crate) struct World {
-    seed: u64,
+    pub(super) seed: u64,
     random: u64,
     faults: Faults,
     now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     happenings: HashMap<u64, Happening>,
-    store: SimulatedStore,
-    core: Conversation,
+    pub(super) store: SimulatedStore,
+    pub(super) core: Conversation,
     life: u64,
     rules: Arc<BotRules>,
     tick_at: Option<u64>,
     /// For each caller: the activity it is at.
-    at: BTreeMap<u64, u64>,
+    pub(super) at: BTreeMap<u64, u64>,
     /// Tickets under way: the caller, unless it is Teams that repeats, and the activity.
     tickets: BTreeMap<u64, (Option<u64>, u64)>,
-    acknowledged: BTreeSet<u64>,
+    pub(super) acknowledged: BTreeSet<u64>,
     heard: Vec<Reply>,
     /// What reached the Connector, in order.
-    sent: Vec<u64>,
+    pub(super) sent: Vec<u64>,
     /// Steps whose keeping was confirmed, by the seed of their turn.
     kept: BTreeSet<String>,
     /// Turns that wait for their step.
@@ -430,69 +426,6 @@ impl World {
             self.core_later(300, Event::Wake);
         }
     }
-
-    /// The promises.
-    pub(crate) fn check(&self) {
-        let seed = self.seed;
-        let record = self
-            .store
-            .record
-            .as_ref()
-            .map(|stored| Record::read(stored, None).unwrap().1);
-        let record = record.unwrap_or_else(|| panic!("seed {seed}: nothing was stored"));
-        let applied = numbers_of(record.state.as_ref().map(|state| &state.bytes));
-        let parked: BTreeSet<u64> = self.parked();
-        for caller in 0..CALLERS {
-            assert_eq!(
-                self.at[&caller], ACTIVITIES,
-                "seed {seed}: caller {caller} was not served, state {applied:?}"
-            );
-            let of_caller: Vec<u64> = applied
-                .iter()
-                .copied()
-                .filter(|number| number % CALLERS == caller)
-                .collect();
-            assert!(of_caller.is_sorted(), "seed {seed}: order was not kept: {of_caller:?}");
-        }
-        for number in &self.acknowledged {
-            let times = applied.iter().filter(|applied| *applied == number).count();
-            let expected = usize::from(!parked.contains(number) && !is_told(*number));
-            assert_eq!(
-                times, expected,
-                "seed {seed}: activity {number} was applied {times} times, state {applied:?}, parked {parked:?}"
-            );
-        }
-        assert!(record.outbox.is_empty(), "seed {seed}: the outbox was not emptied");
-        let first_sends = first_of_each(&self.sent);
-        let expected: Vec<u64> = first_sends
-            .iter()
-            .copied()
-            .filter(|number| applied.contains(number))
-            .collect();
-        assert_eq!(expected, applied, "seed {seed}: replies were lost or sent out of order");
-        // Steps of a parked turn stay for whoever runs it again.
-        let is_of_parked = |field: &str| {
-            parked
-                .iter()
-                .any(|number| field.starts_with(&format!("s:{:016x}:", number + 1)))
-        };
-        let left: Vec<&String> = self.store.inbox.keys().filter(|field| !is_of_parked(field)).collect();
-        assert_eq!(
-            left.len(),
-            parked.len(),
-            "seed {seed}: the inbox was not emptied: {left:?}, parked {parked:?}"
-        );
-        assert_eq!(self.store.wake, None, "seed {seed}: something is said to be due");
-        assert!(self.core.is_quiet(), "seed {seed}: the actor does not come to rest");
-    }
-
-    fn parked(&self) -> BTreeSet<u64> {
-        let entries = self.store.inbox.iter().filter(|(field, _)| !field.starts_with("s:"));
-        let parked = entries
-            .map(|(_, bytes)| Accepted::read(bytes).unwrap())
-            .filter(|entry| entry.is_parked);
-        parked.map(|entry| entry.repeat_key.unwrap() - 1).collect()
-    }
 }
 
 fn core_of(rules: &Arc<BotRules>, store: &mut SimulatedStore, life: u64, seed: u64) -> Conversation {
@@ -514,107 +447,4 @@ fn core_of(rules: &Arc<BotRules>, store: &mut SimulatedStore, life: u64, seed: u
         bots,
         seed ^ (life << 32),
     )
-}
-
-fn number_of(begin: &Begin) -> Option<u64> {
-    match &begin.input {
-        Input::Activity(activity) => activity.id.as_ref()?.parse().ok(),
-        _ => None,
-    }
-}
-
-/// Some turns tell the user something and leave the state as it is.
-fn is_told(number: u64) -> bool {
-    number % 7 == 5
-}
-
-fn numbers_of(state: Option<&Bytes>) -> Vec<u64> {
-    state
-        .map(|bytes| serde_json::from_slice(bytes).unwrap())
-        .unwrap_or_default()
-}
-
-/// The bot: it remembers the numbers of the activities that it saw, and replies with each.
-fn end_of(begin: &Begin) -> End {
-    let Some(number) = number_of(begin) else {
-        return End::Commit(Outcome::default());
-    };
-    let mut applied = numbers_of(begin.state.as_ref().map(|state| &state.bytes));
-    applied.push(number);
-    let reply = Effect::Send {
-        sequence: begin.next_sequence,
-        to: begin.here.clone(),
-        activity: serde_json::to_vec(&number).unwrap().into(),
-        in_doubt: InDoubt::Resend,
-        wants_id: false,
-        stream: None,
-        targeted: false,
-    };
-    let bytes = serde_json::to_vec(&applied).unwrap().into();
-    let outcome = Outcome {
-        state: Some(StoredState { version: 1, bytes }),
-        effects: vec![reply],
-        answer: None,
-    };
-    if is_told(number) {
-        End::Tell(outcome)
-    } else {
-        End::Commit(outcome)
-    }
-}
-
-fn failed() -> End {
-    End::Failed(TurnError {
-        message: "simulated".to_owned(),
-        retry_after: None,
-        is_final: false,
-    })
-}
-
-fn first_of_each(sent: &[u64]) -> Vec<u64> {
-    let mut seen = BTreeSet::new();
-    sent.iter().copied().filter(|number| seen.insert(*number)).collect()
-}
-
-/// Its turns are played by the world.
-struct Silent;
-
-impl Logic for Silent {
-    fn describe(&self) -> Description {
-        Description {
-            name: "test".to_owned(),
-            ..Description::default()
-        }
-    }
-
-    fn route_of(&self, _: &Activity) -> Option<usize> {
-        None
-    }
-
-    fn run(&self, _: Begin, _: Box<dyn Port>) -> LocalBoxFuture<'_, End> {
-        unreachable!("the world plays the turns")
-    }
-
-    fn late_answer(&self, _: &Activity) -> Option<Answer> {
-        None
-    }
-
-    fn failed_answer(&self, _: &Activity) -> Answer {
-        Answer {
-            status: 500,
-            body: None,
-        }
-    }
-
-    fn apply_user_changes(
-        &self,
-        _: &str,
-        state: Option<StoredState>,
-        _: &[Bytes],
-    ) -> Result<StoredState, StateProblem> {
-        Ok(state.unwrap_or(StoredState {
-            version: 1,
-            bytes: Bytes::new(),
-        }))
-    }
 }

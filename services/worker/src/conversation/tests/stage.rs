@@ -1,0 +1,258 @@
+//! An actor, its store and its bot, played by a test.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
+use serde_json::json;
+use trunkline_bot::logic::{
+    Answer, Begin, Description, End, Logic, Outcome, Port, RouteDescription, StateProblem, StoredState, TurnError,
+};
+use trunkline_store::StoreError;
+use trunkline_store::contract::{Commit, Committed, Epoch, Incarnation, MapVersion, Token};
+use trunkline_store::key::{ShardId, Triple};
+use trunkline_teams::activity::Activity;
+
+use super::super::event::{Action, Arrival, ArrivalKind, Event, Note, Now, Reply, StepRefused, Ticket};
+use super::super::simulation::store::SimulatedStore;
+use super::super::{BotRules, Conversation, ConversationSettings, Unreadable, Work};
+use crate::record::Record;
+
+/// An actor whose store does what it is told; the test plays the bot.
+pub(super) struct Stage {
+    pub(super) core: Conversation,
+    pub(super) store: SimulatedStore,
+    now: u64,
+    seq: u64,
+    /// Commits get this instead of an answer.
+    pub(super) store_says: Option<fn() -> StoreError>,
+    pub(super) runs: Vec<(u64, Begin)>,
+    pub(super) dropped: Vec<u64>,
+    pub(super) replies: Vec<(u64, Reply)>,
+    pub(super) from_record: Vec<(u64, String)>,
+    pub(super) steps: Vec<Result<(), StepRefused>>,
+    pub(super) notes: Vec<Note>,
+    pub(super) is_lost: bool,
+}
+
+impl Stage {
+    pub(super) fn new(bot: TestBot, unreadable: Unreadable) -> Self {
+        let rules = Arc::new(BotRules::new(Arc::new(bot), Duration::from_secs(120), unreadable));
+        let triple = Triple::conversation("test", "tenant", "a:1");
+        let token = Token {
+            epoch: Epoch(1),
+            holder: Incarnation(1),
+            map: MapVersion(1),
+        };
+        let bots = Arc::new([("test".to_owned(), rules)].into());
+        let settings = Arc::new(ConversationSettings::default());
+        let store = SimulatedStore {
+            fence: Some(token),
+            ..SimulatedStore::default()
+        };
+        Self {
+            core: Conversation::new(triple.key(), ShardId(0), token, Some(triple), settings, bots, 7),
+            store,
+            now: 1_000,
+            seq: 0,
+            store_says: None,
+            runs: Vec::new(),
+            dropped: Vec::new(),
+            replies: Vec::new(),
+            from_record: Vec::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            is_lost: false,
+        }
+    }
+
+    pub(super) fn usual() -> Self {
+        Self::new(TestBot::default(), Unreadable::Park)
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while let Some(event) = events.pop() {
+            let mut actions = Vec::new();
+            let now = Now {
+                steady_ms: self.now,
+                wall_ms: 1_800_000_000_000 + self.now,
+            };
+            self.core.handle(event, now, &mut actions);
+            for action in actions {
+                match action {
+                    Action::Load => events.insert(0, Event::Loaded(Ok(self.store.load()))),
+                    Action::Commit { id, commit } => events.insert(
+                        0,
+                        Event::Committed {
+                            id,
+                            result: self.commit(&commit),
+                        },
+                    ),
+                    Action::Run(run) => self.runs.push((run.run, run.begin)),
+                    Action::Drop { run } => self.dropped.push(run),
+                    Action::Reply { ticket, reply } => self.replies.push((ticket.seq, reply)),
+                    Action::ReplyFromRecord { ticket, name, .. } => self.from_record.push((ticket.seq, name)),
+                    Action::StepKept { result, .. } => self.steps.push(result),
+                    Action::Send(_) => {}
+                    Action::ShardLost => self.is_lost = true,
+                    Action::Note(note) => self.notes.push(note),
+                }
+            }
+        }
+    }
+
+    pub(super) fn commit(&mut self, commit: &Commit) -> Result<Committed, StoreError> {
+        match self.store_says {
+            Some(error) => Err(error()),
+            None => Ok(self.store.commit(commit)),
+        }
+    }
+
+    /// Lets time pass, telling the core at each of its deadlines.
+    pub(super) fn passes(&mut self, time: Duration) {
+        let end = self.now + u64::try_from(time.as_millis()).unwrap();
+        loop {
+            let now = Now {
+                steady_ms: self.now,
+                wall_ms: 1_800_000_000_000 + self.now,
+            };
+            match self.core.deadline(now).map(|at| at.max(self.now + 1)) {
+                Some(at) if at <= end => self.now = at,
+                _ => break,
+            }
+            self.tell(Event::Tick);
+        }
+        self.now = end;
+        self.tell(Event::Tick);
+    }
+
+    /// An activity arrives; its ticket.
+    pub(super) fn arrives(&mut self, kind: ArrivalKind, key: u64, mut body: serde_json::Value) -> u64 {
+        self.seq += 1;
+        body["from"] = json!({ "id": "29:ines" });
+        let body: Bytes = serde_json::to_vec(&body).unwrap().into();
+        let arrival = Arrival {
+            ticket: Ticket {
+                stream: 1,
+                seq: self.seq,
+            },
+            kind,
+            repeat_key: Some(key),
+            remaining: Duration::from_secs(13),
+            traceparent: String::new(),
+            work: Work::Activity {
+                parsed: Some(Box::new(Activity::parse(&body).unwrap())),
+                body,
+                service_url: "https://connector".to_owned(),
+                is_verified: true,
+            },
+        };
+        self.tell(Event::Arrived(Box::new(arrival)));
+        self.seq
+    }
+
+    pub(super) fn says(&mut self, key: u64, text: &str) -> u64 {
+        self.arrives(ArrivalKind::Message, key, json!({ "type": "message", "text": text }))
+    }
+
+    pub(super) fn invokes(&mut self, key: u64) -> u64 {
+        self.arrives(
+            ArrivalKind::Invoke,
+            key,
+            json!({ "type": "invoke", "name": "adaptiveCard/action", "value": { "a": 1 } }),
+        )
+    }
+
+    /// The last run ends.
+    pub(super) fn ends(&mut self, end: End) {
+        let run = self.runs.last().unwrap().0;
+        self.tell(Event::TurnEnded {
+            run,
+            end,
+            streams: Vec::new(),
+        });
+    }
+
+    pub(super) fn commits(&mut self, state: &str) {
+        let state = Some(StoredState {
+            version: 1,
+            bytes: Bytes::copy_from_slice(state.as_bytes()),
+        });
+        self.ends(End::Commit(Outcome {
+            state,
+            ..Outcome::default()
+        }));
+    }
+
+    pub(super) fn fails(&mut self) {
+        self.ends(End::Failed(TurnError {
+            message: "told to".to_owned(),
+            retry_after: None,
+            is_final: false,
+        }));
+    }
+
+    pub(super) fn reply_to(&self, ticket: u64) -> Option<&Reply> {
+        self.replies
+            .iter()
+            .find(|(seq, _)| *seq == ticket)
+            .map(|(_, reply)| reply)
+    }
+
+    pub(super) fn stored_state(&self) -> Option<String> {
+        let record = Record::read(self.store.record.as_ref()?, None).unwrap().1;
+        record
+            .state
+            .map(|state| String::from_utf8(state.bytes.to_vec()).unwrap())
+    }
+}
+
+/// A bot of which only the pure parts are asked.
+#[derive(Default)]
+pub(super) struct TestBot {
+    pub(super) late: Option<&'static str>,
+    pub(super) once_per: Option<Duration>,
+}
+
+impl Logic for TestBot {
+    fn describe(&self) -> Description {
+        Description {
+            name: "test".to_owned(),
+            stop_words: vec!["Stop".to_owned()],
+            routes: vec![RouteDescription {
+                name: "all".to_owned(),
+                once_per: self.once_per,
+                within: None,
+            }],
+            ..Description::default()
+        }
+    }
+
+    fn route_of(&self, _: &Activity) -> Option<usize> {
+        Some(0)
+    }
+
+    fn run(&self, _: Begin, _: Box<dyn Port>) -> LocalBoxFuture<'_, End> {
+        unreachable!("the test plays the turns")
+    }
+
+    fn late_answer(&self, _: &Activity) -> Option<Answer> {
+        self.late.map(|text| Answer {
+            status: 200,
+            body: Some(Bytes::from_static(text.as_bytes())),
+        })
+    }
+
+    fn failed_answer(&self, _: &Activity) -> Answer {
+        Answer {
+            status: 500,
+            body: None,
+        }
+    }
+
+    fn apply_user_changes(&self, _: &str, _: Option<StoredState>, _: &[Bytes]) -> Result<StoredState, StateProblem> {
+        unreachable!("no person is asked for")
+    }
+}
