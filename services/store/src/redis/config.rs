@@ -14,7 +14,8 @@ pub struct RedisConfig {
     pub root_certificates: Option<Vec<u8>>,
     /// Number of shards of a new store; an existing one must have been created with the same number.
     pub shards: u32,
-    /// Connections; a shard always uses the same one. One is enough for one thread that calls the store.
+    /// Connections for conversations, beside the one for claims and scans; a shard always uses the same one. One for each thread
+    /// that calls the store.
     pub connections: usize,
     /// Longest wait for an answer, a lost connection's return included.
     pub response_timeout: Duration,

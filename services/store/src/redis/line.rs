@@ -1,7 +1,7 @@
 //! One connection to Redis that is replaced when it breaks.
 //!
 //! Callers take the connection from a [`watch`] channel and report the one that failed them; a task makes the next one. The
-//! task and the connections live in the runtime that opened the store and end with the last handle of the store.
+//! task and the connection live in the runtime that started the line and end with the last handle of the store.
 
 use std::time::Duration;
 

@@ -15,10 +15,14 @@ mod line;
 mod scripts;
 mod tags;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
 use redis::{Cmd, FromRedisValue, Value};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 pub use self::config::RedisConfig;
 use self::connect::Connector;
@@ -43,14 +47,21 @@ const READING_CLOCK: &str = "reading the clock of Redis";
 
 /// A store in Redis 7.0 or newer.
 ///
-/// Connections belong to the runtime that [`RedisStore::open`] was called in: that runtime must live as long as the store,
-/// and callers in it are served without a change of threads.
+/// Claims and scans have a connection of their own, in the runtime that [`RedisStore::open`] was called in. The connections
+/// of conversations belong to the runtime of whoever first needs them: when each thread of a worker serves its own shards,
+/// what its conversations commit in one go leaves in one write, without a change of threads. These runtimes must live as
+/// long as the store is used.
 #[derive(Debug)]
 pub struct RedisStore {
     identity: Identity,
     tags: Tags,
     scripts: Scripts,
-    lines: Box<[Line]>,
+    connector: Connector,
+    response_timeout: Duration,
+    /// For claims and scans.
+    control: Line,
+    /// For conversations, each made when it is first needed.
+    lines: Box<[OnceCell<Line>]>,
 }
 
 impl RedisStore {
@@ -61,18 +72,14 @@ impl RedisStore {
         limits::shards(config.shards)?;
         let connector = Connector::new(&config)?;
         let (first, identity) = connector.found(config.shards).await?;
-        let more = (1..config.connections.max(1)).map(|_| connector.again(identity));
-        let mut connections = try_join_all(more).await?;
-        connections.push(first);
-        let lines = connections
-            .into_iter()
-            .map(|connection| Line::start(connector.clone(), identity, connection, config.response_timeout))
-            .collect();
         Ok(Self {
             identity,
             tags: Tags::of(config.shards),
             scripts: Scripts::new(),
-            lines,
+            control: Line::start(connector.clone(), identity, first, config.response_timeout),
+            lines: (0..config.connections.max(1)).map(|_| OnceCell::new()).collect(),
+            connector,
+            response_timeout: config.response_timeout,
         })
     }
 
@@ -83,18 +90,29 @@ impl RedisStore {
     }
 
     /// The line of a shard: always the same, so that one conversation's commits keep their order.
-    fn line(&self, shard: ShardId) -> &Line {
-        &self.lines[shard.0 as usize % self.lines.len()]
+    async fn line(&self, shard: ShardId) -> Result<&Line, StoreError> {
+        let start = async || {
+            let connection = self.connector.again(self.identity).await?;
+            Ok(Line::start(
+                self.connector.clone(),
+                self.identity,
+                connection,
+                self.response_timeout,
+            ))
+        };
+        let line = &self.lines[shard.0 as usize % self.lines.len()];
+        // No caller waits longer for a first connection than for one that comes back.
+        let started = timeout(self.response_timeout, line.get_or_try_init(start)).await;
+        started.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable {
+                doing: "connecting to Redis",
+                reason: format!("no connection within {:?}", self.response_timeout),
+            })
+        })
     }
 
     /// Runs a script; once more with its text when the server does not know it.
-    async fn run_script(
-        &self,
-        shard: ShardId,
-        doing: &'static str,
-        call: impl Fn(By) -> Cmd,
-    ) -> Result<Value, StoreError> {
-        let line = self.line(shard);
+    async fn run_script(line: &Line, doing: &'static str, call: impl Fn(By) -> Cmd) -> Result<Value, StoreError> {
         let answer = match line.run(doing, &call(By::Hash)).await {
             Err(Failure::Redis(error)) if is_unknown_script(&error) => line.run(doing, &call(By::Text)).await,
             other => other,
@@ -102,20 +120,15 @@ impl RedisStore {
         answer.map_err(|failure| failure.into_store_error(doing))
     }
 
-    async fn run<T: FromRedisValue>(
-        &self,
-        shard: ShardId,
-        doing: &'static str,
-        command: &Cmd,
-    ) -> Result<T, StoreError> {
-        let answer = self.line(shard).run(doing, command).await;
+    async fn run<T: FromRedisValue>(line: &Line, doing: &'static str, command: &Cmd) -> Result<T, StoreError> {
+        let answer = line.run(doing, command).await;
         read(doing, answer.map_err(|failure| failure.into_store_error(doing))?)
     }
 
     async fn run_claim(&self, shard: ShardId, claim: Claim) -> Result<Claimed, StoreError> {
         let names = self.names(shard)?;
         let call = |by| scripts::claim(&self.scripts.claim, by, names, &claim);
-        let answer = self.run_script(shard, CLAIMING, call).await?;
+        let answer = Self::run_script(&self.control, CLAIMING, call).await?;
         let (outcome, text): (String, String) = read(CLAIMING, answer)?;
         let claimed = match outcome.as_str() {
             "ours" => text.parse().ok().map(|epoch| {
@@ -140,7 +153,7 @@ impl RedisStore {
     async fn run_release(&self, shard: ShardId, token: Token) -> Result<Released, StoreError> {
         let names = self.names(shard)?;
         let call = |by| scripts::release(&self.scripts.release, by, names, token);
-        match self.run_script(shard, RELEASING, call).await? {
+        match Self::run_script(&self.control, RELEASING, call).await? {
             Value::Int(1) => Ok(Released::Free),
             Value::Int(0) => Ok(Released::Fenced),
             other => Err(unexpected(RELEASING, &other)),
@@ -151,7 +164,8 @@ impl RedisStore {
         limits::check(&commit)?;
         let names = self.names(commit.shard)?;
         let call = |by| scripts::commit(&self.scripts.commit, by, names, &commit);
-        match self.run_script(commit.shard, COMMITTING, call).await? {
+        let line = self.line(commit.shard).await?;
+        match Self::run_script(line, COMMITTING, call).await? {
             Value::Int(1) => Ok(Committed::Written),
             Value::Int(0) => Ok(Committed::Fenced),
             Value::BulkString(header) => match Header::of_record(&header) {
@@ -176,7 +190,7 @@ impl RedisStore {
             .arg(names.inbox(&member))
             .cmd("GET")
             .arg(names.record(&member));
-        let answer = self.line(shard).run_all(LOADING, &commands).await;
+        let answer = self.line(shard).await?.run_all(LOADING, &commands).await;
         let (inbox, record) = read(LOADING, answer.map_err(|failure| failure.into_store_error(LOADING))?)?;
         Ok(Loaded { record, inbox })
     }
@@ -184,7 +198,7 @@ impl RedisStore {
     async fn run_answer(&self, shard: ShardId, key: Key, name: &str) -> Result<Option<Bytes>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(self.names(shard)?.answer(&key.text(), name));
-        self.run(shard, ANSWERING, &command).await
+        Self::run(self.line(shard).await?, ANSWERING, &command).await
     }
 
     async fn run_due(&self, shard: ShardId, until_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
@@ -198,7 +212,7 @@ impl RedisStore {
             .arg(0)
             .arg(limit)
             .arg("WITHSCORES");
-        let members: Vec<(String, u64)> = self.run(shard, WAKING, &command).await?;
+        let members: Vec<(String, u64)> = Self::run(&self.control, WAKING, &command).await?;
         members
             .into_iter()
             .map(|(member, at_ms)| match Key::from_text(&member) {
@@ -212,7 +226,7 @@ impl RedisStore {
     }
 
     async fn run_now(&self) -> Result<u64, StoreError> {
-        let (seconds, microseconds): (u64, u64) = self.run(ShardId(0), READING_CLOCK, &redis::cmd("TIME")).await?;
+        let (seconds, microseconds): (u64, u64) = Self::run(&self.control, READING_CLOCK, &redis::cmd("TIME")).await?;
         Ok(seconds * 1_000 + microseconds / 1_000)
     }
 }
