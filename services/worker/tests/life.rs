@@ -197,6 +197,29 @@ async fn an_idle_conversation_leaves_memory_and_loses_nothing_of_what_comes_mean
 }
 
 #[actix::test]
+async fn over_the_memory_bound_conversations_leave_before_their_time_and_go_on_where_they_were() {
+    let mut config = config();
+    config.idle = Duration::from_secs(3_600);
+    config.memory_bytes = 16 * 1024;
+    let house = House::start(config, store_in_memory(), vec![hosted(bot())], FakeConnector::start()).await;
+    for conversation in 0..40 {
+        let said = Said::message(&format!("a:{conversation}"), "1", "hello");
+        assert_eq!(house.ingress.sends(&said).await.status(), Some(200));
+    }
+    until("conversations leave", || {
+        house.metric("trunkline_worker_passivations_total", &[]) >= 20
+    })
+    .await;
+    for conversation in 0..40 {
+        let said = Said::message(&format!("a:{conversation}"), "2", "again");
+        assert_eq!(house.ingress.sends(&said).await.status(), Some(200));
+    }
+    until("all replies have come", || house.connector.texts().len() == 80).await;
+    let texts = house.connector.texts();
+    assert_eq!(texts.iter().filter(|text| *text == "2. again").count(), 40, "{texts:?}");
+}
+
+#[actix::test]
 async fn a_restart_goes_on_with_the_outbox_and_the_state() {
     let directory = tempfile::tempdir().unwrap();
     let connector = FakeConnector::start();
