@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use trunkline_store::key::{Key, Triple};
-use trunkline_teams::connector::{Call, ConnectorError, NewConversation, Stream, StreamRefusal};
+use trunkline_teams::connector::{Answer, Call, ConnectorError, NewConversation, Stream, StreamRefusal};
 use trunkline_teams::limits::STREAM_TIME;
 use trunkline_teams::service_url::{AddressError, ServiceUrl, Trust};
 
@@ -93,11 +93,7 @@ async fn post(bot: &HostedParts, target: &Target, body: Bytes, targeted: bool, t
     if targeted {
         call = call.targeted();
     }
-    let answer = bot
-        .connector
-        .attempt(&call.with_traceparent(traceparent))
-        .await
-        .map_err(|error| failed(&error))?;
+    let answer = attempt(bot, call, traceparent).await?;
     Ok(taken(answer.sent().id))
 }
 
@@ -134,11 +130,7 @@ async fn post_to_person(
     let base = base_of(service_url, false, bot).map_err(unusable)?;
     let chat = NewConversation::personal(tenant, person, None).map_err(unusable)?;
     let call = Call::create_conversation(&base, &chat).map_err(unusable)?;
-    let answer = bot
-        .connector
-        .attempt(&call.with_traceparent(traceparent))
-        .await
-        .map_err(|error| failed(&error))?;
+    let answer = attempt(bot, call, traceparent).await?;
     let created = answer.created().map_err(unusable)?;
     let target = Target {
         service_url: created.service_url.unwrap_or_else(|| service_url.to_owned()),
@@ -166,11 +158,7 @@ async fn post_thread(
     let base = base_of(service_url, false, bot).map_err(unusable)?;
     let thread = NewConversation::thread(tenant, channel, body).map_err(unusable)?;
     let call = Call::create_conversation(&base, &thread).map_err(unusable)?;
-    let answer = bot
-        .connector
-        .attempt(&call.with_traceparent(traceparent))
-        .await
-        .map_err(|error| failed(&error))?;
+    let answer = attempt(bot, call, traceparent).await?;
     let created = answer.created().map_err(unusable)?;
     Ok(SendResult::Taken {
         id: created.activity_id,
@@ -184,9 +172,14 @@ async fn replace(bot: &HostedParts, target: &Target, message: &str, body: Option
         Some(body) => Call::update(&base, &target.conversation, message, body),
         None => Call::delete(&base, &target.conversation, message),
     };
-    let call = call.map_err(unusable)?.with_traceparent(traceparent);
-    bot.connector.attempt(&call).await.map_err(|error| failed(&error))?;
+    attempt(bot, call.map_err(unusable)?, traceparent).await?;
     Ok(taken(None))
+}
+
+/// One attempt, whose failure the outbox judges.
+async fn attempt(bot: &HostedParts, call: Call, traceparent: &str) -> Result<Answer, SendResult> {
+    let call = call.with_traceparent(traceparent);
+    bot.connector.attempt(&call).await.map_err(|error| failed(&error))
 }
 
 /// Nothing was asked of anybody: the address or the body cannot be used, now or later.
