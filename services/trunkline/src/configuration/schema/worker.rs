@@ -103,7 +103,7 @@ section! {
         pub url: Option<StoreUrl> => "redis://127.0.0.1:6379/0",
         /// Certificates (PEM) that a rediss:// server is verified with, in place of those of the machine.
         pub root_certificates: Option<PathBuf> => "/etc/trunkline/redis-ca.pem",
-        /// Connections to Redis; 0 is one for each arbiter.
+        /// Connections to Redis for conversations, beside the one for claims and scans; 0 is one for each arbiter.
         pub connections: u32 = 0,
         /// Longest wait for an answer of Redis.
         pub response_timeout: Duration = "2 s",
