@@ -232,7 +232,7 @@ mod tests {
                 seq, shard, key: Bytes::copy_from_slice(&key), dedupe, delivery_id, remaining_ms, traceparent, kind,
                 claims: Some(Claims { bot, tenant, service_url, verified }), conversation, activity: Bytes::from(activity),
             };
-            let expected = ToWorker { hello: None, map_version: 0, deliver: vec![deliver], cancel, ping };
+            let expected = ToWorker { deliver: vec![deliver], cancel, ping, ..ToWorker::default() };
             let read = decoded(&frame);
             prop_assert_eq!(read, expected);
         }
