@@ -1,6 +1,7 @@
 //! The contracts between the processes of Trunkline, as generated from the `.proto` files beside this crate.
 //!
-//! Knows messages and nothing else: no role, no socket, no rule. `routing` is the stream between ingress and worker.
+//! Knows messages and nothing else: no role, no socket, no rule. `cluster` is what the processes of a cluster keep and tell of themselves,
+//! `routing` the stream between ingress and worker.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -8,6 +9,11 @@
     clippy::pedantic,
     reason = "generated code"
 )]
+
+/// The shard map (`cluster.proto`).
+pub mod cluster {
+    tonic::include_proto!("trunkline.cluster.v1");
+}
 
 /// Ingress to worker (`routing.proto`).
 pub mod routing {

@@ -1,0 +1,12 @@
+//! Which node owns which shard.
+//!
+//! This crate knows nodes, shards and the map that gives one to the other. It must not know conversations, bots or HTTP, and
+//! it never guards state: the map is advice, the store's fences and record headers are law. The way of the data: nodes beat
+//! at the store, the leader reads the beats and plans the next [`map::ShardMap`], nodes claim and give back shards as the
+//! map says, and every ingress routes by it.
+//!
+//! Everything that decides is a value: what happened and a time go in, what to do comes out.
+
+pub mod map;
+
+pub use map::{MapNode, ShardMap};
