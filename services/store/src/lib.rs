@@ -14,6 +14,7 @@ pub mod key;
 mod limits;
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod rules;
 
 pub use contract::{SharedStore, Store, StoreError};
 pub use key::{Key, ShardId, Triple, locate_conversation};

@@ -2,11 +2,11 @@
 
 use redb::{Error, ReadableTable};
 
-use super::fence::Fence;
 use super::sweep::hour_of;
 use super::tables::{Spot, Tables, front, put_record, spot, wake_spot};
 use crate::contract::{ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Header, Released, Token, Wake};
 use crate::key::{Key, ShardId};
+use crate::rules::{Comparison, Fence, Judged};
 
 /// What a request came to and whether the tables changed: an unchanged transaction needs no flush.
 pub(super) struct Applied<V> {
@@ -33,7 +33,7 @@ pub(super) fn claim(
     claim: Claim,
     now_ms: u64,
 ) -> Result<Applied<Claimed>, Error> {
-    let claimed = read_fence(tables, shard)?.judge(claim, now_ms);
+    let claimed = read_fence(tables, shard)?.claim(claim, now_ms);
     let Claimed::Ours(token) = claimed else {
         return Ok(Applied::unchanged(claimed));
     };
@@ -44,27 +44,21 @@ pub(super) fn claim(
 /// Frees a shard that `token` owns.
 pub(super) fn release(tables: &mut Tables<'_>, shard: ShardId, token: Token) -> Result<Applied<Released>, Error> {
     let fence = read_fence(tables, shard)?;
-    if !fence.admits(token) {
-        return Ok(Applied::unchanged(Released::Fenced));
+    let released = fence.release(token);
+    if released != Released::Free {
+        return Ok(Applied::unchanged(released));
     }
-    write_fence(tables, shard, fence.released())?;
-    Ok(Applied::written(Released::Free))
+    write_fence(tables, shard, fence.freed())?;
+    Ok(Applied::written(released))
 }
 
 /// Writes a conversation if the fence and the header are what the caller says.
 pub(super) fn commit(tables: &mut Tables<'_>, commit: &Commit, now_ms: u64) -> Result<Applied<Committed>, Error> {
-    if !read_fence(tables, commit.shard)?.admits(commit.token) {
-        return Ok(Applied::unchanged(Committed::Fenced));
-    }
+    let fence = read_fence(tables, commit.shard)?;
     let spot = spot(commit.shard, commit.key);
     let (stored, old_ends_ms) = read_front(tables, &spot, now_ms)?;
-    if stored != commit.expected {
-        let applied_before = commit.record.as_deref().and_then(Header::of_record) == Some(stored);
-        return Ok(Applied::unchanged(if applied_before {
-            Committed::Written
-        } else {
-            Committed::Conflict(stored)
-        }));
+    if let Judged::Refuse(committed) = Comparison::from(commit).judge(fence, stored) {
+        return Ok(Applied::unchanged(committed));
     }
     if let Some(record) = &commit.record {
         let ends_ms = commit

@@ -7,7 +7,6 @@
 mod apply;
 mod config;
 mod failure;
-mod fence;
 mod sweep;
 mod tables;
 #[cfg(test)]
