@@ -230,7 +230,8 @@ mod tests {
             }
             let deliver = Deliver {
                 seq, shard, key: Bytes::copy_from_slice(&key), dedupe, delivery_id, remaining_ms, traceparent, kind,
-                claims: Some(Claims { bot, tenant, service_url, verified }), conversation, activity: Bytes::from(activity), shed: false,
+                claims: Some(Claims { bot, tenant, service_url, verified }), conversation, activity: Bytes::from(activity),
+                ..Deliver::default()
             };
             let expected = ToWorker { deliver: vec![deliver], cancel, ping, ..ToWorker::default() };
             let read = decoded(&frame);

@@ -197,7 +197,7 @@ impl Said {
             }),
             conversation: self.conversation.clone(),
             activity: serde_json::to_vec(&body).unwrap().into(),
-            shed: false,
+            ..Deliver::default()
         }
     }
 }
