@@ -14,7 +14,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
 use trunkline_store::contract::{
-    Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, SharedStore, Token, Wake,
+    Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Parked, SharedStore, Token, Wake,
 };
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore, SyncPolicy};
 use trunkline_store::key::{ShardId, Triple};
@@ -53,6 +53,7 @@ async fn commit_turns(store: SharedStore, token: Token, conversation: u64, turns
             done: Vec::new(),
             accept: Vec::new(),
             wake: Wake::At(next.version),
+            parked: Parked::Keep,
             retain_ms: Some(90 * 24 * 3_600_000),
             answer: None,
         };

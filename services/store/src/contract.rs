@@ -133,6 +133,8 @@ pub struct Commit {
     pub accept: Vec<(String, Bytes)>,
     /// When the conversation next needs attention.
     pub wake: Wake,
+    /// Whether the conversation holds work that was given up.
+    pub parked: Parked,
     /// Life of the record from now, at least 1; `None` keeps it for ever. Counts only with a record: without one the life
     /// of the stored record stays as it is. Inbox and wake entry have no such end.
     pub retain_ms: Option<u64>,
@@ -149,6 +151,19 @@ pub enum Wake {
     Never,
     /// Needs attention at this time, in milliseconds of the store's clock since 1970.
     At(u64),
+}
+
+/// What a commit does to the index of parked work: by it an operator finds what was given up without reading every
+/// conversation. A conversation without an entry costs nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parked {
+    /// Leaves the entry as it is.
+    #[default]
+    Keep,
+    /// Removes the entry: nothing is parked.
+    Nothing,
+    /// Something has been parked since this time, in milliseconds of the store's clock since 1970.
+    Since(u64),
 }
 
 /// What became of a commit.
@@ -212,6 +227,9 @@ pub trait Store: Send + Sync + 'static {
     /// Conversations of a shard that need attention up to and at `until_ms`, earliest first, at most `limit`. Those of one
     /// millisecond come in any order.
     fn due(&self, shard: ShardId, until_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>>;
+    /// Conversations of a shard that hold parked work, with the time since when: those from `from_ms` on, earliest first, at
+    /// most `limit`. Those of one millisecond come in any order. Anybody may ask, the shard's owner or not.
+    fn parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>>;
 }
 
 /// A store engine shared by the actors of a process.

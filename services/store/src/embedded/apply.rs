@@ -4,7 +4,7 @@ use redb::{Error, ReadableTable};
 
 use super::sweep::hour_of;
 use super::tables::{Spot, Tables, front, put_record, spot, wake_spot};
-use crate::contract::{ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Header, Released, Token, Wake};
+use crate::contract::{ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Header, Parked, Released, Token, Wake};
 use crate::key::{Key, ShardId};
 use crate::rules::{Comparison, Fence, Judged};
 
@@ -77,6 +77,11 @@ pub(super) fn commit(tables: &mut Tables<'_>, commit: &Commit, now_ms: u64) -> R
         Wake::Keep => {}
         Wake::Never => set_wake(tables, commit.shard, commit.key, None)?,
         Wake::At(at_ms) => set_wake(tables, commit.shard, commit.key, Some(at_ms))?,
+    }
+    match commit.parked {
+        Parked::Keep => {}
+        Parked::Nothing => drop(tables.parked.remove(&spot)?),
+        Parked::Since(at_ms) => drop(tables.parked.insert(&spot, at_ms)?),
     }
     if let Some((name, answer)) = &commit.answer {
         put_answer(tables, &spot, name, answer, now_ms.saturating_add(ANSWER_LIFE_MS))?;

@@ -27,8 +27,8 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::config::{Clock, EmbeddedConfig, Place, SyncPolicy};
 use self::failure::{OPENING, READING, failed, writer_ended};
 use self::tables::{
-    ANSWERS, FORMAT, INBOX, META, Meta, RECORDS, Tables, WAKE_ORDER, WakeSpot, living_record, of_wake_spot, read_meta,
-    spot, wake_spot, write_meta,
+    ANSWERS, FORMAT, INBOX, META, Meta, PARKED, RECORDS, Spot, Tables, WAKE_ORDER, WakeSpot, key_of, living_record,
+    of_wake_spot, read_meta, spot, wake_spot, write_meta,
 };
 use self::writer::{Request, Writer};
 use crate::contract::{Claim, Claimed, Commit, Committed, Identity, Loaded, Released, Store, StoreError, Token};
@@ -168,6 +168,22 @@ impl EmbeddedStore {
             .map(|entry| Ok(of_wake_spot(entry.map_err(failed(READING))?.0.value())))
             .collect()
     }
+
+    /// By time although the table is by key: there are few, and a person waits for them.
+    fn read_parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
+        let parked = self.view(shard)?.open_table(PARKED).map_err(failed(READING))?;
+        let first = spot(shard, Key([0; 16]));
+        let last = spot(shard, Key([0xff; 16]));
+        let mut found = Vec::new();
+        for entry in parked.range::<&Spot>(&first..=&last).map_err(failed(READING))? {
+            let (spot, since) = entry.map_err(failed(READING))?;
+            found.push((key_of(spot.value()), since.value()));
+        }
+        found.retain(|(_, since)| *since >= from_ms);
+        found.sort_by_key(|(_, since)| *since);
+        found.truncate(limit);
+        Ok(found)
+    }
 }
 
 impl Store for EmbeddedStore {
@@ -220,6 +236,10 @@ impl Store for EmbeddedStore {
     fn due(&self, shard: ShardId, until_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>> {
         async move { self.read_due(shard, until_ms, limit) }.boxed()
     }
+
+    fn parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>> {
+        async move { self.read_parked(shard, from_ms, limit) }.boxed()
+    }
 }
 
 impl Drop for EmbeddedStore {
@@ -270,7 +290,10 @@ fn identify(database: &Database, shards: u32) -> Result<Identity, StoreError> {
     let identity = {
         let mut meta = transaction.open_table(META).map_err(failed(OPENING))?;
         match read_meta(&meta).map_err(failed(OPENING))? {
-            Meta::Known(identity) => identity,
+            Meta::Known(identity) => {
+                Tables::open(&transaction).map_err(failed(OPENING))?;
+                identity
+            }
             Meta::Empty => {
                 let identity = Identity {
                     cluster: rand::random(),

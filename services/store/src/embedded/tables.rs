@@ -1,6 +1,7 @@
 //! The tables of the file and the format of what stands in them.
 //!
-//! A changed table or value is a new [`FORMAT`]; a file of an unknown one is refused at opening.
+//! A changed table or value is a new [`FORMAT`]; a file of an unknown one is refused at opening. A further table is not: it is
+//! made at opening where it is missing, and a version that does not know it leaves it alone.
 
 use redb::{Error, ReadableTable, Table, TableDefinition, WriteTransaction};
 
@@ -42,6 +43,13 @@ pub(super) fn of_wake_spot(spot: &WakeSpot) -> (Key, u64) {
     (Key(key), u64::from_be_bytes(at))
 }
 
+/// The key of a conversation by its spot.
+pub(super) fn key_of(spot: &Spot) -> Key {
+    let mut key = [0; 16];
+    key.copy_from_slice(&spot[4..]);
+    Key(key)
+}
+
 /// Name of a number of the store's own -> the number. Its type never changes: it is read before the format is known.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// Shard -> epoch, holder, map.
@@ -60,6 +68,8 @@ pub(super) const ANSWER_ENDS: TableDefinition<'_, (u64, &Spot, &str), ()> = Tabl
 pub(super) const WAKES: TableDefinition<'_, &Spot, u64> = TableDefinition::new("wakes");
 /// The wake index by time.
 pub(super) const WAKE_ORDER: TableDefinition<'_, &WakeSpot, ()> = TableDefinition::new("wake_order");
+/// Spot -> since when something has been parked there.
+pub(super) const PARKED: TableDefinition<'_, &Spot, u64> = TableDefinition::new("parked");
 
 /// All tables that a write may touch, open in one transaction.
 pub(super) struct Tables<'t> {
@@ -71,6 +81,7 @@ pub(super) struct Tables<'t> {
     pub(super) answer_ends: Table<'t, (u64, &'static Spot, &'static str), ()>,
     pub(super) wakes: Table<'t, &'static Spot, u64>,
     pub(super) wake_order: Table<'t, &'static WakeSpot, ()>,
+    pub(super) parked: Table<'t, &'static Spot, u64>,
 }
 
 impl<'t> Tables<'t> {
@@ -85,6 +96,7 @@ impl<'t> Tables<'t> {
             answer_ends: transaction.open_table(ANSWER_ENDS)?,
             wakes: transaction.open_table(WAKES)?,
             wake_order: transaction.open_table(WAKE_ORDER)?,
+            parked: transaction.open_table(PARKED)?,
         })
     }
 }

@@ -43,6 +43,7 @@ const COMMITTING: &str = "committing";
 const LOADING: &str = "loading a conversation";
 const ANSWERING: &str = "reading a recorded answer";
 const WAKING: &str = "reading the wake index";
+const LISTING: &str = "listing parked work";
 const READING_CLOCK: &str = "reading the clock of Redis";
 
 /// A store in Redis 7.0 or newer.
@@ -203,22 +204,31 @@ impl RedisStore {
 
     async fn run_due(&self, shard: ShardId, until_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
         let mut command = redis::cmd("ZRANGE");
-        command
-            .arg(self.names(shard)?.wakes())
-            .arg("-inf")
-            .arg(until_ms)
-            .arg("BYSCORE")
-            .arg("LIMIT")
-            .arg(0)
-            .arg(limit)
-            .arg("WITHSCORES");
-        let members: Vec<(String, u64)> = Self::run(&self.control, WAKING, &command).await?;
+        command.arg(self.names(shard)?.wakes()).arg("-inf").arg(until_ms);
+        self.run_index(WAKING, command, limit).await
+    }
+
+    async fn run_parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(self.names(shard)?.parked()).arg(from_ms).arg("+inf");
+        self.run_index(LISTING, command, limit).await
+    }
+
+    /// Reads one of the sorted sets of a shard, by score.
+    async fn run_index(
+        &self,
+        doing: &'static str,
+        mut command: Cmd,
+        limit: usize,
+    ) -> Result<Vec<(Key, u64)>, StoreError> {
+        command.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit).arg("WITHSCORES");
+        let members: Vec<(String, u64)> = Self::run(&self.control, doing, &command).await?;
         members
             .into_iter()
             .map(|(member, at_ms)| match Key::from_text(&member) {
                 Some(key) => Ok((key, at_ms)),
                 None => Err(StoreError::Corrupt {
-                    doing: WAKING,
+                    doing,
                     reason: format!("the member {member} is no key"),
                 }),
             })
@@ -271,5 +281,9 @@ impl Store for RedisStore {
 
     fn due(&self, shard: ShardId, until_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>> {
         self.run_due(shard, until_ms, limit).boxed()
+    }
+
+    fn parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>> {
+        self.run_parked(shard, from_ms, limit).boxed()
     }
 }

@@ -8,7 +8,7 @@ use std::fmt::Display;
 use redis::{Cmd, RedisWrite, Script, ToRedisArgs};
 
 use super::tags::Names;
-use crate::contract::{Claim, Commit, Token, Wake};
+use crate::contract::{Claim, Commit, Parked, Token, Wake};
 
 /// A script and the hash that the server finds it by.
 #[derive(Debug)]
@@ -109,16 +109,17 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
         .map(|(field, value)| field.len() + value.len())
         .sum();
     let done: usize = commit.done.iter().map(String::len).sum();
-    let arguments = 14 + commit.done.len() + 2 * commit.accept.len();
+    let arguments = 16 + commit.done.len() + 2 * commit.accept.len();
     let mut command = call(script, by, arguments, record.len() + answer.len() + accepted + done);
 
     let member = commit.key.text();
     command
-        .arg(if answer_name.is_some() { 5 } else { 4 })
+        .arg(if answer_name.is_some() { 6 } else { 5 })
         .arg(names.fence())
         .arg(names.record(&member))
         .arg(names.inbox(&member))
-        .arg(names.wakes());
+        .arg(names.wakes())
+        .arg(names.parked());
     if let Some(name) = answer_name {
         command.arg(names.answer(&member, name));
     }
@@ -136,7 +137,13 @@ pub(super) fn commit(script: &Stored, by: By, names: Names<'_>, commit: &Commit)
         Wake::Never => command.arg("never"),
         Wake::At(at_ms) => command.arg(at_ms),
     };
-    command.arg(member.as_str()).arg(answer).arg(commit.done.len());
+    command.arg(member.as_str()).arg(answer);
+    match commit.parked {
+        Parked::Keep => command.arg("keep"),
+        Parked::Nothing => command.arg("nothing"),
+        Parked::Since(at_ms) => command.arg(at_ms),
+    };
+    command.arg(commit.done.len());
     for field in &commit.done {
         command.arg(field);
     }

@@ -72,6 +72,11 @@ impl<'t> Names<'t> {
         self.name("w", "", "")
     }
 
+    /// The index of parked work.
+    pub(super) fn parked(self) -> Name<'t> {
+        self.name("p", "", "")
+    }
+
     /// The record of a conversation.
     pub(super) fn record<'m>(self, member: &'m KeyText) -> Name<'m>
     where
@@ -218,6 +223,7 @@ mod tests {
         let name = |name: Name<'_>| name.to_string();
         assert_eq!(name(names.fence()), format!("{tag}f"));
         assert_eq!(name(names.wakes()), format!("{tag}w"));
+        assert_eq!(name(names.parked()), format!("{tag}p"));
         assert_eq!(name(names.record(&member)), format!("{tag}c:_____________________w"));
         assert_eq!(name(names.inbox(&member)), format!("{tag}i:_____________________w"));
         assert_eq!(

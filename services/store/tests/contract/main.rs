@@ -9,6 +9,7 @@ mod commits;
 mod durability;
 mod fences;
 mod inbox;
+mod parked;
 mod redis_alone;
 #[path = "../support/redis_server.rs"]
 mod redis_server;

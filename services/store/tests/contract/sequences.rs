@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use trunkline_store::contract::{
-    Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Released, Store, Token, Wake,
+    Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Parked, Released, Store, Token, Wake,
 };
 use trunkline_store::key::{Key, ShardId};
 
@@ -307,6 +307,7 @@ impl Run<'_> {
                 .map(|(field, value)| (FIELDS[field].to_owned(), value.into()))
                 .collect(),
             wake: write.wake,
+            parked: Parked::Keep,
             retain_ms: None,
             answer: write.answer.map(|answer| ("k".to_owned(), answer.into())),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trunkline_store::contract::{
-    Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, SharedStore, Token, Wake,
+    Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Parked, SharedStore, Token, Wake,
 };
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
 use trunkline_store::key::{Key, ShardId, Triple};
@@ -142,6 +142,7 @@ pub(crate) fn touch(token: Token, key: Key, expected: Header) -> Commit {
         done: Vec::new(),
         accept: Vec::new(),
         wake: Wake::Keep,
+        parked: Parked::Keep,
         retain_ms: None,
         answer: None,
     }

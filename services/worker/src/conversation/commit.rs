@@ -1,7 +1,7 @@
 //! Commits: one in flight at a time, the same one again until its fate is known.
 
 use bytes::Bytes;
-use trunkline_store::contract::{Commit, Header, Wake};
+use trunkline_store::contract::{Commit, Header, Parked, Wake};
 
 use super::event::{Action, ArrivalKind, Now};
 use super::item::Item;
@@ -168,6 +168,7 @@ impl Conversation {
             done,
             accept,
             wake,
+            parked: Parked::Keep,
             retain_ms: (!pends).then(|| milliseconds(self.settings.retention)),
             answer,
         };

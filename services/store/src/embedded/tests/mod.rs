@@ -14,8 +14,8 @@ use redb::{Builder, ReadableDatabase as _, ReadableTableMetadata as _};
 use super::tables::{ANSWER_ENDS, ANSWERS, META, RECORD_ENDS, RECORDS};
 use super::{Clock, EmbeddedConfig, EmbeddedStore, FILE};
 use crate::contract::{
-    ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Store as _, StoreError,
-    Token, Wake,
+    ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Parked, Store as _,
+    StoreError, Token, Wake,
 };
 use crate::key::{Key, ShardId};
 
@@ -46,6 +46,7 @@ fn turn(token: Token, key: u8) -> Commit {
         done: Vec::new(),
         accept: Vec::new(),
         wake: Wake::Keep,
+        parked: Parked::Keep,
         retain_ms: None,
         answer: None,
     }

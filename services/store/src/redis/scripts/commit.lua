@@ -1,7 +1,8 @@
 #!lua
--- KEYS: fence, record, inbox, wake index, and the answer when there is one.
+-- KEYS: fence, record, inbox, wake index, index of parked work, and the answer when there is one.
 -- ARGV: token, expected header, record or '', retention in ms or '', wake ('keep', 'never' or a time in ms), member,
---       answer or '', number of done fields, the done fields, then accepted fields and values in turn.
+--       answer or '', parked ('keep', 'nothing' or a time in ms), number of done fields, the done fields, then accepted
+--       fields and values in turn.
 -- Returns 1 when written, 0 when fenced, the stored header on a conflict.
 -- Lua is never rolled back: validate first, write last.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -25,8 +26,8 @@ if record ~= '' then
     redis.call('SET', KEYS[2], record, 'PX', ARGV[4])
   end
 end
-local accepted = 9 + ARGV[8]
-for field = 9, accepted - 1 do
+local accepted = 10 + ARGV[9]
+for field = 10, accepted - 1 do
   redis.call('HDEL', KEYS[3], ARGV[field])
 end
 for field = accepted, #ARGV, 2 do
@@ -38,7 +39,13 @@ if wake == 'never' then
 elseif wake ~= 'keep' then
   redis.call('ZADD', KEYS[4], wake, ARGV[6])
 end
-if KEYS[5] then
-  redis.call('SET', KEYS[5], ARGV[7], 'PX', 120000)
+local parked = ARGV[8]
+if parked == 'nothing' then
+  redis.call('ZREM', KEYS[5], ARGV[6])
+elseif parked ~= 'keep' then
+  redis.call('ZADD', KEYS[5], parked, ARGV[6])
+end
+if KEYS[6] then
+  redis.call('SET', KEYS[6], ARGV[7], 'PX', 120000)
 end
 return 1
