@@ -231,6 +231,19 @@ fn values_that_do_not_go_together_are_refused() {
 }
 
 #[test]
+fn the_files_of_the_clusters_tls_come_together() {
+    let all = "[cluster]\ntls_ca = \"a\"\ntls_certificate = \"c\"\ntls_key = \"k\"\n";
+    let configuration = load(all).unwrap();
+    assert_eq!(configuration.cluster.tls_domain, "trunkline.internal");
+    let found = problems(&all.replace("tls_key = \"k\"\n", ""));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        found[0].2,
+        "cluster.tls_ca is set and cluster.tls_key is not; set tls_ca, tls_certificate and tls_key, or none of them"
+    );
+}
+
+#[test]
 fn an_ingress_without_certificate_demands_an_explicit_word() {
     let written = written(BOT);
     let error = Configuration::load(&written.inputs, Purpose::Ingress).expect_err("refused");

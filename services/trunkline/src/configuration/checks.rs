@@ -14,6 +14,7 @@ pub(super) fn contradictions(configuration: &Configuration, purpose: Purpose) ->
         check_bot(&mut found, name, bot, purpose);
     }
     check_app_ids(&mut found);
+    check_cluster(&mut found);
     check_ingress(&mut found, purpose);
     check_worker(&mut found, purpose);
     check_dev(&mut found, purpose);
@@ -136,6 +137,23 @@ fn check_app_ids(found: &mut Found<'_>) {
                 "give each bot a registration of its own: the token's audience tells them apart",
             );
         }
+    }
+}
+
+fn check_cluster(found: &mut Found<'_>) {
+    let cluster = &found.configuration.cluster;
+    let files = [
+        ("tls_ca", &cluster.tls_ca),
+        ("tls_certificate", &cluster.tls_certificate),
+        ("tls_key", &cluster.tls_key),
+    ];
+    let (given, absent): (Vec<_>, Vec<_>) = files.iter().partition(|(_, file)| file.is_some());
+    if let (Some((there, _)), Some((missing, _))) = (given.first(), absent.first()) {
+        found.contradiction(
+            &format!("cluster.{there}"),
+            format!("cluster.{there} is set and cluster.{missing} is not"),
+            "set tls_ca, tls_certificate and tls_key, or none of them",
+        );
     }
 }
 

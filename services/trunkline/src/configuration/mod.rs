@@ -29,8 +29,8 @@ pub use tree::Origin;
 pub use value::{Guid, HostPort, Shards, Size, StoreUrl};
 
 use schema::{
-    AdminSection, BotSection, CloudSection, DevSection, IngressSection, LogSection, OtlpSection, StoreSection,
-    WorkerSection,
+    AdminSection, BotSection, CloudSection, ClusterSection, DevSection, IngressSection, LogSection, OtlpSection,
+    StoreSection, WorkerSection,
 };
 
 /// What the operator wants, complete and checked.
@@ -44,6 +44,8 @@ pub struct Configuration {
     pub worker: WorkerSection,
     /// `[store]`.
     pub store: StoreSection,
+    /// `[cluster]`.
+    pub cluster: ClusterSection,
     /// `[cloud]`.
     pub cloud: CloudSection,
     /// `[admin]`.
@@ -98,6 +100,7 @@ impl Configuration {
             section!("ingress"),
             section!("worker"),
             section!("store"),
+            section!("cluster"),
             section!("cloud"),
             section!("admin"),
             section!("log"),
@@ -108,14 +111,24 @@ impl Configuration {
             found.problems.push(read::unknown("", entry, schema::top_level()));
         }
         let read::Findings { mut problems, origins } = found;
-        if let (Some(ingress), Some(worker), Some(store), Some(cloud), Some(admin), Some(log), Some(otlp), Some(dev)) =
-            sections
+        if let (
+            Some(ingress),
+            Some(worker),
+            Some(store),
+            Some(cluster),
+            Some(cloud),
+            Some(admin),
+            Some(log),
+            Some(otlp),
+            Some(dev),
+        ) = sections
         {
             let configuration = Self {
                 bots,
                 ingress,
                 worker,
                 store,
+                cluster,
                 cloud,
                 admin,
                 log,

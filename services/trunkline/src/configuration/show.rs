@@ -25,6 +25,7 @@ pub fn effective(configuration: &Configuration) -> Vec<Effective> {
     add(&mut settings, configuration, "ingress", &configuration.ingress);
     add(&mut settings, configuration, "worker", &configuration.worker);
     add(&mut settings, configuration, "store", &configuration.store);
+    add(&mut settings, configuration, "cluster", &configuration.cluster);
     add(&mut settings, configuration, "cloud", &configuration.cloud);
     add(&mut settings, configuration, "admin", &configuration.admin);
     add(&mut settings, configuration, "log", &configuration.log);

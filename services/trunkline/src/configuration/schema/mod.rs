@@ -1,11 +1,13 @@
 //! All settings. Each stands once, with its type, default and documentation.
 
 mod bots;
+mod cluster;
 mod ingress;
 mod operation;
 mod worker;
 
 pub use bots::{AppType, BotSection, Executor, Unreadable};
+pub use cluster::ClusterSection;
 pub use ingress::{CloudPreset, CloudSection, IngressSection, Sources};
 pub use operation::{AdminSection, DevSection, LogFilter, LogFormat, LogSection, OtlpSection};
 pub use worker::{Engine, StoreSection, Sync, WorkerSection};
@@ -35,11 +37,12 @@ const fn facts<S: Section>(path: &'static str) -> SectionFacts {
 pub const BOT_PATH: &str = "bots.NAME";
 
 /// All sections, in the order of the example file.
-pub const SECTIONS: [SectionFacts; 9] = [
+pub const SECTIONS: [SectionFacts; 10] = [
     facts::<BotSection>(BOT_PATH),
     facts::<IngressSection>("ingress"),
     facts::<WorkerSection>("worker"),
     facts::<StoreSection>("store"),
+    facts::<ClusterSection>("cluster"),
     facts::<CloudSection>("cloud"),
     facts::<AdminSection>("admin"),
     facts::<LogSection>("log"),
