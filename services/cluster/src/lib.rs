@@ -7,6 +7,14 @@
 //!
 //! Everything that decides is a value: what happened and a time go in, what to do comes out.
 
+mod facts;
 pub mod map;
+mod order;
+mod shell;
+mod view;
 
+pub use facts::{ClusterConfig, Load, NodeFacts};
 pub use map::{MapNode, ShardMap};
+pub use order::ShardOrder;
+pub use shell::{ClusterError, MoveRefused};
+pub use view::{Health, NodeView, ShardState, Standing, View};
