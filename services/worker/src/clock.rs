@@ -25,7 +25,11 @@ impl Clock {
     pub(crate) fn now(&self) -> Now {
         let steady_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let wall_ms = wall_ms().saturating_add_signed(self.ahead_ms.load(Ordering::Relaxed));
-        Now { steady_ms, wall_ms }
+        Now {
+            steady_ms,
+            wall_ms,
+            may_begin: true,
+        }
     }
 
     /// Follows the store's clock, as it was read just now.

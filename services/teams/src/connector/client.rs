@@ -22,7 +22,11 @@ pub struct Connector {
     pub(super) tokens: Option<Arc<dyn TokenProvider>>,
     policy: RetryPolicy,
     pub(super) attempt_time: Duration,
+    pub(super) may_begin: Option<MayBegin>,
 }
+
+/// Says whether a request may be written now.
+pub type MayBegin = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// Time that one attempt may take, unless configured otherwise: the token, the connection and the whole answer included.
 pub const ATTEMPT_TIME: Duration = Duration::from_secs(15);
@@ -48,6 +52,7 @@ impl Connector {
             tokens,
             policy: RetryPolicy::default(),
             attempt_time: ATTEMPT_TIME,
+            may_begin: None,
         }
     }
 
@@ -55,6 +60,14 @@ impl Connector {
     #[must_use]
     pub fn with_policy(mut self, policy: RetryPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Sets who is asked directly before each request is written, after every wait for a token or a pause. While the answer is
+    /// no, calls fail with [`super::Failure::Withheld`] and nothing is sent.
+    #[must_use]
+    pub fn with_permission(mut self, may_begin: MayBegin) -> Self {
+        self.may_begin = Some(may_begin);
         self
     }
 

@@ -54,6 +54,9 @@ pub enum Failure {
         /// How long was waited.
         after: Duration,
     },
+    /// This process may not begin requests now ([`super::Connector::with_permission`]): nothing was sent.
+    #[error("no request to the connector may begin now")]
+    Withheld,
     /// There is no token to show.
     #[error("no token for the connector")]
     NoToken(#[from] TokenError),
@@ -107,7 +110,7 @@ impl Failure {
             Self::Refused { status, .. } => AttemptFailure::Status(*status),
             Self::NotConnected(_) => AttemptFailure::NotConnected,
             Self::Broken(_) | Self::TimedOut { .. } => AttemptFailure::Broken,
-            Self::NoTokenInTime { .. } => AttemptFailure::NotReady,
+            Self::NoTokenInTime { .. } | Self::Withheld => AttemptFailure::NotReady,
             Self::NoToken(error) if error.is_transient() => AttemptFailure::NotReady,
             Self::NoToken(_)
             | Self::Untrusted { .. }

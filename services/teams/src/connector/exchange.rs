@@ -103,6 +103,9 @@ impl Connector {
                 ..before_sending(failure)
             }
         };
+        if self.may_begin.as_ref().is_some_and(|may_begin| !may_begin()) {
+            return Err(before_sending(Failure::Withheld));
+        }
         let response = request.send().await.map_err(failed_to_send)?;
         let status = response.status();
         let correlation = text_of(response.headers(), &CORRELATION);

@@ -17,7 +17,7 @@ mod stream;
 
 pub use answer::{Answer, Created, MembersPage, Sent};
 pub use call::{Call, Operation};
-pub use client::{ATTEMPT_TIME, Connector, http_client};
+pub use client::{ATTEMPT_TIME, Connector, MayBegin, http_client};
 pub use code::{Consequence, ErrorCode};
 pub use conversation::{NewConversation, NotJson};
 pub use error::{ConnectorError, Failure};

@@ -381,3 +381,31 @@ async fn a_token_that_does_not_come_leaves_no_doubt_about_the_message() {
     assert!(!error.in_doubt && !error.is_final(), "{error}");
     assert!(server.requests().is_empty());
 }
+
+/// Gives a token, and takes away the permission to send while it is waited for.
+struct Slow(Arc<AtomicUsize>);
+
+impl TokenProvider for Slow {
+    fn token(&self) -> BoxFuture<'_, Result<Arc<AccessToken>, TokenError>> {
+        self.0.store(1, Ordering::SeqCst);
+        Box::pin(async { AccessToken::new("late", SystemTime::now() + Duration::from_secs(3600)).map(Arc::new) })
+    }
+
+    fn invalidate(&self, _: &AccessToken) {}
+}
+
+#[tokio::test]
+async fn permission_that_went_while_a_token_was_waited_for_withholds_the_request() {
+    let (server, base) = world([CREATED]).await;
+    let withheld = Arc::new(AtomicUsize::new(0));
+    let (asked, http) = (withheld.clone(), http_client().no_proxy().build().unwrap());
+    let client = Connector::new(http, Some(Arc::new(Slow(withheld))))
+        .with_permission(Arc::new(move || asked.load(Ordering::SeqCst) == 0));
+    let error = client
+        .attempt(&Call::send(&base, CHAT, MESSAGE).unwrap())
+        .await
+        .unwrap_err();
+    assert!(matches!(error.failure, Failure::Withheld), "{error}");
+    assert!(!error.in_doubt && !error.is_final(), "{error}");
+    assert!(server.requests().is_empty());
+}

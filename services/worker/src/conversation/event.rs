@@ -17,6 +17,9 @@ pub struct Now {
     pub steady_ms: u64,
     /// Milliseconds since 1970 by the store's clock, for what is stored.
     pub wall_ms: u64,
+    /// Whether a turn or a send may begin: this process holds its lease. What runs goes on and is committed all the same.
+    /// When it may begin again, [`Event::Tick`] tells so.
+    pub may_begin: bool,
 }
 
 /// Names a caller that waits: a stream of the process and the sequence of its delivery.
@@ -66,7 +69,7 @@ pub enum Event {
     Cancelled(Ticket),
     /// Something stored is due: look at it.
     Wake,
-    /// Time passed: [`super::Conversation::deadline`] was reached.
+    /// Time passed: [`super::Conversation::deadline`] was reached, or turns may begin again.
     Tick,
     /// The store answered a load.
     Loaded(Result<Loaded, StoreError>),

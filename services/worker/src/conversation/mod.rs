@@ -231,6 +231,7 @@ impl Conversation {
             at(self.loading.not_before);
         }
         if self.phase == Phase::Serving
+            && now.may_begin
             && let Some(memory) = &self.memory
         {
             if !memory.record.outbox.is_empty()
@@ -245,9 +246,9 @@ impl Conversation {
                     at(steady(timer).max(self.hold_until));
                 }
             }
-            if let Some(sweep) = memory.next_sweep_ms() {
-                at(steady(sweep).max(now.steady_ms + 1));
-            }
+        }
+        if let Some(sweep) = self.memory.as_ref().and_then(Memory::next_sweep_ms) {
+            at(steady(sweep).max(now.steady_ms + 1));
         }
         (next != u64::MAX).then_some(next)
     }

@@ -12,7 +12,8 @@ use crate::record::SentId;
 impl Conversation {
     /// Starts what the outbox may send now.
     pub(super) fn next_sends(&mut self, now: Now, out: &mut Vec<Action>) {
-        if self.phase != Phase::Serving || self.in_flight.as_ref().is_some_and(|in_flight| in_flight.tries > 1) {
+        let is_uncertain = self.in_flight.as_ref().is_some_and(|in_flight| in_flight.tries > 1);
+        if self.phase != Phase::Serving || !now.may_begin || is_uncertain {
             return;
         }
         while let Some(memory) = self.memory.as_ref().filter(|memory| !memory.record.outbox.is_empty()) {
@@ -41,7 +42,7 @@ impl Conversation {
         };
         let verdict = self.outbox.finished(&outbox[place], result, give_up, now.steady_ms);
         let own = match verdict {
-            Verdict::Unknown => return,
+            Verdict::Unknown | Verdict::Untried => return,
             Verdict::Later { reason } => {
                 out.push(Action::Note(Note::SendRetried { sequence, reason }));
                 return;

@@ -13,6 +13,7 @@ use trunkline_store::contract::Header;
 use super::event::{Event, Note, Reply, StepRefused};
 use super::simulation::store::no_answer;
 use super::{ConversationSettings, Unreadable};
+use crate::outbox::SendResult;
 use crate::record::Record;
 
 use self::stage::{Stage, TestBot};
@@ -382,6 +383,54 @@ fn a_shard_that_leaves_accepts_what_runs_and_hands_back_what_waits() {
     assert!(is_accepted(stage.reply_to(running)));
     assert!(stage.core.is_quiet());
     assert_eq!((stage.store.inbox.len(), stage.store.wake.is_some()), (1, true));
+}
+
+#[test]
+fn without_a_lease_nothing_begins_what_runs_is_committed_and_all_goes_on_when_it_is_back() {
+    let mut stage = Stage::usual();
+    let (running, waiting) = (stage.says(1, "hi"), stage.says(2, "hi"));
+    stage.may_begin = false;
+    stage.commits_with_reply("1");
+    assert_eq!(status(stage.reply_to(running)), Some(200));
+    stage.passes(Duration::from_secs(2));
+    assert_eq!((stage.runs.len(), stage.sends.len()), (1, 0), "nothing begins");
+    stage.passes(Duration::from_secs(4));
+    assert!(is_accepted(stage.reply_to(waiting)), "its budget ends all the same");
+    stage.may_begin = true;
+    stage.tell(Event::Tick);
+    assert_eq!((stage.runs.len(), stage.sends.len()), (2, 1));
+}
+
+#[test]
+fn a_send_that_was_withheld_goes_out_when_the_lease_is_back_and_was_no_try() {
+    let mut stage = Stage::usual();
+    stage.says(1, "hi");
+    stage.commits_with_reply("1");
+    let sequence = *stage.sends.last().unwrap();
+    stage.may_begin = false;
+    stage.tell(Event::Sent {
+        sequence,
+        result: SendResult::Withheld,
+    });
+    stage.passes(Duration::from_secs(700));
+    assert_eq!(stage.sends.len(), 1);
+    stage.may_begin = true;
+    stage.tell(Event::Tick);
+    assert_eq!(stage.sends.len(), 2, "at once, without a back-off");
+    let reason = "no".to_owned();
+    stage.tell(Event::Sent {
+        sequence,
+        result: SendResult::Again {
+            after_ms: None,
+            in_doubt: false,
+            reason,
+        },
+    });
+    assert!(
+        !stage.notes.iter().any(|note| matches!(note, Note::SendGivenUp { .. })),
+        "{:?}",
+        stage.notes
+    );
 }
 
 #[test]

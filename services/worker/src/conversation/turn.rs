@@ -17,7 +17,7 @@ use crate::record::EntryKind;
 impl Conversation {
     /// Starts the next turn. `true` when something ended on the way and there may be more to do.
     pub(super) fn next_turn(&mut self, now: Now, out: &mut Vec<Action>) -> bool {
-        if self.phase != Phase::Serving || !self.is_free() || self.hold_until > now.steady_ms {
+        if self.phase != Phase::Serving || !now.may_begin || !self.is_free() || self.hold_until > now.steady_ms {
             return false;
         }
         if let Some(timer) = self.due_timer(now) {

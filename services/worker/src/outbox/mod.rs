@@ -35,6 +35,8 @@ pub enum SendResult {
         /// It is too old, so the message that it became is updated; else the text is sent as a message of its own.
         is_expired: bool,
     },
+    /// Nothing was sent: this process may not begin requests now. Not a try; the next may come as soon as it may.
+    Withheld,
     /// Trying again cannot help.
     Final {
         /// For logs.
@@ -66,6 +68,8 @@ pub enum Verdict {
     },
     /// Take it out: nobody knows whether it arrived, and the bot said not to send it twice.
     InDoubt,
+    /// It stays: nothing was sent.
+    Untried,
     /// An answer to a try that nobody waits for.
     Unknown,
 }
@@ -155,6 +159,13 @@ impl Outbox {
         let tries = trying.tries;
         let verdict = match result {
             SendResult::Taken { id, conversation } => Verdict::Sent { id, conversation },
+            SendResult::Withheld => {
+                trying.tries = tries.saturating_sub(1);
+                if trying.tries == 0 {
+                    lane.trying = None;
+                }
+                return Verdict::Untried;
+            }
             SendResult::Final { reason } => Verdict::GivenUp { reason, tries },
             SendResult::StreamGone { is_expired } => {
                 trying.fallback = if is_expired && trying.fallback == Fallback::None {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use trunkline_store::key::{Key, Triple};
-use trunkline_teams::connector::{Answer, Call, ConnectorError, NewConversation, Stream, StreamRefusal};
+use trunkline_teams::connector::{Answer, Call, ConnectorError, Failure, NewConversation, Stream, StreamRefusal};
 use trunkline_teams::limits::STREAM_TIME;
 use trunkline_teams::service_url::{AddressError, ServiceUrl, Trust};
 
@@ -190,6 +190,9 @@ fn unusable(error: impl std::error::Error) -> SendResult {
 }
 
 fn failed(error: &ConnectorError) -> SendResult {
+    if matches!(error.failure, Failure::Withheld) {
+        return SendResult::Withheld;
+    }
     let reason = error.to_string();
     if error.is_final() {
         return SendResult::Final { reason };

@@ -33,6 +33,7 @@ pub(crate) struct Faults {
     pub(crate) turns: bool,
     pub(crate) connector: bool,
     pub(crate) crashes: bool,
+    pub(crate) lease: bool,
 }
 
 impl Faults {
@@ -41,12 +42,14 @@ impl Faults {
         turns: false,
         connector: false,
         crashes: false,
+        lease: false,
     };
     pub(crate) const ALL: Self = Self {
         store: true,
         turns: true,
         connector: true,
         crashes: true,
+        lease: true,
     };
 }
 
@@ -64,6 +67,9 @@ enum Happening {
     /// Teams sends what was acknowledged once more.
     Repeat(u64),
     Crash,
+    /// From here on nothing may begin.
+    LeaseLost,
+    LeaseBack,
 }
 
 pub(crate) struct World {
@@ -71,6 +77,7 @@ pub(crate) struct World {
     random: u64,
     faults: Faults,
     now: u64,
+    may_begin: bool,
     order: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     happenings: HashMap<u64, Happening>,
@@ -107,6 +114,7 @@ impl World {
             random: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) | 1,
             faults,
             now: 0,
+            may_begin: true,
             order: 0,
             queue: BinaryHeap::new(),
             happenings: HashMap::new(),
@@ -131,6 +139,12 @@ impl World {
             for _ in 0..world.below(6) {
                 let at = world.below(CALM_AT);
                 world.later(at, Happening::Crash);
+            }
+        }
+        if faults.lease {
+            for _ in 0..world.below(4) {
+                let at = world.below(CALM_AT);
+                world.later(at, Happening::LeaseLost);
             }
         }
         world
@@ -159,6 +173,15 @@ impl World {
                 Happening::Caller(caller) => self.call(caller),
                 Happening::Repeat(number) => self.arrive(None, number),
                 Happening::Crash => self.crash(),
+                Happening::LeaseLost => {
+                    self.may_begin = false;
+                    let wait = 1 + self.below(8_000);
+                    self.later(wait, Happening::LeaseBack);
+                }
+                Happening::LeaseBack => {
+                    self.may_begin = true;
+                    self.tell(Event::Tick);
+                }
             }
         }
     }
@@ -189,6 +212,7 @@ impl World {
         Now {
             steady_ms: self.now,
             wall_ms: WALL + self.now,
+            may_begin: self.may_begin,
         }
     }
 
@@ -208,6 +232,12 @@ impl World {
     }
 
     fn act(&mut self, action: Action) {
+        let is_beginning = matches!(action, Action::Run(_) | Action::Send(_));
+        assert!(
+            self.may_begin || !is_beginning,
+            "seed {}: {action:?} without a lease",
+            self.seed
+        );
         match action {
             Action::Load => {
                 let lost = self.is_faulty(self.faults.store) && self.below(10) == 0;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 use trunkline_bot::logic::{
-    Answer, Begin, Description, End, Logic, Outcome, Port, RouteDescription, StateProblem, StoredState, TurnError,
+    Answer, Begin, Description, Effect, End, InDoubt, Logic, Outcome, Port, RouteDescription, StateProblem,
+    StoredState, TurnError,
 };
 use trunkline_store::StoreError;
 use trunkline_store::contract::{Commit, Committed, Epoch, Incarnation, MapVersion, Token};
@@ -24,6 +25,7 @@ pub(super) struct Stage {
     pub(super) core: Conversation,
     pub(super) store: SimulatedStore,
     now: u64,
+    pub(super) may_begin: bool,
     seq: u64,
     /// Commits get this instead of an answer.
     pub(super) store_says: Option<fn() -> StoreError>,
@@ -31,6 +33,7 @@ pub(super) struct Stage {
     pub(super) dropped: Vec<u64>,
     pub(super) replies: Vec<(u64, Reply)>,
     pub(super) from_record: Vec<(u64, String)>,
+    pub(super) sends: Vec<u64>,
     pub(super) steps: Vec<Result<(), StepRefused>>,
     pub(super) notes: Vec<Note>,
     pub(super) is_lost: bool,
@@ -55,12 +58,14 @@ impl Stage {
             core: Conversation::new(triple.key(), ShardId(0), token, Some(triple), settings, bots, 7),
             store,
             now: 1_000,
+            may_begin: true,
             seq: 0,
             store_says: None,
             runs: Vec::new(),
             dropped: Vec::new(),
             replies: Vec::new(),
             from_record: Vec::new(),
+            sends: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
             is_lost: false,
@@ -78,6 +83,7 @@ impl Stage {
             let now = Now {
                 steady_ms: self.now,
                 wall_ms: 1_800_000_000_000 + self.now,
+                may_begin: self.may_begin,
             };
             self.core.handle(event, now, &mut actions);
             for action in actions {
@@ -95,7 +101,7 @@ impl Stage {
                     Action::Reply { ticket, reply } => self.replies.push((ticket.seq, reply)),
                     Action::ReplyFromRecord { ticket, name, .. } => self.from_record.push((ticket.seq, name)),
                     Action::StepKept { result, .. } => self.steps.push(result),
-                    Action::Send(_) => {}
+                    Action::Send(work) => self.sends.push(work.sequence),
                     Action::ShardLost => self.is_lost = true,
                     Action::Note(note) => self.notes.push(note),
                 }
@@ -117,6 +123,7 @@ impl Stage {
             let now = Now {
                 steady_ms: self.now,
                 wall_ms: 1_800_000_000_000 + self.now,
+                may_begin: self.may_begin,
             };
             match self.core.deadline(now).map(|at| at.max(self.now + 1)) {
                 Some(at) if at <= end => self.now = at,
@@ -182,6 +189,29 @@ impl Stage {
         });
         self.ends(End::Commit(Outcome {
             state,
+            ..Outcome::default()
+        }));
+    }
+
+    /// The last run ends with a reply.
+    pub(super) fn commits_with_reply(&mut self, state: &str) {
+        let state = Some(StoredState {
+            version: 1,
+            bytes: Bytes::copy_from_slice(state.as_bytes()),
+        });
+        let begin = &self.runs.last().unwrap().1;
+        let reply = Effect::Send {
+            sequence: begin.next_sequence,
+            to: begin.here.clone(),
+            activity: Bytes::from_static(b"{}"),
+            in_doubt: InDoubt::Resend,
+            wants_id: false,
+            stream: None,
+            targeted: false,
+        };
+        self.ends(End::Commit(Outcome {
+            state,
+            effects: vec![reply],
             ..Outcome::default()
         }));
     }
