@@ -9,8 +9,6 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark ends where its world fails")]
 
 mod generator;
-#[path = "../../tests/e2e/world/login.rs"]
-mod login;
 mod processes;
 mod report;
 mod setting;

@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use trunkline_fleet::teams;
 use trunkline_simulated_teams::{Handle, SimulatedTeamsConfig};
 
+use crate::LAST_REPLIES;
 use crate::generator::{self, Load, Target, Tokens};
 use crate::processes::{Process, pin_this_process};
 use crate::report::{Batches, Measured, Memory};
 use crate::sink::Sink;
-use crate::{LAST_REPLIES, login};
 
 /// Where the measured processes run, and where everything else does.
 const MEASURED_CORE: usize = 1;
@@ -51,20 +52,19 @@ impl Setting {
     /// Starts everything and waits until it serves.
     pub(crate) async fn start() -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let teams = login::start(SimulatedTeamsConfig {
-            tenant: login::TENANT.to_owned(),
+        let teams = teams::start(SimulatedTeamsConfig {
+            tenant: teams::TENANT.to_owned(),
             ..SimulatedTeamsConfig::default()
         });
         let sink = Sink::start().await?;
         let [redis_port, worker_port, ingress_port, worker_admin, ingress_admin] = free_ports()?;
         let redis = redis_server(directory.path(), redis_port)?;
         listening(redis_port).await?;
-        let configuration = login::configuration(
-            directory.path(),
-            "echo",
-            &format!("redis://127.0.0.1:{redis_port}/0"),
-            &teams,
-        );
+        let file = directory.path().join("trunkline.toml");
+        let redis_url = format!("redis://127.0.0.1:{redis_port}/0");
+        let text = teams::configuration("echo", &redis_url, &teams, "http://127.0.0.1");
+        fs::write(&file, text)?;
+        let configuration = file.display();
         let role = |name: &'static str, admin: u16| {
             let arguments = [
                 name.to_owned(),
@@ -96,7 +96,7 @@ impl Setting {
         let target = Target {
             ingress: SocketAddr::from(([127, 0, 0, 1], ingress_port)),
             app_id,
-            tenant: login::TENANT.to_owned(),
+            tenant: teams::TENANT.to_owned(),
             service_url,
         };
         Ok(Self {
@@ -197,7 +197,7 @@ impl Setting {
 /// Signing costs a millisecond: enough tokens for a run are made before it.
 fn signed_beforehand(teams: &Handle, service_url: &str) -> Tokens {
     // Claims of one second are equal, signatures of PKCS #1 deterministic: a different `nbf` makes a different token.
-    let tokens: Vec<String> = (0..256).map(|age| login::token(teams, service_url, age)).collect();
+    let tokens: Vec<String> = (0..256).map(|age| teams::token(teams, service_url, age)).collect();
     Arc::new(move |number| {
         let place = usize::try_from(number).unwrap_or_default() % tokens.len();
         tokens[place].clone()

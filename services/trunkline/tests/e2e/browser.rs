@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::world::house::{Dev, stock};
-use crate::world::process::{Process, Recipe, free_port};
+use trunkline_fleet::process::{Process, Recipe, free_port};
 
 /// The scripts, and the npm packages that `.ci/test` installs beside them.
 pub(crate) fn scripts() -> PathBuf {

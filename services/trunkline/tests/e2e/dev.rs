@@ -5,9 +5,9 @@ use std::path::Path;
 
 use crate::world::house::stock;
 use crate::world::page::ChatPage;
-use crate::world::process::{Process, Recipe};
-use crate::world::wait::wait_for;
-use crate::world::web;
+use trunkline_fleet::process::{Process, Recipe};
+use trunkline_fleet::wait::wait_for;
+use trunkline_fleet::web;
 
 /// The stock binary with these arguments.
 fn start(directory: &Path, arguments: &[&str]) -> Process {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::world::deployment::Deployment;
-use crate::world::process::Process;
+use trunkline_fleet::process::Process;
 
 const PEOPLE: [&str; 8] = ["Ada", "Bo", "Chen", "Dara", "Ekow", "Fen", "Gil", "Hana"];
 

@@ -1,20 +1,22 @@
 //! SIGKILL at random moments under load: what was answered 2xx is in the state exactly once, what was not zero or one time.
 //! Repeated replies are allowed (the Connector has no idempotency key), counted and printed.
 
-use crate::world::chance::{Chance, kills};
-use crate::world::crowd::Crowd;
+use std::net::Ipv4Addr;
+
 use crate::world::house::{Cluster, Dev, stock};
-use crate::world::recorder::Recorder;
+use trunkline_fleet::chance::{Chance, kills};
+use trunkline_fleet::crowd::{Crowd, Habits};
+use trunkline_fleet::recorder::Recorder;
 
 #[test]
 fn dev_on_disk_loses_nothing_when_it_is_killed() {
     let directory = tempfile::tempdir().unwrap();
-    let (recorder, connector) = Recorder::start();
+    let (recorder, connector) = Recorder::start(Ipv4Addr::LOCALHOST.into());
     let dev = Dev::open(directory.path(), stock(), "echo");
     let mut chance = Chance::of("dev on disk");
 
     let mut process = dev.recipe.start();
-    let crowd = Crowd::talk(&dev.surroundings(connector));
+    let crowd = Crowd::talk(&dev.surroundings(connector), Habits::default());
     for _ in 0..kills() {
         chance.moment();
         process.kill();
@@ -27,13 +29,13 @@ fn dev_on_disk_loses_nothing_when_it_is_killed() {
 #[test]
 fn ingress_and_worker_on_redis_lose_nothing_when_they_are_killed() {
     let directory = tempfile::tempdir().unwrap();
-    let (recorder, connector) = Recorder::start();
+    let (recorder, connector) = Recorder::start(Ipv4Addr::LOCALHOST.into());
     let cluster = Cluster::new(directory.path(), stock(), "echo", connector);
     let mut chance = Chance::of("ingress and worker on Redis");
 
     let mut worker = cluster.worker.start();
     let mut ingress = cluster.ingress.start();
-    let crowd = Crowd::talk(&cluster.surroundings);
+    let crowd = Crowd::talk(&cluster.surroundings, Habits::default());
     for _ in 0..kills() {
         chance.moment();
         worker.kill();

@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::world::chance::{Chance, kills};
-use crate::world::crowd::Crowd;
+use std::net::Ipv4Addr;
+
 use crate::world::house::{Cluster, Dev, example};
 use crate::world::outside::{Call, Outside, Step};
-use crate::world::recorder::Recorder;
+use trunkline_fleet::chance::{Chance, kills};
+use trunkline_fleet::crowd::{Crowd, Habits, Talk};
+use trunkline_fleet::recorder::Recorder;
 
 /// The setting of the example that names the outside service.
 const SERVICE: &str = "TRUNKLINE_BOTS__COURIER__SETTINGS__SERVICE";
@@ -15,21 +17,21 @@ const SERVICE: &str = "TRUNKLINE_BOTS__COURIER__SETTINGS__SERVICE";
 #[test]
 fn dev_on_disk_runs_no_step_again_that_it_had_kept() {
     let directory = tempfile::tempdir().unwrap();
-    let (recorder, connector) = Recorder::start();
+    let (recorder, connector) = Recorder::start(Ipv4Addr::LOCALHOST.into());
     let outside = Outside::start();
     let mut dev = Dev::open(directory.path(), example("courier"), "courier");
     dev.recipe = dev.recipe.environment(SERVICE, outside.url());
     let mut chance = Chance::of("steps of dev on disk");
 
     let mut process = dev.recipe.start();
-    let crowd = Crowd::talk(&dev.surroundings(connector));
+    let crowd = Crowd::talk(&dev.surroundings(connector), Habits::default());
     for _ in 0..kills() {
         outside.next_call();
         chance.moment();
         process.kill();
         process = dev.recipe.start();
     }
-    let acknowledged = crowd.judge("steps of dev on disk", &recorder);
+    let acknowledged = acknowledged(crowd.judge("steps of dev on disk", &recorder));
     judge("steps of dev on disk", &acknowledged, &outside.calls());
     drop(process);
 }
@@ -37,7 +39,7 @@ fn dev_on_disk_runs_no_step_again_that_it_had_kept() {
 #[test]
 fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
     let directory = tempfile::tempdir().unwrap();
-    let (recorder, connector) = Recorder::start();
+    let (recorder, connector) = Recorder::start(Ipv4Addr::LOCALHOST.into());
     let outside = Outside::start();
     let mut cluster = Cluster::new(directory.path(), example("courier"), "courier", connector);
     cluster.worker = cluster.worker.environment(SERVICE, outside.url());
@@ -45,16 +47,22 @@ fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
 
     let mut worker = cluster.worker.start();
     let ingress = cluster.ingress.start();
-    let crowd = Crowd::talk(&cluster.surroundings);
+    let crowd = Crowd::talk(&cluster.surroundings, Habits::default());
     for _ in 0..kills() {
         outside.next_call();
         chance.moment();
         worker.kill();
         worker = cluster.worker.start();
     }
-    let acknowledged = crowd.judge("steps of a worker on Redis", &recorder);
+    let acknowledged = acknowledged(crowd.judge("steps of a worker on Redis", &recorder));
     judge("steps of a worker on Redis", &acknowledged, &outside.calls());
     drop((worker, ingress));
+}
+
+/// Texts of the messages that were acknowledged.
+fn acknowledged(talks: Vec<Talk>) -> Vec<String> {
+    let said = talks.into_iter().flat_map(|talk| talk.said);
+    said.filter(|said| said.acknowledged).map(|said| said.text).collect()
 }
 
 /// What the calls about one message were, in order of arrival.

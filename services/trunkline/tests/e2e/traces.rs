@@ -12,7 +12,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 use crate::world::deployment::Deployment;
-use crate::world::wait::wait_for;
+use trunkline_fleet::wait::wait_for;
 
 /// Service and name of each span, by trace.
 type Traces = BTreeMap<Vec<u8>, BTreeSet<(String, String)>>;

@@ -6,11 +6,12 @@ use tempfile::TempDir;
 use trunkline_simulated_teams::{SimulatedBot, SimulatedPerson, SimulatedTeamsConfig};
 
 use super::house::stock;
-use super::login;
 use super::page::ChatPage;
-use super::process::{Process, Recipe, free_port};
-use super::redis::Redis;
-use super::web;
+use trunkline_fleet::network::Network;
+use trunkline_fleet::process::{Process, Recipe, free_port};
+use trunkline_fleet::redis::Redis;
+use trunkline_fleet::teams;
+use trunkline_fleet::web;
 
 /// A file of the example.
 pub(crate) fn example_file(name: &str) -> PathBuf {
@@ -47,7 +48,7 @@ impl Deployment {
     /// Starts it with a simulated Teams of `people` in place of the real one; `more` goes into every process' environment.
     pub(crate) fn start(people: &[&str], more: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let redis = Redis::start(directory.path());
+        let redis = Redis::start(directory.path(), &Network::Loopback, &[]);
         let free_address = || format!("127.0.0.1:{}", free_port());
         let listen = free_address();
         let bot = SimulatedBot {
@@ -61,7 +62,7 @@ impl Deployment {
             ..SimulatedTeamsConfig::default()
         };
         let tenant = teams_config.tenant.clone();
-        let teams = login::start(teams_config);
+        let teams = teams::start(teams_config);
         let worker_addresses = [free_address(), free_address()];
         let admins = [free_address(), free_address(), free_address()];
         let shared = [
@@ -71,7 +72,7 @@ impl Deployment {
             ("TRUNKLINE_CLOUD__METADATA", &teams.metadata_url()),
             ("TRUNKLINE_CLOUD__TOKEN_ENDPOINT", &teams.token_endpoint()),
             ("TRUNKLINE_CLOUD__SERVICE_HOSTS", &teams.login_url()),
-            ("TRUNKLINE_STORE__URL", redis.url()),
+            ("TRUNKLINE_STORE__URL", &redis.url()),
             ("TRUNKLINE_INGRESS__LISTEN", &listen),
             ("TRUNKLINE_INGRESS__WORKERS", &worker_addresses.join(",")),
             ("TRUNKLINE_INGRESS__STOP_NOTICE", "0 s"),

@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use trunkline_simulated_teams::SimulatedTeamsConfig;
 
-use super::login::{self, TENANT};
-use super::people::Surroundings;
-use super::process::{Recipe, free_port};
-use super::redis::Redis;
+use trunkline_fleet::balancer::Balancer;
+use trunkline_fleet::crowd::Surroundings;
+use trunkline_fleet::message::Sender;
+use trunkline_fleet::network::Network;
+use trunkline_fleet::process::{Recipe, free_port};
+use trunkline_fleet::redis::Redis;
+use trunkline_fleet::teams::{self, TENANT};
 
 /// The stock binary.
 pub(crate) fn stock() -> PathBuf {
@@ -68,9 +71,8 @@ impl Dev {
     /// How people reach it whose replies go to this Connector.
     pub(crate) fn surroundings(&self, connector: SocketAddr) -> Surroundings {
         Surroundings {
-            endpoint: self.endpoint.clone(),
-            service_url: format!("http://{connector}"),
-            tenant: TENANT.to_owned(),
+            ingresses: Balancer::single(self.endpoint.clone()),
+            sender: sender(format!("http://{connector}")),
             token: None,
         }
     }
@@ -87,12 +89,15 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// The worker hosts the bot `name` of `program`; replies go to this Connector.
     pub(crate) fn new(directory: &Path, program: PathBuf, name: &str, connector: SocketAddr) -> Self {
-        let redis = Redis::start(directory);
-        let teams = login::start(SimulatedTeamsConfig {
+        let redis = Redis::start(directory, &Network::Loopback, &[]);
+        let teams = teams::start(SimulatedTeamsConfig {
             tenant: TENANT.to_owned(),
             ..SimulatedTeamsConfig::default()
         });
-        let configuration = login::configuration(directory, name, redis.url(), &teams);
+        let configuration = directory.join("trunkline.toml");
+        let text = teams::configuration(name, &redis.url(), &teams, "http://127.0.0.1");
+        std::fs::write(&configuration, text).unwrap();
+        let configuration = configuration.display().to_string();
         let (ingress_port, worker_port, worker_admin) = (free_port(), free_port(), free_port());
         let recipe = |role: &str, program: PathBuf, admin: u16, ready: u16| {
             Recipe::new(directory, role, program)
@@ -108,12 +113,18 @@ impl Cluster {
             ingress: recipe("ingress", stock(), free_port(), ingress_port),
             worker: recipe("worker", program, worker_admin, worker_admin),
             surroundings: Surroundings {
-                endpoint: format!("http://127.0.0.1:{ingress_port}/api/messages"),
-                token: Some(login::token(&teams, &service_url, 0)),
-                service_url,
-                tenant: TENANT.to_owned(),
+                ingresses: Balancer::single(format!("http://127.0.0.1:{ingress_port}/api/messages")),
+                token: Some(teams::token(&teams, &service_url, 0)),
+                sender: sender(service_url),
             },
             _redis: redis,
         }
+    }
+}
+
+fn sender(service_url: String) -> Sender {
+    Sender {
+        service_url,
+        tenant: TENANT.to_owned(),
     }
 }

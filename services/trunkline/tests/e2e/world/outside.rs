@@ -13,7 +13,7 @@ use rand::RngExt as _;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::wait::wait_for;
+use trunkline_fleet::wait::wait_for;
 
 /// Which step of the bot called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The chat page of a simulated Teams, without a browser.
 
-use super::wait::wait_for;
-use super::web;
+use trunkline_fleet::wait::wait_for;
+use trunkline_fleet::web;
 
 /// The HTTP side of a simulated Teams: what the chat page does.
 pub(crate) struct ChatPage {

@@ -1,14 +1,12 @@
 //! A simulated Teams as login service: it signs the tokens of Teams and issues those of the bots.
 
-use std::path::Path;
-
 use trunkline_simulated_teams::{BotNumber, Handle, SimulatedTeams, SimulatedTeamsConfig};
 
-/// The tenant that everybody in these tests belongs to.
-pub(crate) const TENANT: &str = "5f0e3c1a-7d2b-4e86-9a14-c3b2d1e0f9a8";
+/// The tenant that everybody belongs to.
+pub const TENANT: &str = "5f0e3c1a-7d2b-4e86-9a14-c3b2d1e0f9a8";
 
-/// Serves in a thread of its own, as long as the test's process lives.
-pub(crate) fn start(config: SimulatedTeamsConfig) -> Handle {
+/// Serves in a thread of its own, as long as the process lives.
+pub fn start(config: SimulatedTeamsConfig) -> Handle {
     let (sender, handle) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async move {
@@ -22,20 +20,20 @@ pub(crate) fn start(config: SimulatedTeamsConfig) -> Handle {
 
 /// A token of Teams for the only bot, for requests that name this service URL, valid since `age` seconds: each age makes
 /// another token.
-pub(crate) fn token(login: &Handle, service_url: &str, age: u64) -> String {
+pub fn token(login: &Handle, service_url: &str, age: u64) -> String {
     let mut claims = login.claims(BotNumber(0)).unwrap();
     claims.nbf -= age;
     service_url.clone_into(&mut claims.serviceurl);
     login.sign(&claims).unwrap()
 }
 
-/// Writes the configuration of a cluster with the bot `name` in this cloud, and returns the file's name. What differs
-/// between processes (addresses) comes from their environment.
-pub(crate) fn configuration(directory: &Path, name: &str, redis: &str, login: &Handle) -> String {
-    let bot = &login.bots()[0];
+/// The text of a configuration for the bot `name` in this cloud. What differs between processes (addresses) comes from their
+/// environment.
+pub fn configuration(name: &str, redis: &str, teams: &Handle, service_host: &str) -> String {
+    let bot = &teams.bots()[0];
     let registration = SimulatedTeamsConfig::default().bots.remove(0);
     assert_eq!(registration.app_id, bot.app_id, "the login service has the default bot");
-    let text = format!(
+    format!(
         r#"
 [bots.{name}]
 app_id = "{app_id}"
@@ -52,14 +50,11 @@ url = "{redis}"
 [cloud]
 metadata = "{metadata}"
 token_endpoint = "{token_endpoint}"
-service_hosts = ["http://127.0.0.1"]
+service_hosts = ["{service_host}"]
 "#,
         app_id = registration.app_id,
         secret = registration.app_secret,
-        metadata = login.metadata_url(),
-        token_endpoint = login.token_endpoint(),
-    );
-    let file = directory.join("trunkline.toml");
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
+        metadata = teams.metadata_url(),
+        token_endpoint = teams.token_endpoint(),
+    )
 }

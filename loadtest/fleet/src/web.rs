@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::blocking::Client;
 
 /// A client that no proxy of this machine comes between.
-pub(crate) fn client() -> Client {
+pub fn client() -> Client {
     Client::builder()
         .no_proxy()
         .timeout(Duration::from_secs(10))
@@ -14,7 +14,7 @@ pub(crate) fn client() -> Client {
 }
 
 /// Status and body, if anybody answers.
-pub(crate) fn get(url: &str) -> Option<(u16, String)> {
+pub fn get(url: &str) -> Option<(u16, String)> {
     let response = client().get(url).send().ok()?;
     Some((response.status().as_u16(), response.text().ok()?))
 }

@@ -1,24 +1,24 @@
 //! A Connector that takes every reply and writes down what it got, in order of arrival.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
 
 /// What bots sent, by conversation. Cheap to clone.
-#[derive(Clone, Default)]
-pub(crate) struct Recorder {
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
     replies: Arc<Mutex<HashMap<String, Vec<String>>>>,
 }
 
 impl Recorder {
-    /// Serves on a free loopback port in a thread of its own, as long as the test's process lives.
-    pub(crate) fn start() -> (Self, SocketAddr) {
+    /// Serves on a free port of this address in a thread of its own, as long as the process lives.
+    pub fn start(address: IpAddr) -> (Self, SocketAddr) {
         let written = Self::default();
         let shared = web::Data::new(written.clone());
-        let (ready, address) = std::sync::mpsc::channel();
+        let (ready, bound) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
                 let server = HttpServer::new(move || {
@@ -31,17 +31,17 @@ impl Recorder {
                         )
                 })
                 .workers(1)
-                .bind("127.0.0.1:0")
+                .bind((address, 0))
                 .unwrap();
                 ready.send(server.addrs()[0]).unwrap();
                 server.run().await.unwrap();
             });
         });
-        (written, address.recv().unwrap())
+        (written, bound.recv().unwrap())
     }
 
     /// Texts of the replies in a conversation, in order of arrival.
-    pub(crate) fn replies(&self, conversation: &str) -> Vec<String> {
+    pub fn replies(&self, conversation: &str) -> Vec<String> {
         self.replies
             .lock()
             .unwrap()

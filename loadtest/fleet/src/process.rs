@@ -5,14 +5,15 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use super::wait::wait_for;
-use super::web;
+use crate::wait::wait_for;
+use crate::web;
 
 /// What is taken over from the environment of the tests; any setting of ours in there would change what they test.
 const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "RUST_BACKTRACE"];
 
 /// How one process is started, each time anew.
-pub(crate) struct Recipe {
+#[derive(Clone, Debug)]
+pub struct Recipe {
     program: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -25,7 +26,7 @@ pub(crate) struct Recipe {
 
 impl Recipe {
     /// A process of this program that writes to `NAME.out` and `NAME.log` in `directory`.
-    pub(crate) fn new(directory: &Path, name: &str, program: impl Into<PathBuf>) -> Self {
+    pub fn new(directory: &Path, name: &str, program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
             arguments: Vec::new(),
@@ -37,24 +38,38 @@ impl Recipe {
         }
     }
 
-    pub(crate) fn arguments<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+    /// Adds arguments.
+    #[must_use]
+    pub fn arguments<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         self.arguments.extend(arguments.into_iter().map(ToOwned::to_owned));
         self
     }
 
-    pub(crate) fn environment(mut self, name: &str, value: impl Into<String>) -> Self {
+    /// Sets a variable; a later value wins.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
 
     /// What answers 200 once it serves; a start waits for that.
-    pub(crate) fn ready_at(mut self, url: String) -> Self {
+    #[must_use]
+    pub fn ready_at(mut self, url: String) -> Self {
         self.ready_url = Some(url);
         self
     }
 
+    /// Runs it in a network namespace of this name.
+    #[must_use]
+    pub fn in_namespace(mut self, name: &str) -> Self {
+        let program = std::mem::replace(&mut self.program, "ip".into());
+        let inside = ["netns", "exec", name, &program.display().to_string()].map(ToOwned::to_owned);
+        self.arguments.splice(0..0, inside);
+        self
+    }
+
     /// Starts it and waits until it serves.
-    pub(crate) fn start(&self) -> Process {
+    pub fn start(&self) -> Process {
         let mut process = self.spawn();
         if let Some(url) = &self.ready_url {
             wait_for(url, || {
@@ -65,7 +80,8 @@ impl Recipe {
         process
     }
 
-    fn spawn(&self) -> Process {
+    /// Starts it, whether it serves or not.
+    pub fn spawn(&self) -> Process {
         let inherited = INHERITED
             .iter()
             .filter_map(|&name| Some((name, std::env::var_os(name)?)));
@@ -89,24 +105,26 @@ impl Recipe {
 }
 
 /// A process that runs; dropped means killed. The next life of its recipe writes over what this one wrote.
-pub(crate) struct Process {
+#[derive(Debug)]
+pub struct Process {
     child: Child,
     output: PathBuf,
     log: PathBuf,
 }
 
 impl Process {
-    pub(crate) fn id(&self) -> u32 {
+    /// Its process id.
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// What it has logged.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// The rest of the first line on its standard output that begins with `label`.
-    pub(crate) fn printed(&mut self, label: &str) -> String {
+    pub fn printed(&mut self, label: &str) -> String {
         wait_for(&format!("{label:?} on standard output"), || {
             self.assert_alive();
             let output = std::fs::read_to_string(&self.output).unwrap();
@@ -125,23 +143,38 @@ impl Process {
         }
     }
 
-    /// SIGTERM, as an operator stops it.
-    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(asked.success());
+    /// SIGTERM, as an operator stops it; returns when it has ended.
+    pub fn stop(mut self) -> (ExitStatus, String) {
+        self.signal("TERM");
         (self.wait(), self.log())
     }
 
+    /// SIGSTOP: it freezes wherever it is.
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// SIGCONT: it goes on as if no time had passed.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        let asked = Command::new("kill")
+            .args([&format!("-{name}"), &self.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success(), "the process has ended already");
+    }
+
     /// Waits for its end.
-    pub(crate) fn wait(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
         wait_for("the end of the process", || self.child.try_wait().unwrap())
     }
 
     /// SIGKILL: nothing of it runs after this returns.
-    pub(crate) fn kill(mut self) {
+    pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -159,7 +192,7 @@ impl Drop for Process {
 }
 
 /// A port that was free a moment ago: processes that are started again must come back at the same one.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

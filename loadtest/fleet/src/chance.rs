@@ -6,17 +6,18 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 /// How often each process is killed; `TRUNKLINE_KILLS=1000` for a longer campaign.
-pub(crate) fn kills() -> u32 {
+pub fn kills() -> u32 {
     std::env::var("TRUNKLINE_KILLS")
         .ok()
         .map_or(50, |text| text.parse().expect("TRUNKLINE_KILLS is a number"))
 }
 
 /// Moments of death, replayable: `TRUNKLINE_SEED` from a failed run's output.
-pub(crate) struct Chance(StdRng);
+pub struct Chance(StdRng);
 
 impl Chance {
-    pub(crate) fn of(test: &str) -> Self {
+    /// The moments of one test; its seed is printed.
+    pub fn of(test: &str) -> Self {
         let seed = std::env::var("TRUNKLINE_SEED")
             .ok()
             .map_or_else(rand::random, |text| text.parse().expect("a seed is a number"));
@@ -25,7 +26,7 @@ impl Chance {
     }
 
     /// Long enough for turns to be anywhere on their way, short enough for many deaths.
-    pub(crate) fn moment(&mut self) {
+    pub fn moment(&mut self) {
         std::thread::sleep(Duration::from_millis(self.0.random_range(5..250)));
     }
 }

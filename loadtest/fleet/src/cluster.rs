@@ -1,0 +1,263 @@
+//! Workers, ingresses and their store as processes: started, killed, stopped, drained, added.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use trunkline_simulated_teams::{Handle, SimulatedTeamsConfig};
+
+use crate::balancer::Balancer;
+use crate::crowd::Surroundings;
+use crate::message::Sender;
+use crate::network::{Host, Network};
+use crate::process::{Process, Recipe, free_port};
+use crate::recorder::Recorder;
+use crate::teams::{self, TENANT};
+
+/// What a cluster is made of.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The binary.
+    pub program: PathBuf,
+    /// The bot that it hosts.
+    pub bot: String,
+    /// Workers at the start.
+    pub workers: usize,
+    /// Ingresses.
+    pub ingresses: usize,
+    /// More settings of every process: full name and value.
+    pub settings: Vec<(String, String)>,
+}
+
+/// One process of the cluster, running or not.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name in the cluster.
+    pub name: String,
+    /// Its machine.
+    pub host: Host,
+    /// Where it takes streams, or requests.
+    pub listen: SocketAddr,
+    /// Its admin port.
+    pub admin: SocketAddr,
+    recipe: Recipe,
+    process: Option<Process>,
+}
+
+/// A cluster on a store that runs.
+#[derive(Debug)]
+pub struct Cluster {
+    /// Nodes that run turns.
+    pub workers: Vec<Node>,
+    /// The ways in.
+    pub ingresses: Vec<Node>,
+    /// What the Connector heard.
+    pub recorder: Recorder,
+    /// How people reach it.
+    pub surroundings: Surroundings,
+    plan: Plan,
+    configuration: String,
+    directory: PathBuf,
+    network: Network,
+    _teams: Handle,
+    _home: TempDir,
+}
+
+impl Cluster {
+    /// Starts everything, workers first, and waits until all of it serves. `directory` is where the store lives too.
+    pub fn start(plan: Plan, network: &Network, directory: TempDir, store_url: &str) -> Self {
+        let (recorder, connector) = Recorder::start(network.outside());
+        let teams = teams::start(SimulatedTeamsConfig {
+            listen: SocketAddr::new(network.outside(), 0),
+            tenant: TENANT.to_owned(),
+            ..SimulatedTeamsConfig::default()
+        });
+        let service_url = format!("http://{connector}");
+        let mut text = teams::configuration(&plan.bot, store_url, &teams, &format!("http://{}", connector.ip()));
+        if network.can_cut() {
+            text.push_str(&certificates(&plan.program, directory.path()));
+        }
+        let file = directory.path().join("trunkline.toml");
+        std::fs::write(&file, text).unwrap();
+        let sender = Sender {
+            service_url: service_url.clone(),
+            tenant: TENANT.to_owned(),
+        };
+        let mut cluster = Self {
+            workers: Vec::new(),
+            ingresses: Vec::new(),
+            recorder,
+            surroundings: Surroundings {
+                ingresses: Balancer::single(String::new()),
+                sender,
+                token: Some(teams::token(&teams, &service_url, 0)),
+            },
+            configuration: file.display().to_string(),
+            directory: directory.path().to_owned(),
+            network: network.clone(),
+            _teams: teams,
+            _home: directory,
+            plan,
+        };
+        for _ in 0..cluster.plan.workers {
+            let worker = cluster.add_worker();
+            cluster.workers[worker].start();
+        }
+        for _ in 0..cluster.plan.ingresses {
+            cluster.add_ingress();
+        }
+        let ingresses = cluster.ingresses.iter().map(|node| {
+            (
+                format!("http://{}/api/messages", node.listen),
+                format!("http://{}/readyz", node.listen),
+            )
+        });
+        cluster.surroundings.ingresses = Balancer::checked(ingresses.collect());
+        cluster
+    }
+
+    /// A further worker, not started yet; its place among the workers.
+    pub fn add_worker(&mut self) -> usize {
+        let host = self.network.host();
+        let listen = SocketAddr::new(host.address, free_port());
+        let node = self.node(format!("worker-{}", self.workers.len() + 1), "worker", host, listen);
+        self.workers.push(node);
+        self.workers.len() - 1
+    }
+
+    fn add_ingress(&mut self) {
+        let host = self.network.host();
+        let listen = SocketAddr::new(host.address, free_port());
+        let mut node = self.node(format!("ingress-{}", self.ingresses.len() + 1), "ingress", host, listen);
+        node.start();
+        self.ingresses.push(node);
+    }
+
+    fn node(&self, name: String, role: &str, host: Host, listen: SocketAddr) -> Node {
+        // The admin port is asked from here.
+        let admin = SocketAddr::new(host.address, free_port());
+        let ready = if role == "ingress" { listen } else { admin };
+        let seeds = self.workers.iter().map(|worker| worker.listen.to_string());
+        let mut recipe = Recipe::new(&self.directory, &name, &self.plan.program)
+            .arguments([role, "--config", &self.configuration])
+            .environment("TRUNKLINE_CLUSTER__NAME", &name)
+            .environment("TRUNKLINE_ADMIN__LISTEN", admin.to_string())
+            .environment(
+                &format!("TRUNKLINE_{}__LISTEN", role.to_uppercase()),
+                listen.to_string(),
+            )
+            .ready_at(format!("http://{ready}/readyz"));
+        if role == "ingress" {
+            recipe = recipe.environment("TRUNKLINE_INGRESS__WORKERS", seeds.collect::<Vec<_>>().join(","));
+        }
+        for (setting, value) in &self.plan.settings {
+            let variable = format!("TRUNKLINE_{}", setting.to_uppercase().replace('.', "__"));
+            recipe = recipe.environment(&variable, value);
+        }
+        if let Some(namespace) = &host.namespace {
+            recipe = recipe.in_namespace(namespace);
+        }
+        Node {
+            name,
+            host,
+            listen,
+            admin,
+            recipe,
+            process: None,
+        }
+    }
+
+    /// Runs an operator's command against this cluster and returns what it printed.
+    ///
+    /// # Panics
+    /// When the command fails.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let output = std::process::Command::new(&self.plan.program)
+            .args(arguments)
+            .args(["--config", &self.configuration])
+            .env(
+                "TRUNKLINE_INGRESS__WORKERS",
+                self.workers
+                    .iter()
+                    .map(|worker| worker.listen.to_string())
+                    .collect::<Vec<_>>()
+                    .join(","),
+            )
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {printed}{said}", arguments.join(" "));
+        printed
+    }
+}
+
+impl Node {
+    /// Starts it and waits until it serves.
+    pub fn start(&mut self) {
+        self.process = Some(self.recipe.start());
+    }
+
+    /// Starts it without waiting.
+    pub fn spawn(&mut self) {
+        self.process = Some(self.recipe.spawn());
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.take().kill();
+    }
+
+    /// SIGTERM; returns when it has ended, with its log.
+    pub fn stop(&mut self) -> String {
+        let (status, log) = self.take().stop();
+        assert!(status.success(), "{} ended with {status}\n{log}", self.name);
+        log
+    }
+
+    /// The process, to stop it elsewhere.
+    pub fn take(&mut self) -> Process {
+        self.process.take().expect("the node runs")
+    }
+
+    /// The running process.
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("the node runs")
+    }
+
+    /// Whether it was started and not ended by us.
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// The value of the first series of this metric, all labels; `None` when the node does not answer or has none.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let (_, text) = crate::web::get(&format!("http://{}/metrics", self.admin))?;
+        let series = text
+            .lines()
+            .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))?;
+        series.rsplit(' ').next()?.parse().ok()
+    }
+}
+
+/// Makes certificates with the product's own command; the section that names them.
+fn certificates(program: &Path, directory: &Path) -> String {
+    let to = directory.join("certificates");
+    let output = std::process::Command::new(program)
+        .args(["dev", "certificate", "--out"])
+        .arg(&to)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "dev certificate: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let file = |name: &str| to.join(name).display().to_string();
+    format!(
+        "\n[cluster]\ntls_ca = \"{}\"\ntls_certificate = \"{}\"\ntls_key = \"{}\"\n",
+        file("ca.pem"),
+        file("node.pem"),
+        file("node.key")
+    )
+}
