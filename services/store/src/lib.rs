@@ -1,8 +1,9 @@
 //! Durable state: one contract, two engines, one contract suite.
 //!
-//! This crate knows shards, fences, records as opaque bytes behind a 16-byte header, the inbox, the wake index and recorded
-//! answers. It must not know Teams, bots or actors. The way of the data: a [`key::Triple`] names a conversation, its
-//! [`key::ShardId`] and [`key::Key`] find it, [`contract::Store`] reads and writes it.
+//! This crate knows shards, fences, records as opaque bytes behind a 16-byte header, the inbox, the wake index, recorded
+//! answers, and the beats, leader and map of a cluster. It must not know Teams, bots or actors. The way of the data: a
+//! [`key::Triple`] names a conversation, its [`key::ShardId`] and [`key::Key`] find it, [`contract::Store`] reads and
+//! writes it.
 //!
 //! The engines are features (`embedded`, `redis`), so that a role that only needs the keys pays for neither.
 

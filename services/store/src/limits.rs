@@ -1,6 +1,6 @@
 //! What both engines refuse alike: writes over the contract's limits and a store of another shape.
 
-use crate::contract::{ANSWER_BYTES, Commit, Header, Identity, RECORD_BYTES, StoreError};
+use crate::contract::{ANSWER_BYTES, BEAT_BYTES, Beat, Commit, Header, Identity, MAP_BYTES, RECORD_BYTES, StoreError};
 use crate::key::{MAX_SHARDS, ShardId};
 
 /// Refuses a commit that no engine may write.
@@ -25,6 +25,16 @@ pub(crate) fn check(commit: &Commit) -> Result<(), StoreError> {
         within("the recorded answer", answer.len(), ANSWER_BYTES)?;
     }
     Ok(())
+}
+
+/// Refuses a beat that no engine may take.
+pub(crate) fn beat(beat: &Beat) -> Result<(), StoreError> {
+    within("the payload of a beat", beat.payload.len(), BEAT_BYTES)
+}
+
+/// Refuses a map that no engine may write.
+pub(crate) fn map(blob: &[u8]) -> Result<(), StoreError> {
+    within("the map", blob.len(), MAP_BYTES)
 }
 
 fn within(what: &'static str, bytes: usize, limit: usize) -> Result<(), StoreError> {

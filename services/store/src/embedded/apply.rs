@@ -1,10 +1,15 @@
-//! One request against the tables: the scripts `claim`, `release` and `commit`, validating first and writing last.
+//! One request against the tables: the scripts `claim`, `release`, `commit` and `write_map`, validating first and writing last.
 
+use bytes::Bytes;
 use redb::{Error, ReadableTable};
 
+use super::membership::Membership;
 use super::sweep::hour_of;
 use super::tables::{Spot, Tables, front, put_record, spot, wake_spot};
-use crate::contract::{ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Header, Parked, Released, Token, Wake};
+use crate::contract::{
+    ANSWER_LIFE_MS, Claim, Claimed, Commit, Committed, Header, Incarnation, MapVersion, MapWrite, Parked, Released,
+    Token, Wake,
+};
 use crate::key::{Key, ShardId};
 use crate::rules::{Comparison, Fence, Judged};
 
@@ -50,6 +55,36 @@ pub(super) fn release(tables: &mut Tables<'_>, shard: ShardId, token: Token) -> 
     }
     write_fence(tables, shard, fence.freed())?;
     Ok(Applied::written(released))
+}
+
+/// A wish to replace the shard map.
+pub(super) struct NewMap {
+    pub(super) me: Incarnation,
+    pub(super) expected: MapVersion,
+    pub(super) version: MapVersion,
+    pub(super) blob: Bytes,
+}
+
+/// Replaces the map if the caller leads and has read the stored one.
+pub(super) fn write_map(
+    tables: &mut Tables<'_>,
+    membership: &mut Membership,
+    new: &NewMap,
+    now_ms: u64,
+) -> Result<Applied<MapWrite>, Error> {
+    let applied_before = tables
+        .map
+        .get(())?
+        .is_some_and(|stored| stored.value() == (new.version.0, new.blob.as_ref()));
+    if applied_before {
+        return Ok(Applied::unchanged(MapWrite::Written));
+    }
+    let outcome = membership.advance(new.me, new.expected, new.version, now_ms);
+    if outcome != MapWrite::Written {
+        return Ok(Applied::unchanged(outcome));
+    }
+    tables.map.insert((), (new.version.0, new.blob.as_ref()))?;
+    Ok(Applied::written(outcome))
 }
 
 /// Writes a conversation if the fence and the header are what the caller says.

@@ -7,6 +7,7 @@
 mod apply;
 mod config;
 mod failure;
+mod membership;
 mod sweep;
 mod tables;
 #[cfg(test)]
@@ -14,7 +15,7 @@ mod tests;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -24,14 +25,19 @@ use redb::backends::InMemoryBackend;
 use redb::{Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase as _};
 use tokio::sync::{mpsc, oneshot};
 
+use self::apply::NewMap;
 pub use self::config::{Clock, EmbeddedConfig, Place, SyncPolicy};
 use self::failure::{OPENING, READING, failed, writer_ended};
+use self::membership::Membership;
 use self::tables::{
-    ANSWERS, FORMAT, INBOX, META, Meta, PARKED, RECORDS, Spot, Tables, WAKE_ORDER, WakeSpot, key_of, living_record,
-    of_wake_spot, read_meta, spot, wake_spot, write_meta,
+    ANSWERS, FORMAT, INBOX, MAP, META, Meta, PARKED, RECORDS, Spot, Tables, WAKE_ORDER, WakeSpot, key_of,
+    living_record, of_wake_spot, read_meta, spot, wake_spot, write_meta,
 };
 use self::writer::{Request, Writer};
-use crate::contract::{Claim, Claimed, Commit, Committed, Identity, Loaded, Released, Store, StoreError, Token};
+use crate::contract::{
+    Beat, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite, Nodes, Pulse,
+    Released, Store, StoreError, Token,
+};
 use crate::key::{Key, ShardId};
 use crate::limits;
 
@@ -46,6 +52,8 @@ pub struct EmbeddedStore {
     identity: Identity,
     database: Arc<Database>,
     clock: Clock,
+    /// Shared with the writer, which replaces the map.
+    membership: Arc<Mutex<Membership>>,
     /// `None` only while dropping.
     requests: Option<mpsc::Sender<Request>>,
     broken: Arc<OnceLock<StoreError>>,
@@ -72,6 +80,8 @@ impl EmbeddedStore {
 
     fn start(database: Database, config: EmbeddedConfig) -> Result<Self, StoreError> {
         let identity = identify(&database, config.shards)?;
+        let map = stored_map(&database)?.map_or(MapVersion(0), |(version, _)| version);
+        let membership = Arc::new(Mutex::new(Membership::new(identity.cluster, map)));
         let database = Arc::new(database);
         let broken = Arc::new(OnceLock::new());
         let (requests, queue) = mpsc::channel(config.queue.max(1));
@@ -84,6 +94,7 @@ impl EmbeddedStore {
             queue,
             config.sync,
             config.clock.clone(),
+            Arc::clone(&membership),
             Arc::clone(&broken),
         );
         let writer = std::thread::Builder::new()
@@ -94,6 +105,7 @@ impl EmbeddedStore {
             identity,
             database,
             clock: config.clock,
+            membership,
             requests: Some(requests),
             broken,
             writer: Some(writer),
@@ -116,12 +128,21 @@ impl EmbeddedStore {
         self.broken.get().cloned().unwrap_or_else(writer_ended)
     }
 
+    /// Refuses once the file has failed.
+    fn sound(&self) -> Result<(), StoreError> {
+        self.broken.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Nodes and leader. No flush is waited for: beats must not stand behind commits.
+    fn membership(&self) -> Result<MutexGuard<'_, Membership>, StoreError> {
+        self.sound()?;
+        Ok(self.membership.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// A view of the last transaction. Pages are read in the caller's thread: mostly from memory, else a read of the file.
     fn view(&self, shard: ShardId) -> Result<ReadTransaction, StoreError> {
         limits::shard(shard, self.identity)?;
-        if let Some(error) = self.broken.get() {
-            return Err(error.clone());
-        }
+        self.sound()?;
         self.database.begin_read().map_err(failed(READING))
     }
 
@@ -240,6 +261,66 @@ impl Store for EmbeddedStore {
     fn parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>> {
         async move { self.read_parked(shard, from_ms, limit) }.boxed()
     }
+
+    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Pulse, StoreError>> {
+        async move {
+            limits::beat(&beat)?;
+            Ok(self.membership()?.beat(beat, self.clock.now()))
+        }
+        .boxed()
+    }
+
+    fn leave(&self, me: Incarnation) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.membership()?.leave(me);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn nodes(&self) -> BoxFuture<'_, Result<Nodes, StoreError>> {
+        async move { Ok(self.membership()?.nodes(self.clock.now())) }.boxed()
+    }
+
+    fn forget(&self, dead: Vec<Incarnation>) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            self.membership()?.forget(&dead);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn lead(&self, me: Incarnation, lease_ms: u64) -> BoxFuture<'_, Result<Led, StoreError>> {
+        async move { Ok(self.membership()?.lead(me, lease_ms, self.clock.now())) }.boxed()
+    }
+
+    fn map(&self) -> BoxFuture<'_, Result<Option<(MapVersion, Bytes)>, StoreError>> {
+        async move {
+            self.sound()?;
+            stored_map(&self.database)
+        }
+        .boxed()
+    }
+
+    fn write_map(
+        &self,
+        me: Incarnation,
+        expected: MapVersion,
+        version: MapVersion,
+        blob: Bytes,
+    ) -> BoxFuture<'_, Result<MapWrite, StoreError>> {
+        async move {
+            limits::map(&blob)?;
+            let map = NewMap {
+                me,
+                expected,
+                version,
+                blob,
+            };
+            self.ask(move |answer| Request::Map(map, answer)).await
+        }
+        .boxed()
+    }
 }
 
 impl Drop for EmbeddedStore {
@@ -290,17 +371,13 @@ fn identify(database: &Database, shards: u32) -> Result<Identity, StoreError> {
     let identity = {
         let mut meta = transaction.open_table(META).map_err(failed(OPENING))?;
         match read_meta(&meta).map_err(failed(OPENING))? {
-            Meta::Known(identity) => {
-                Tables::open(&transaction).map_err(failed(OPENING))?;
-                identity
-            }
+            Meta::Known(identity) => identity,
             Meta::Empty => {
                 let identity = Identity {
                     cluster: rand::random(),
                     shards,
                 };
                 write_meta(&mut meta, identity).map_err(failed(OPENING))?;
-                Tables::open(&transaction).map_err(failed(OPENING))?;
                 identity
             }
             Meta::Unknown(format) => {
@@ -312,6 +389,18 @@ fn identify(database: &Database, shards: u32) -> Result<Identity, StoreError> {
         }
     };
     limits::same_shards(identity, shards)?;
+    // A file of an earlier version may lack the newer tables.
+    drop(Tables::open(&transaction).map_err(failed(OPENING))?);
     transaction.commit().map_err(failed(OPENING))?;
     Ok(identity)
+}
+
+fn stored_map(database: &Database) -> Result<Option<(MapVersion, Bytes)>, StoreError> {
+    let view = database.begin_read().map_err(failed(READING))?;
+    let table = view.open_table(MAP).map_err(failed(READING))?;
+    let stored = table.get(()).map_err(failed(READING))?;
+    Ok(stored.map(|stored| {
+        let (version, map) = stored.value();
+        (MapVersion(version), Bytes::copy_from_slice(map))
+    }))
 }

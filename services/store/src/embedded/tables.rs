@@ -52,6 +52,8 @@ pub(super) fn key_of(spot: &Spot) -> Key {
 
 /// Name of a number of the store's own -> the number. Its type never changes: it is read before the format is known.
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// The shard map with its version. Files of earlier versions of this format may lack the table: it is made at opening.
+pub(super) const MAP: TableDefinition<'_, (), (u64, &[u8])> = TableDefinition::new("map");
 /// Shard -> epoch, holder, map.
 pub(super) const FENCES: TableDefinition<'_, u32, (u64, Option<u64>, u64)> = TableDefinition::new("fences");
 /// Spot -> end of life in ms (8 bytes, big endian, 0 for never), then the record.
@@ -73,6 +75,7 @@ pub(super) const PARKED: TableDefinition<'_, &Spot, u64> = TableDefinition::new(
 
 /// All tables that a write may touch, open in one transaction.
 pub(super) struct Tables<'t> {
+    pub(super) map: Table<'t, (), (u64, &'static [u8])>,
     pub(super) fences: Table<'t, u32, (u64, Option<u64>, u64)>,
     pub(super) records: Table<'t, &'static Spot, &'static [u8]>,
     pub(super) record_ends: Table<'t, (u64, &'static Spot), ()>,
@@ -88,6 +91,7 @@ impl<'t> Tables<'t> {
     /// Opens the tables, creating those that are missing.
     pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, Error> {
         Ok(Self {
+            map: transaction.open_table(MAP)?,
             fences: transaction.open_table(FENCES)?,
             records: transaction.open_table(RECORDS)?,
             record_ends: transaction.open_table(RECORD_ENDS)?,

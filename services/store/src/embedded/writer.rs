@@ -1,17 +1,18 @@
 //! The writer thread: takes what is queued, judges it, writes one transaction, answers each caller.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use redb::{Database, Durability, Error};
 use tokio::sync::{mpsc, oneshot};
 
-use super::apply::{self, Applied};
+use super::apply::{self, Applied, NewMap};
 use super::config::{Clock, SyncPolicy};
 use super::failure::{WRITING, failed, writer_ended};
+use super::membership::Membership;
 use super::sweep::sweep;
 use super::tables::Tables;
-use crate::contract::{Claim, Claimed, Commit, Committed, Released, StoreError, Token};
+use crate::contract::{Claim, Claimed, Commit, Committed, MapWrite, Released, StoreError, Token};
 use crate::key::ShardId;
 
 /// Most requests in one transaction.
@@ -32,12 +33,15 @@ pub(super) enum Request {
     Release(ShardId, Token, Answer<Released>),
     /// Write a conversation.
     Commit(Box<Commit>, Answer<Committed>),
+    /// Replace the shard map.
+    Map(NewMap, Answer<MapWrite>),
 }
 
 impl Request {
     fn bytes(&self) -> usize {
         match self {
             Self::Claim(..) | Self::Release(..) => 0,
+            Self::Map(map, _) => map.blob.len(),
             Self::Commit(commit, _) => {
                 let inbox: usize = commit.accept.iter().map(|(_, value)| value.len()).sum();
                 commit.record.as_ref().map_or(0, bytes::Bytes::len) + inbox
@@ -51,10 +55,16 @@ impl Request {
             Self::Claim(_, _, answer) => drop(answer.send(Err(error))),
             Self::Release(_, _, answer) => drop(answer.send(Err(error))),
             Self::Commit(_, answer) => drop(answer.send(Err(error))),
+            Self::Map(_, answer) => drop(answer.send(Err(error))),
         }
     }
 
-    fn apply(&self, tables: &mut Tables<'_>, now_ms: u64) -> Result<Applied<Verdict>, Error> {
+    fn apply(
+        &self,
+        tables: &mut Tables<'_>,
+        membership: &Mutex<Membership>,
+        now_ms: u64,
+    ) -> Result<Applied<Verdict>, Error> {
         fn of<V>(applied: Applied<V>, verdict: impl FnOnce(V) -> Verdict) -> Applied<Verdict> {
             Applied {
                 verdict: verdict(applied.verdict),
@@ -65,6 +75,10 @@ impl Request {
             Self::Claim(shard, claim, _) => of(apply::claim(tables, *shard, *claim, now_ms)?, Verdict::Claim),
             Self::Release(shard, token, _) => of(apply::release(tables, *shard, *token)?, Verdict::Release),
             Self::Commit(commit, _) => of(apply::commit(tables, commit, now_ms)?, Verdict::Commit),
+            Self::Map(map, _) => {
+                let mut membership = membership.lock().unwrap_or_else(PoisonError::into_inner);
+                of(apply::write_map(tables, &mut membership, map, now_ms)?, Verdict::Map)
+            }
         })
     }
 
@@ -73,6 +87,7 @@ impl Request {
             (Self::Claim(_, _, answer), Verdict::Claim(claimed)) => drop(answer.send(Ok(claimed))),
             (Self::Release(_, _, answer), Verdict::Release(released)) => drop(answer.send(Ok(released))),
             (Self::Commit(_, answer), Verdict::Commit(committed)) => drop(answer.send(Ok(committed))),
+            (Self::Map(_, answer), Verdict::Map(outcome)) => drop(answer.send(Ok(outcome))),
             // `apply` answers each kind with its own.
             _ => {}
         }
@@ -84,6 +99,7 @@ enum Verdict {
     Claim(Claimed),
     Release(Released),
     Commit(Committed),
+    Map(MapWrite),
 }
 
 /// The state of the writer thread.
@@ -92,6 +108,7 @@ pub(super) struct Writer {
     requests: mpsc::Receiver<Request>,
     sync: SyncPolicy,
     clock: Clock,
+    membership: Arc<Mutex<Membership>>,
     /// Why the writer ended; every later call answers with it.
     broken: Arc<OnceLock<StoreError>>,
     /// What is being written: here, so that its callers hear of a panic after everybody else can.
@@ -107,6 +124,7 @@ impl Writer {
         requests: mpsc::Receiver<Request>,
         sync: SyncPolicy,
         clock: Clock,
+        membership: Arc<Mutex<Membership>>,
         broken: Arc<OnceLock<StoreError>>,
     ) -> Self {
         Self {
@@ -114,6 +132,7 @@ impl Writer {
             requests,
             sync,
             clock,
+            membership,
             broken,
             batch: Vec::with_capacity(BATCH),
             next_sweep: Instant::now(),
@@ -185,7 +204,7 @@ impl Writer {
         {
             let mut tables = Tables::open(&transaction)?;
             for request in &self.batch {
-                let applied = request.apply(&mut tables, now_ms)?;
+                let applied = request.apply(&mut tables, &self.membership, now_ms)?;
                 wrote |= applied.wrote;
                 verdicts.push(applied.verdict);
             }

@@ -19,6 +19,9 @@ pub struct RedisConfig {
     pub connections: usize,
     /// Longest wait for an answer, a lost connection's return included.
     pub response_timeout: Duration,
+    /// Longest wait for the answer to a beat, which has a connection of its own: a slow answer is worth less than the next
+    /// beat. In place of `response_timeout` for all that concerns nodes, leader and map.
+    pub beat_timeout: Duration,
     /// Longest wait for a new connection, with TLS and sign-in.
     pub connect_timeout: Duration,
 }
@@ -32,6 +35,7 @@ impl RedisConfig {
             shards: DEFAULT_SHARDS,
             connections: 1,
             response_timeout: Duration::from_secs(2),
+            beat_timeout: Duration::from_millis(300),
             connect_timeout: Duration::from_secs(2),
         }
     }
@@ -46,6 +50,7 @@ impl fmt::Debug for RedisConfig {
             .field("shards", &self.shards)
             .field("connections", &self.connections)
             .field("response_timeout", &self.response_timeout)
+            .field("beat_timeout", &self.beat_timeout)
             .field("connect_timeout", &self.connect_timeout)
             .finish()
     }

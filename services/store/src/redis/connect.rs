@@ -1,12 +1,14 @@
 //! Makes connections and lets none through that leads to an unfit server or to another store.
 
+use std::time::Duration;
+
 use rand::RngExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, TlsCertificates};
 
 use super::config::RedisConfig;
-use super::failure::failed;
+use super::failure::{failed, store_lost};
 use super::fitness::{Facts, check_clock, our_clock_ms};
 use super::tags::META;
 use crate::contract::{Identity, StoreError};
@@ -57,6 +59,14 @@ impl Connector {
         Ok(Self { client, settings })
     }
 
+    /// The same way with another longest wait for an answer.
+    pub(super) fn with_timeout(&self, response_timeout: Duration) -> Self {
+        Self {
+            client: self.client.clone(),
+            settings: self.settings.clone().set_response_timeout(Some(response_timeout)),
+        }
+    }
+
     /// The first connection: checks the clock, too, and makes the store when there is none.
     pub(super) async fn found(&self, shards: u32) -> Result<(MultiplexedConnection, Identity), StoreError> {
         let (mut connection, append_only) = self.fit_connection().await?;
@@ -85,20 +95,14 @@ impl Connector {
             .map_err(failed(CONNECTING))?;
         match read_identity(found)? {
             Some(found) if found == identity => Ok(connection),
-            Some(found) => Err(StoreError::Unfit {
-                problem: format!(
-                    "STORE_LOST: Redis holds the store {:016x}, this process serves {:016x}",
-                    found.cluster, identity.cluster
-                ),
-                remedy: "lead the address back to the old server, or start all processes anew".to_owned(),
-            }),
-            None => Err(StoreError::Unfit {
-                problem: format!(
-                    "STORE_LOST: Redis came back without the store {:016x}",
-                    identity.cluster
-                ),
-                remedy: "restore its data, or start all processes anew to begin with an empty store".to_owned(),
-            }),
+            Some(found) => Err(store_lost(&format!(
+                "Redis holds the store {:016x}, this process serves {:016x}",
+                found.cluster, identity.cluster
+            ))),
+            None => Err(store_lost(&format!(
+                "Redis came back without the store {:016x}",
+                identity.cluster
+            ))),
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) fn failed(doing: &'static str) -> impl Fn(RedisError) -> StoreError {
             // Memory is full, too few replicas, the last save to disk failed.
             Some("OOM" | "NOREPLICAS" | "MISCONF") => StoreError::Refused { doing, reason },
             Some("CORRUPT" | "WRONGTYPE") => StoreError::Corrupt { doing, reason },
+            // Our own scripts say so.
+            Some("STORELOST") => store_lost("Redis holds another store or none"),
             Some("NOPERM" | "NOAUTH" | "WRONGPASS") => not_allowed(&reason),
             _ => match error.kind() {
                 ErrorKind::AuthenticationFailed => not_allowed(&reason),
@@ -47,6 +49,17 @@ pub(super) fn unexpected(doing: &'static str, answer: &redis::Value) -> StoreErr
     StoreError::Corrupt {
         doing,
         reason: format!("the script answered {answer:?}"),
+    }
+}
+
+/// The store that this process serves is gone.
+pub(super) fn store_lost(how: &str) -> StoreError {
+    StoreError::Unfit {
+        problem: format!("STORE_LOST: {how}"),
+        remedy:
+            "lead the address back to the old server, restore its data, or start all processes anew to begin with an \
+            empty store"
+                .to_owned(),
     }
 }
 

@@ -13,10 +13,17 @@ use super::connect::Connector;
 use super::failure::{failed, needs_new_connection};
 use crate::contract::{Identity, StoreError};
 
-/// Pause before the second attempt at a new connection; doubles up to [`LONGEST_PAUSE`].
+/// Pause before the second attempt at a new connection; doubles up to [`Pace::longest_pause`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Longest pause between attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a line waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Longest wait of a caller for a connection.
+    pub(super) patience: Duration,
+    /// Longest pause between attempts at a new connection.
+    pub(super) longest_pause: Duration,
+}
 
 /// What a line leads to now.
 #[derive(Clone, Debug)]
@@ -39,20 +46,22 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Starts a line on its first connection.
+    /// Starts a line on its first connection, or without one: then the first callers wait for it.
     pub(super) fn start(
         connector: Connector,
         identity: Identity,
-        first: MultiplexedConnection,
-        patience: Duration,
+        first: Option<MultiplexedConnection>,
+        pace: Pace,
     ) -> Self {
-        let (publish, state) = watch::channel(State::Up(first, 1));
+        let number = u64::from(first.is_some());
+        let first = first.map_or_else(|| down("there is no connection yet"), |first| State::Up(first, number));
+        let (publish, state) = watch::channel(first);
         let (broken, reports) = watch::channel(0);
-        tokio::spawn(keep(connector, identity, publish, reports));
+        tokio::spawn(keep(connector, identity, pace, number, publish, reports));
         Self {
             state,
             broken,
-            patience,
+            patience: pace.patience,
         }
     }
 
@@ -144,19 +153,26 @@ impl Failure {
     }
 }
 
+fn down(reason: &str) -> State {
+    State::Down(StoreError::Unavailable {
+        doing: "connecting to Redis",
+        reason: reason.to_owned(),
+    })
+}
+
 /// Replaces a line's connection whenever a caller reports it, until the line is dropped.
 async fn keep(
     connector: Connector,
     identity: Identity,
+    pace: Pace,
+    mut number: u64,
     publish: watch::Sender<State>,
     mut reports: watch::Receiver<u64>,
 ) {
-    let mut number = 1;
     while reports.wait_for(|broken| *broken >= number).await.is_ok() {
-        publish.send_replace(State::Down(StoreError::Unavailable {
-            doing: "connecting to Redis",
-            reason: "the connection was lost".to_owned(),
-        }));
+        if number > 0 {
+            publish.send_replace(down("the connection was lost"));
+        }
         let mut pause = FIRST_PAUSE;
         loop {
             if publish.is_closed() {
@@ -166,7 +182,9 @@ async fn keep(
                 Ok(connection) => {
                     number += 1;
                     publish.send_replace(State::Up(connection, number));
-                    tracing::info!("connected to Redis again");
+                    if number > 1 {
+                        tracing::info!("connected to Redis again");
+                    }
                     break;
                 }
                 Err(error) => {
@@ -179,7 +197,7 @@ async fn keep(
             }
             // Full jitter on the upper half, so that many processes do not come back at the same moment.
             tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(pace.longest_pause);
         }
     }
 }

@@ -12,27 +12,27 @@ mod connect;
 mod failure;
 mod fitness;
 mod line;
+mod membership;
 mod scripts;
 mod tags;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use redis::{Cmd, FromRedisValue, Value};
-use tokio::sync::OnceCell;
-use tokio::time::timeout;
 
 pub use self::config::RedisConfig;
 use self::connect::Connector;
 use self::failure::{failed, is_unknown_script, unexpected};
-use self::line::{Failure, Line};
+use self::line::{Failure, Line, Pace};
 use self::scripts::{By, Scripts};
 use self::tags::{Names, Tags};
 use crate::contract::{
-    Claim, Claimed, Commit, Committed, Epoch, Header, Identity, Incarnation, Loaded, MapVersion, Released, Store,
-    StoreError, Token,
+    Beat, Claim, Claimed, Commit, Committed, Epoch, Header, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite,
+    Nodes, Pulse, Released, Store, StoreError, Token,
 };
 use crate::key::{Key, ShardId};
 use crate::limits;
@@ -48,8 +48,8 @@ const READING_CLOCK: &str = "reading the clock of Redis";
 
 /// A store in Redis 7.0 or newer.
 ///
-/// Claims and scans have a connection of their own, in the runtime that [`RedisStore::open`] was called in. The connections
-/// of conversations belong to the runtime of whoever first needs them: when each thread of a worker serves its own shards,
+/// Claims and scans have a connection of their own, in the runtime that [`RedisStore::open`] was called in. The connection
+/// of beats, leadership and map, and those of conversations, belong to the runtime of whoever first needs them: when each thread of a worker serves its own shards,
 /// what its conversations commit in one go leaves in one write, without a change of threads. These runtimes must live as
 /// long as the store is used.
 #[derive(Debug)]
@@ -58,11 +58,36 @@ pub struct RedisStore {
     tags: Tags,
     scripts: Scripts,
     connector: Connector,
-    response_timeout: Duration,
+    paces: Paces,
     /// For claims and scans.
     control: Line,
+    /// For nodes, leader and map, made when it is first needed.
+    beats: OnceLock<Line>,
     /// For conversations, each made when it is first needed.
-    lines: Box<[OnceCell<Line>]>,
+    lines: Box<[OnceLock<Line>]>,
+}
+
+/// How long the lines wait.
+#[derive(Clone, Copy, Debug)]
+struct Paces {
+    beats: Pace,
+    others: Pace,
+}
+
+impl Paces {
+    fn of(config: &RedisConfig) -> Self {
+        Self {
+            // Leases that everybody lost come back with the first beat.
+            beats: Pace {
+                patience: config.beat_timeout,
+                longest_pause: Duration::from_millis(250),
+            },
+            others: Pace {
+                patience: config.response_timeout,
+                longest_pause: Duration::from_secs(1),
+            },
+        }
+    }
 }
 
 impl RedisStore {
@@ -73,14 +98,16 @@ impl RedisStore {
         limits::shards(config.shards)?;
         let connector = Connector::new(&config)?;
         let (first, identity) = connector.found(config.shards).await?;
+        let paces = Paces::of(&config);
         Ok(Self {
             identity,
             tags: Tags::of(config.shards),
             scripts: Scripts::new(),
-            control: Line::start(connector.clone(), identity, first, config.response_timeout),
-            lines: (0..config.connections.max(1)).map(|_| OnceCell::new()).collect(),
+            control: Line::start(connector.clone(), identity, Some(first), paces.others),
+            beats: OnceLock::new(),
+            lines: (0..config.connections.max(1)).map(|_| OnceLock::new()).collect(),
             connector,
-            response_timeout: config.response_timeout,
+            paces,
         })
     }
 
@@ -91,25 +118,9 @@ impl RedisStore {
     }
 
     /// The line of a shard: always the same, so that one conversation's commits keep their order.
-    async fn line(&self, shard: ShardId) -> Result<&Line, StoreError> {
-        let start = async || {
-            let connection = self.connector.again(self.identity).await?;
-            Ok(Line::start(
-                self.connector.clone(),
-                self.identity,
-                connection,
-                self.response_timeout,
-            ))
-        };
+    fn line(&self, shard: ShardId) -> &Line {
         let line = &self.lines[shard.0 as usize % self.lines.len()];
-        // No caller waits longer for a first connection than for one that comes back.
-        let started = timeout(self.response_timeout, line.get_or_try_init(start)).await;
-        started.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable {
-                doing: "connecting to Redis",
-                reason: format!("no connection within {:?}", self.response_timeout),
-            })
-        })
+        line.get_or_init(|| Line::start(self.connector.clone(), self.identity, None, self.paces.others))
     }
 
     /// Runs a script; once more with its text when the server does not know it.
@@ -165,7 +176,7 @@ impl RedisStore {
         limits::check(&commit)?;
         let names = self.names(commit.shard)?;
         let call = |by| scripts::commit(&self.scripts.commit, by, names, &commit);
-        let line = self.line(commit.shard).await?;
+        let line = self.line(commit.shard);
         match Self::run_script(line, COMMITTING, call).await? {
             Value::Int(1) => Ok(Committed::Written),
             Value::Int(0) => Ok(Committed::Fenced),
@@ -191,7 +202,7 @@ impl RedisStore {
             .arg(names.inbox(&member))
             .cmd("GET")
             .arg(names.record(&member));
-        let answer = self.line(shard).await?.run_all(LOADING, &commands).await;
+        let answer = self.line(shard).run_all(LOADING, &commands).await;
         let (inbox, record) = read(LOADING, answer.map_err(|failure| failure.into_store_error(LOADING))?)?;
         Ok(Loaded { record, inbox })
     }
@@ -199,7 +210,7 @@ impl RedisStore {
     async fn run_answer(&self, shard: ShardId, key: Key, name: &str) -> Result<Option<Bytes>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(self.names(shard)?.answer(&key.text(), name));
-        Self::run(self.line(shard).await?, ANSWERING, &command).await
+        Self::run(self.line(shard), ANSWERING, &command).await
     }
 
     async fn run_due(&self, shard: ShardId, until_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
@@ -285,5 +296,39 @@ impl Store for RedisStore {
 
     fn parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>> {
         self.run_parked(shard, from_ms, limit).boxed()
+    }
+
+    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Pulse, StoreError>> {
+        self.run_beat(beat).boxed()
+    }
+
+    fn leave(&self, me: Incarnation) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.run_leave(me).boxed()
+    }
+
+    fn nodes(&self) -> BoxFuture<'_, Result<Nodes, StoreError>> {
+        self.run_nodes().boxed()
+    }
+
+    fn forget(&self, dead: Vec<Incarnation>) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.run_forget(dead).boxed()
+    }
+
+    fn lead(&self, me: Incarnation, lease_ms: u64) -> BoxFuture<'_, Result<Led, StoreError>> {
+        self.run_lead(me, lease_ms).boxed()
+    }
+
+    fn map(&self) -> BoxFuture<'_, Result<Option<(MapVersion, Bytes)>, StoreError>> {
+        self.run_map().boxed()
+    }
+
+    fn write_map(
+        &self,
+        me: Incarnation,
+        expected: MapVersion,
+        version: MapVersion,
+        blob: Bytes,
+    ) -> BoxFuture<'_, Result<MapWrite, StoreError>> {
+        self.run_write_map(me, expected, version, blob).boxed()
     }
 }

@@ -30,6 +30,11 @@ pub(super) struct Scripts {
     pub(super) claim: Stored,
     pub(super) release: Stored,
     pub(super) commit: Stored,
+    pub(super) beat: Stored,
+    pub(super) nodes: Stored,
+    pub(super) leave: Stored,
+    pub(super) lead: Stored,
+    pub(super) write_map: Stored,
 }
 
 impl Scripts {
@@ -38,6 +43,11 @@ impl Scripts {
             claim: Stored::new(include_str!("scripts/claim.lua")),
             release: Stored::new(include_str!("scripts/release.lua")),
             commit: Stored::new(include_str!("scripts/commit.lua")),
+            beat: Stored::new(include_str!("scripts/beat.lua")),
+            nodes: Stored::new(include_str!("scripts/nodes.lua")),
+            leave: Stored::new(include_str!("scripts/leave.lua")),
+            lead: Stored::new(include_str!("scripts/lead.lua")),
+            write_map: Stored::new(include_str!("scripts/write_map.lua")),
         }
     }
 }
@@ -54,7 +64,8 @@ pub(super) enum By {
 /// Room that command, hash and small arguments need.
 const SMALL_ARGUMENTS: usize = 512;
 
-fn call(script: &Stored, by: By, arguments: usize, bytes: usize) -> Cmd {
+/// The beginning of a call: the script, without keys and arguments. `bytes` is the room for large arguments.
+pub(super) fn call(script: &Stored, by: By, arguments: usize, bytes: usize) -> Cmd {
     let mut command = Cmd::with_capacity(arguments + 3, bytes + SMALL_ARGUMENTS);
     match by {
         By::Hash => command.arg("EVALSHA").arg(&script.hash),

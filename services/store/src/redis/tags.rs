@@ -11,6 +11,10 @@ const SLOTS: u32 = 16_384;
 
 /// Key of the store's own facts.
 pub(super) const META: &str = "{tl}meta";
+/// Key of the nodes' beats.
+pub(super) const NODES: &str = "{tl}nodes";
+/// Key of the shard map.
+pub(super) const MAP: &str = "{tl}map";
 
 /// The hash tag of every shard, braces included.
 #[derive(Debug)]

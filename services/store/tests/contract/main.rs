@@ -9,6 +9,8 @@ mod commits;
 mod durability;
 mod fences;
 mod inbox;
+mod leadership;
+mod members;
 mod parked;
 mod redis_alone;
 #[path = "../support/redis_server.rs"]

@@ -57,6 +57,7 @@ impl World {
             connections: 2,
             // A busy machine is no fault of the engine's.
             response_timeout: Duration::from_secs(20),
+            beat_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(20),
             ..RedisConfig::at(server.url())
         };

@@ -1,5 +1,6 @@
 //! What only Redis does.
 
+mod membership;
 mod running;
 mod start;
 
@@ -19,6 +20,7 @@ pub(super) fn config(server: &RedisServer) -> RedisConfig {
     RedisConfig {
         shards: SHARDS,
         response_timeout: PATIENCE,
+        beat_timeout: PATIENCE,
         connect_timeout: PATIENCE,
         ..RedisConfig::at(server.url())
     }
@@ -38,4 +40,11 @@ pub(super) async fn own(store: &SharedStore) -> Token {
 /// A connection of the test's own.
 pub(super) fn beside(server: &RedisServer) -> redis::Connection {
     redis::Client::open(server.url()).unwrap().get_connection().unwrap()
+}
+
+/// Changes a setting of a running server.
+pub(super) fn set(server: &RedisServer, setting: &str, value: &str) {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg(setting).arg(value);
+    command.exec(&mut beside(server)).unwrap();
 }

@@ -10,7 +10,7 @@ use trunkline_store::StoreError;
 use trunkline_store::contract::{Commit, Committed, Header, SharedStore, Wake};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
-use super::{PATIENCE, beside, config, open, own};
+use super::{PATIENCE, beside, config, open, own, set};
 use crate::redis_server::{IN_MEMORY, RedisServer};
 use crate::world::{SHARD, claim_of, header, key, touch, turn};
 
@@ -215,12 +215,6 @@ async fn a_fence_that_cannot_be_read_is_reported_and_kept() {
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
     let committed = store.commit(touch(token, key("c"), Header::ABSENT)).await.unwrap();
     assert_eq!(committed, Committed::Fenced);
-}
-
-fn set(server: &RedisServer, setting: &str, value: &str) {
-    let mut command = redis::cmd("CONFIG");
-    command.arg("SET").arg(setting).arg(value);
-    command.exec(&mut beside(server)).unwrap();
 }
 
 fn redis_pid(server: &RedisServer) -> u32 {

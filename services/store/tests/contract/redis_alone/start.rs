@@ -6,10 +6,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use redis::Commands as _;
 use trunkline_store::StoreError;
-use trunkline_store::contract::{Commit, Committed, Header, SharedStore, Wake};
+use trunkline_store::contract::{Commit, Committed, Header, Incarnation, MapVersion, MapWrite, SharedStore, Wake};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use super::{PATIENCE, beside, config, open, own};
+use crate::members::beat_of;
 use crate::redis_server::{IN_MEMORY, RedisServer, free_port};
 use crate::world::{SHARD, SHARDS, header, key, touch, turn};
 
@@ -48,7 +49,7 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
 #[tokio::test]
 async fn a_user_with_the_documented_rights_can_do_everything() {
     let server = RedisServer::start(IN_MEMORY);
-    let rights = "+evalsha +eval +get +set +getrange +hgetall +hdel +hset +hmget +hsetnx +zadd +zrem +zrange +time +info \
+    let rights = "+evalsha +eval +get +set +getrange +hgetall +hdel +hset +hget +hmget +hsetnx +zadd +zrem +zrange +time +info \
         +multi +exec";
     let mut command = redis::cmd("ACL");
     command.arg("SETUSER").arg("bots").arg("on").arg(">secret").arg("~*");
@@ -80,6 +81,16 @@ async fn a_user_with_the_documented_rights_can_do_everything() {
     store.due(SHARD, 1, 1).await.unwrap();
     store.now().await.unwrap();
     store.release(SHARD, token).await.unwrap();
+    let me = Incarnation(1);
+    store.beat(beat_of(1)).await.unwrap();
+    store.nodes().await.unwrap();
+    store.lead(me, 60_000).await.unwrap();
+    let map = Bytes::from_static(b"map");
+    let written = store.write_map(me, MapVersion(0), MapVersion(1), map).await.unwrap();
+    assert_eq!(written, MapWrite::Written);
+    store.map().await.unwrap();
+    store.forget(vec![Incarnation(2)]).await.unwrap();
+    store.leave(me).await.unwrap();
 }
 
 #[tokio::test]

@@ -8,12 +8,15 @@
 //! [`ANSWER_BYTES`]. How many entries an inbox may hold is the worker's rule. Epochs, map versions and times stay below 2^53:
 //! Redis counts in doubles.
 
+mod membership;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+pub use self::membership::{BEAT_BYTES, Beat, Led, MAP_BYTES, MapWrite, NodeBeat, Nodes, Pulse, SILENCE_MS};
 use crate::key::{Key, ShardId};
 
 /// Random identity of one process run. A dead one never comes back.
@@ -230,6 +233,28 @@ pub trait Store: Send + Sync + 'static {
     /// Conversations of a shard that hold parked work, with the time since when: those from `from_ms` on, earliest first, at
     /// most `limit`. Those of one millisecond come in any order. Anybody may ask, the shard's owner or not.
     fn parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> BoxFuture<'_, Result<Vec<(Key, u64)>, StoreError>>;
+    /// Says that a node lives, and reads what it must know. Never held up by commits. Whoever answers late must not be
+    /// believed: the caller counts its lease from before the call.
+    fn beat(&self, beat: Beat) -> BoxFuture<'_, Result<Pulse, StoreError>>;
+    /// Removes a node that ends; it leads no more.
+    fn leave(&self, me: Incarnation) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// The nodes, read in one moment.
+    fn nodes(&self) -> BoxFuture<'_, Result<Nodes, StoreError>>;
+    /// Removes nodes that are long dead; the leader's task. One that beats again after all is known again.
+    fn forget(&self, dead: Vec<Incarnation>) -> BoxFuture<'_, Result<(), StoreError>>;
+    /// Becomes or stays leader for `lease_ms` from now, unless another one's lease runs. A lease that would end later than a
+    /// fresh one is of a clock that stepped back, and counts as ended.
+    fn lead(&self, me: Incarnation, lease_ms: u64) -> BoxFuture<'_, Result<Led, StoreError>>;
+    /// The newest map.
+    fn map(&self) -> BoxFuture<'_, Result<Option<(MapVersion, Bytes)>, StoreError>>;
+    /// Replaces the map of version `expected` (0 for none), if `me` leads.
+    fn write_map(
+        &self,
+        me: Incarnation,
+        expected: MapVersion,
+        version: MapVersion,
+        blob: Bytes,
+    ) -> BoxFuture<'_, Result<MapWrite, StoreError>>;
 }
 
 /// A store engine shared by the actors of a process.
