@@ -5,8 +5,11 @@
 //! at the store, the leader reads the beats and plans the next [`map::ShardMap`], nodes claim and give back shards as the
 //! map says, and every ingress routes by it.
 //!
+//! Beside that it knows how two processes of a cluster reach and trust each other: [`channel`].
+//!
 //! Everything that decides is a value: what happened and a time go in, what to do comes out.
 
+pub mod channel;
 mod facts;
 pub mod map;
 mod order;
