@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr};
 use actix_rt::{Arbiter, ArbiterHandle};
 use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -44,7 +46,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 pub struct Worker {
     parts: Arc<WorkerParts>,
     arbiters: Arbiters,
-    listener: TcpIncoming,
+    listener: std::net::TcpListener,
     address: SocketAddr,
     service: RoutingService,
     wake_every: Duration,
@@ -56,6 +58,33 @@ pub struct Worker {
 struct Arbiters(Vec<Arbiter>);
 
 impl Arbiters {
+    /// Runs the streams of ingresses: where there is one thread of conversations, on that, so that a frame needs no switch of
+    /// threads. Else on the caller's: a bot that blocks its thread must not stall the streams of conversations elsewhere.
+    async fn serve(
+        &self,
+        streams: impl Future<Output = Result<(), WorkerError>> + Send + 'static,
+        closing: &CancellationToken,
+    ) -> Result<(), WorkerError> {
+        let [only] = self.0.as_slice() else {
+            return streams.await;
+        };
+        let (end, ended) = oneshot::channel();
+        only.spawn(async move {
+            // Nobody waits any more when the thread was blocked for too long.
+            let _ = end.send(streams.await);
+        });
+        let blocked = async {
+            closing.cancelled().await;
+            tokio::time::sleep(JOIN_WITHIN).await;
+        };
+        tokio::select! {
+            ended = ended => ended.unwrap_or_else(|_| {
+                Err(WorkerError::Thread(std::io::Error::other("the thread of conversations has ended")))
+            }),
+            () = blocked => Ok(()),
+        }
+    }
+
     /// Stops the threads and waits until they have let go of the store; one that a bot blocks is not waited for.
     async fn end(mut self) {
         let arbiters = std::mem::take(&mut self.0);
@@ -97,7 +126,8 @@ impl Worker {
             return Err(WorkerError::NotLoopback { listen });
         }
         let refused = |source| WorkerError::Listen { listen, source };
-        let listener = TcpIncoming::bind(listen).map_err(refused)?.with_nodelay(Some(true));
+        let listener = std::net::TcpListener::bind(listen).map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
 
         let (rules, hosted) = host(bots)?;
@@ -161,27 +191,38 @@ impl Worker {
             parts,
             arbiters,
             listener,
+            address,
             service,
             wake_every,
             closing,
-            ..
         } = self;
         let routing = RoutingServer::new(service)
             .max_decoding_message_size(MESSAGE_LIMIT)
             .max_encoding_message_size(MESSAGE_LIMIT);
-        let server = Server::builder()
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_frame_size(HTTP2_FRAME)
-            .http2_keepalive_interval(Some(KEEP_ALIVE))
-            .http2_keepalive_timeout(Some(KEEP_ALIVE))
-            .add_service(routing)
-            .serve_with_incoming_shutdown(listener, closing.clone().cancelled_owned());
+        let closed = closing.clone();
+        let streams = async move {
+            let incoming = TcpListener::from_std(listener).map_err(|source| WorkerError::Listen {
+                listen: address,
+                source,
+            })?;
+            let incoming = TcpIncoming::from(incoming).with_nodelay(Some(true));
+            Server::builder()
+                .initial_stream_window_size(STREAM_WINDOW)
+                .initial_connection_window_size(CONNECTION_WINDOW)
+                .max_frame_size(HTTP2_FRAME)
+                .http2_keepalive_interval(Some(KEEP_ALIVE))
+                .http2_keepalive_timeout(Some(KEEP_ALIVE))
+                .add_service(routing)
+                .serve_with_incoming_shutdown(incoming, closed.cancelled_owned())
+                .await
+                .map_err(WorkerError::Serve)
+        };
+        let server = arbiters.serve(streams, &closing);
         let life = live(&parts, wake_every, &shutdown, &closing);
         let (ended, ()) = futures_util::join!(server, life);
         drop(parts);
         arbiters.end().await;
-        ended.map_err(WorkerError::Serve)
+        ended
     }
 }
 
@@ -311,7 +352,7 @@ async fn start_directory(
     parts: Arc<WorkerParts>,
     pulse: Arc<Pulse>,
 ) -> Result<Addr<Directory>, WorkerError> {
-    let (started, directory) = tokio::sync::oneshot::channel();
+    let (started, directory) = oneshot::channel();
     arbiter.spawn_fn(move || {
         let context = Rc::new(ArbiterContext::new(parts, pulse));
         let _ = started.send(Directory::new(context).start());

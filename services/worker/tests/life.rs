@@ -155,6 +155,30 @@ async fn messages_of_one_conversation_keep_their_order_and_conversations_run_sid
 }
 
 #[actix::test]
+async fn a_worker_of_one_thread_answers_what_it_was_given_and_leaves_in_time() {
+    let mut config = config();
+    config.arbiters = 1;
+    let house = House::start(config, store_in_memory(), vec![hosted(bot())], FakeConnector::start()).await;
+    let first = house.ingress.sends(&Said::message("a:0", "1", "hello")).await;
+    assert_eq!(first.status(), Some(200));
+    let outcomes: Vec<_> = (0..100)
+        .map(|number| {
+            let conversation = format!("a:{}", number % 10);
+            house
+                .ingress
+                .begins(&Said::message(&conversation, &format!("m{number}"), "hello"))
+        })
+        .collect();
+    house.stop().await;
+    for outcome in outcomes {
+        match answered(outcome.await.expect("an outcome before the stream closes")) {
+            Answered::Done(200, _) | Answered::Moved => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[actix::test]
 async fn more_than_the_queue_holds_is_refused_with_a_time_to_come_back() {
     let house = House::with(bot()).await;
     let outcomes: Vec<_> = (0..200)
