@@ -20,4 +20,5 @@ mod stream;
 mod worker;
 
 pub use config::{AllowsServiceUrl, Executor, HostedBot, WorkerConfig, WorkerError};
+pub use shell::operator::Operator;
 pub use worker::Worker;

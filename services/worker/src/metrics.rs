@@ -59,6 +59,8 @@ pub(crate) struct WorkerMetrics {
     pub(crate) activations: Counter,
     pub(crate) passivations: Counter,
     pub(crate) queue_refusals: Counter,
+    pub(crate) shed_refusals: Counter,
+    pub(crate) poisoned: Counter,
     pub(crate) stalls: Counter,
     pub(crate) slow_polls: Counter,
     pub(crate) shards_lost: Counter,
@@ -178,6 +180,11 @@ impl WorkerMetrics {
             "queue_refusals",
             "Activities refused because their conversation's queue was full",
         );
+        let shed_refusals = counter(
+            "shed_refusals",
+            "Activities refused because neither a turn nor the inbox had room",
+        );
+        let poisoned = counter("poisoned", "Turns given up because processes died while they ran");
         let stalls = counter("stalls", "Threads of conversations that did not answer in time");
         let slow_polls = counter(
             "slow_polls",
@@ -206,6 +213,8 @@ impl WorkerMetrics {
             activations,
             passivations,
             queue_refusals,
+            shed_refusals,
+            poisoned,
             stalls,
             slow_polls,
             shards_lost,

@@ -21,11 +21,12 @@ use trunkline_store::contract::Incarnation;
 
 use crate::clock::Clock;
 use crate::config::{Executor, HostedBot, WorkerConfig, WorkerError};
-use crate::conversation::{BotRules, Bots};
+use crate::conversation::{BotRules, Bots, Gates};
 use crate::metrics::WorkerMetrics;
 use crate::shards::Shards;
 use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
 use crate::shell::directory::{Directory, Due, IsQuiet, Quiesce};
+use crate::shell::operator::Operator;
 use crate::shell::pace::Paces;
 use crate::shell::pool::Pool;
 use crate::shell::watchdog::{self, Limits, Pulse};
@@ -155,6 +156,7 @@ impl Worker {
             slow_poll: config.slow_poll,
             pressure: Pressure::new(),
             slow_commit: std::sync::atomic::AtomicBool::new(false),
+            gates: Gates::default(),
             paces: Paces::default(),
             directories: OnceLock::new(),
         });
@@ -180,6 +182,11 @@ impl Worker {
     /// Where ingresses connect.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The operator's way to the conversations of this worker, as long as it serves.
+    pub fn operator(&self) -> Operator {
+        Operator::new(&self.parts)
     }
 
     /// Serves until `shutdown`, then begins nothing more, lets what runs end, and gives the shards back.

@@ -9,6 +9,9 @@ use super::item::Item;
 use super::work::Work;
 use super::{ANSWER_MARGIN_MS, Conversation, Phase, Reply, milliseconds, moved, refused, reply_all};
 
+/// When a message may come again that found no room even in the inbox.
+pub(super) const RETRY_SHED_MS: u32 = 2_000;
+
 impl Conversation {
     /// Queues work, unless it repeats what is known.
     pub(super) fn arrive(&mut self, arrival: Arrival, now: Now, out: &mut Vec<Action>) {
@@ -23,8 +26,18 @@ impl Conversation {
         if self.answer_repeat(&mut item, out) {
             return;
         }
-        let waiting = self.queue.iter().filter(|item| item.is_awaited()).count();
-        if waiting >= self.settings.queue {
+        if item.is_shed {
+            if !self.holding.backlog.has_room(now) {
+                out.push(Action::Note(Note::ShedRefused));
+                reply_all(&mut item, &refused(Reason::Overloaded, RETRY_SHED_MS), out);
+                return;
+            }
+            item.counted = Some(self.holding.backlog.count(now.wall_ms));
+            self.queue.push_back(item);
+            return;
+        }
+        let waiting = self.queue.iter().filter(|item| item.is_awaited() && !item.is_shed);
+        if waiting.count() >= self.settings.queue {
             out.push(Action::Note(Note::QueueFull));
             reply_all(&mut item, &refused(Reason::QueueFull, 1_000), out);
             return;
@@ -43,6 +56,8 @@ impl Conversation {
             repeat_key,
             remaining,
             traceparent,
+            is_shed,
+            deaths,
             mut work,
         } = arrival;
         let Some(identity) = self.identity.clone() else {
@@ -86,10 +101,16 @@ impl Conversation {
         item.second_key = second_key;
         item.route = route;
         item.traceparent = traceparent;
+        item.is_shed = is_shed && kind == ArrivalKind::Message;
+        item.deaths = deaths;
         item.deadline_at = deadline_at;
         // Acceptance is a commit of its own and needs some time.
         let last_moment = now.steady_ms.max(deadline_at.saturating_sub(4 * ANSWER_MARGIN_MS));
-        item.budget_at = (now.steady_ms + milliseconds(budget)).min(last_moment);
+        item.budget_at = if item.is_stored_first() {
+            now.steady_ms
+        } else {
+            (now.steady_ms + milliseconds(budget)).min(last_moment)
+        };
         Some(item)
     }
 
@@ -106,7 +127,7 @@ impl Conversation {
             .find(|known| known.repeat_key == Some(key));
         if let Some(first) = first {
             out.push(Action::Note(Note::Attached));
-            if first.is_stored {
+            if first.is_stored || first.is_promised {
                 reply_all(item, &Reply::Accepted(trunkline_proto::routing::Accepted {}), out);
             } else {
                 for ticket in item.take_tickets() {
@@ -122,7 +143,7 @@ impl Conversation {
     /// Answers an item whose key the record remembers, or that was given up. `true` when that was done.
     pub(super) fn reply_from_ring(&self, item: &mut Item, out: &mut Vec<Action>) -> bool {
         let Some(memory) = &self.memory else { return false };
-        if item.repeat_key.is_some_and(|key| memory.parked.contains(&key)) {
+        if item.repeat_key.is_some_and(|key| memory.is_parked(key)) {
             out.push(Action::Note(Note::Repeat));
             reply_all(item, &Reply::Accepted(trunkline_proto::routing::Accepted {}), out);
             return true;

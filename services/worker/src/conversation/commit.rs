@@ -6,6 +6,7 @@ use trunkline_store::contract::{Commit, Header, Parked, Wake};
 use super::event::{Action, ArrivalKind, Now};
 use super::item::Item;
 use super::memory::{StoredStep, field_of_step};
+use super::runs::RunNote;
 use super::turn::mark;
 use super::{ANSWER_MARGIN_MS, Conclusion, Conversation, Late, Phase, milliseconds};
 use crate::record::Names;
@@ -24,6 +25,8 @@ pub(super) struct InFlight {
     /// The step that it keeps, and the mark before it.
     pub steps: Vec<StoredStep>,
     pub step_of: Option<u64>,
+    /// The note of a run that it writes.
+    pub note: Option<RunNote>,
     pub tells_late: bool,
     /// How often it was given to the store.
     pub tries: u32,
@@ -40,6 +43,9 @@ impl Conversation {
         }
         if self.running.as_ref().is_some_and(|running| running.ended.is_some()) && self.phase != Phase::Lost {
             self.conclude(now, out);
+        }
+        if self.in_flight.is_none() {
+            self.operate(now, out);
         }
         if self.in_flight.is_none() {
             self.side_commit(now, out);
@@ -67,6 +73,7 @@ impl Conversation {
             || late
             || step
             || !memory.obsolete.is_empty()
+            || memory.note_wanted.is_some()
             || self.queue.iter().any(|item| self.wants_acceptance(item, now))
             || self
                 .running
@@ -88,23 +95,22 @@ impl Conversation {
             return false;
         }
         let is_own = item.inbox.is_some() && !item.is_awaited();
-        is_own || (item.is_awaited() && item.budget_at <= now.steady_ms && self.inbox_has_room(item))
+        let is_over = item.is_promised || (item.is_awaited() && item.budget_at <= now.steady_ms);
+        is_own || (is_over && self.inbox_has_room(item))
     }
 
     pub(super) fn inbox_has_room(&self, item: &Item) -> bool {
-        let bytes = item.work.body_bytes();
-        self.memory.as_ref().is_some_and(|memory| {
-            memory.inbox_entries < self.settings.inbox_entries
-                && memory.inbox_bytes + bytes <= self.settings.inbox_bytes
-        })
+        let memory = self.memory.as_ref();
+        memory.is_some_and(|memory| memory.has_room(item, &self.settings))
     }
 
     /// Gives an item its place in the inbox; the next commit writes it there.
-    pub(super) fn give_place(&mut self, item: &mut Item) {
+    pub(super) fn give_place(&mut self, item: &mut Item, now: Now) {
         if item.inbox.is_none()
             && let Some(memory) = self.memory.as_mut()
         {
             item.inbox = Some(memory.next_inbox);
+            item.accepted_ms = now.wall_ms;
             memory.next_inbox += 1;
             memory.inbox_entries += 1;
             memory.inbox_bytes += item.work.body_bytes();
@@ -141,6 +147,7 @@ impl Conversation {
         let mut accept = Vec::new();
         self.collect_accepted(&mut accepted, &mut accept, now);
         let steps = self.collect_step(&mut accept);
+        let note = self.collect_note(&mut accept, now);
         let tells_late = self.collect_late(&mut answer, now);
         let turn = self.next_random();
         let id = self.next_number();
@@ -148,6 +155,17 @@ impl Conversation {
         let wake = self.wake(&done, now);
         let Some(memory) = self.memory.as_mut() else { return };
         done.append(&mut memory.obsolete);
+        let parking = self.concluding.as_ref().and_then(|(item, _)| item.parking.as_ref());
+        let parked_since = memory
+            .parked_since()
+            .into_iter()
+            .chain(parking.map(|parking| parking.since_ms))
+            .min();
+        let parked = match parked_since {
+            _ if !std::mem::take(&mut memory.parked_changed) => Parked::Keep,
+            Some(since) => Parked::Since(since),
+            None => Parked::Nothing,
+        };
         let header = writes_record.then_some(Header {
             version: memory.header.version + 1,
             turn,
@@ -160,15 +178,15 @@ impl Conversation {
             memory.dirty_since = None;
         }
         let commit = Commit {
-            shard: self.shard,
+            shard: self.holding.shard,
             key: self.key,
-            token: self.token,
+            token: self.holding.token,
             expected: memory.header,
             record,
             done,
             accept,
             wake,
-            parked: Parked::Keep,
+            parked,
             retain_ms: (!pends).then(|| milliseconds(self.settings.retention)),
             answer,
         };
@@ -187,6 +205,7 @@ impl Conversation {
                 .filter(|_| !steps.is_empty())
                 .map(|running| running.run),
             steps,
+            note,
             tells_late,
             tries: 1,
             repeat_at: None,
@@ -207,7 +226,7 @@ impl Conversation {
                 accept.push((sequence.to_string(), item.to_accepted(names.clone()).write()));
             }
         };
-        if let Some((item, Conclusion::Retry | Conclusion::Parked)) = &self.concluding {
+        if let Some((item, Conclusion::Retry | Conclusion::Parked | Conclusion::Replayed)) = &self.concluding {
             write(item);
         }
         let mut running = self.running.take();
@@ -217,22 +236,30 @@ impl Conversation {
             if (wants_step && !running.item.is_stored && !is_own && self.inbox_has_room(&running.item))
                 || self.wants_acceptance(&running.item, now)
             {
-                self.give_place(&mut running.item);
+                self.give_place(&mut running.item, now);
                 write(&running.item);
             }
         }
         self.running = running;
-        for place in 0..self.queue.len() {
-            let is_wanted = self
-                .queue
-                .get(place)
-                .is_some_and(|item| self.wants_acceptance(item, now));
-            if is_wanted && let Some(mut item) = self.queue.remove(place) {
-                self.give_place(&mut item);
-                write(&item);
-                self.queue.insert(place, item);
+        // All that wait for it at once: a queue of a thousand is one commit.
+        let mut queue = std::mem::take(&mut self.queue);
+        for item in &mut queue {
+            if self.wants_acceptance(item, now) {
+                self.give_place(item, now);
+                write(item);
             }
         }
+        self.queue = queue;
+    }
+
+    /// The note of the run that is to begin.
+    fn collect_note(&mut self, accept: &mut Vec<(String, Bytes)>, now: Now) -> Option<RunNote> {
+        let holder = self.holding.token.holder;
+        let memory = self.memory.as_mut()?;
+        let turn_key = memory.note_wanted.take()?;
+        let note = memory.note_with(turn_key, holder, now);
+        accept.push((note.field(), note.value()));
+        Some(note)
     }
 
     /// The step that the running turn waits for, and the mark of an invoke.
@@ -309,10 +336,11 @@ impl Conversation {
         }
         let running = self.running.as_ref().map(|running| &running.item);
         let concluding = self.concluding.as_ref().map(|(item, _)| item);
+        let done: Vec<u64> = done.iter().filter_map(|field| field.parse().ok()).collect();
         for item in self.queue.iter().chain(running).chain(concluding) {
             if let Some(sequence) = item.inbox
-                && !item.is_parked
-                && (done.is_empty() || !done.contains(&sequence.to_string()))
+                && item.parking.is_none()
+                && !done.contains(&sequence)
             {
                 sooner(item.not_before_ms.max(now.wall_ms));
             }
@@ -321,7 +349,10 @@ impl Conversation {
     }
 }
 
-/// Fields that are places of the inbox, not steps.
+/// Fields that are places of the inbox, not steps or notes.
 pub(super) fn places_in(fields: &[String]) -> usize {
-    fields.iter().filter(|field| !field.starts_with("s:")).count()
+    fields
+        .iter()
+        .filter(|field| field.starts_with(|first: char| first.is_ascii_digit()))
+        .count()
 }

@@ -21,6 +21,8 @@ pub(super) struct Context<'a> {
     pub streams: &'a [OpenStream],
     pub of_failure: bool,
     pub traceparent: &'a str,
+    /// When the turn commits, in milliseconds since 1970.
+    pub now_ms: u64,
 }
 
 /// Refuses an outcome that would not fit a record, before anything is changed.
@@ -79,6 +81,7 @@ pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context
     for effect in effects {
         let mut entry = Entry {
             of_failure: context.of_failure,
+            queued_ms: context.now_ms,
             ..Entry::default()
         };
         match effect {

@@ -4,13 +4,14 @@ use trunkline_bot::logic::{Answer, End, FailedWork, Failure, Outcome, StateProbl
 use trunkline_proto::routing::Reason;
 
 use super::event::{Action, ArrivalKind, Note, Now, OpenStream, TurnResult};
+use super::history::TurnKind;
 use super::item::Item;
 use super::work::Work;
 use super::{
     Conclusion, Conversation, Late, Phase, Running, Unreadable, done, effects, is_person, milliseconds, refused,
     reply_all,
 };
-use crate::record::{Record, SetAside, State};
+use crate::record::{PARKING_REASON_BYTES, Parking, Record, SetAside, State};
 
 /// How long a conversation waits for a process that can read its state.
 const NEWER_STATE_WAIT_MS: u64 = 30_000;
@@ -27,8 +28,10 @@ impl Conversation {
             self.running = Some(running);
             return;
         };
+        self.pass = None;
         let took_ms = now.steady_ms - running.started_at;
         let route = running.item.route;
+        let kind = TurnKind::of(&running.item);
         let result = match end {
             End::Commit(outcome) => self.commit_outcome(running, outcome, TurnResult::Committed, &streams, now, out),
             End::Tell(outcome) => {
@@ -38,7 +41,7 @@ impl Conversation {
             End::Stopped => self.commit_outcome(running, Outcome::default(), TurnResult::Stopped, &streams, now, out),
             End::Failed(error) => {
                 let outlived = running.limit_at <= now.steady_ms;
-                self.fail(running, error, now, out);
+                self.fail(running, &error, now, out);
                 if outlived {
                     TurnResult::TimedOut
                 } else {
@@ -50,6 +53,7 @@ impl Conversation {
                 TurnResult::State
             }
         };
+        self.history.add(kind, route, result, took_ms, now.wall_ms);
         out.push(Action::Note(Note::TurnEnded { route, result, took_ms }));
     }
 
@@ -71,7 +75,7 @@ impl Conversation {
                 retry_after: None,
                 is_final: true,
             };
-            self.fail(running, error, now, out);
+            self.fail(running, &error, now, out);
             return TurnResult::Failed;
         }
         let record = &mut memory.record;
@@ -110,9 +114,11 @@ impl Conversation {
             streams,
             of_failure: matches!(item.work, Work::Failed(_)),
             traceparent: &item.traceparent,
+            now_ms: now.wall_ms,
         };
         effects::apply(record, outcome.effects, &context);
         let mut done = memory.take_steps(item.turn_key);
+        done.extend(memory.take_note(item.turn_key));
         if let Some(sequence) = item.inbox {
             done.push(sequence.to_string());
         }
@@ -127,7 +133,7 @@ impl Conversation {
     }
 
     /// A turn that failed commits nothing of its own: it is tried again from the inbox, parked, or answered with an error.
-    pub(super) fn fail(&mut self, mut running: Running, error: TurnError, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn fail(&mut self, mut running: Running, error: &TurnError, now: Now, out: &mut Vec<Action>) {
         let item = &mut running.item;
         // A turn that is cut off because the shard leaves has not failed.
         let is_leaving = matches!(self.phase, Phase::Quiescing(_));
@@ -135,7 +141,7 @@ impl Conversation {
         out.push(Action::Note(Note::TurnFailed {
             route: item.route,
             attempt: item.attempts,
-            reason: error.message,
+            reason: error.message.clone(),
         }));
         if item.kind == ArrivalKind::Invoke {
             let bot = self.identity.as_ref().map(|identity| identity.bot.clone());
@@ -151,7 +157,8 @@ impl Conversation {
         }
         let is_over = !is_leaving && (error.is_final || item.attempts >= self.settings.attempts);
         if is_over {
-            self.give_up(running.item, now, out);
+            let attempts = item.attempts;
+            self.give_up(running.item, &error.message, attempts, now, out);
             return;
         }
         let back_off = milliseconds(self.settings.attempt_back_off) * 4_u64.pow(item.attempts.saturating_sub(1).min(8));
@@ -161,7 +168,7 @@ impl Conversation {
     }
 
     /// The last attempt failed: the work stays in the inbox, marked, and the bot is told.
-    pub(super) fn give_up(&mut self, mut item: Item, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn give_up(&mut self, mut item: Item, reason: &str, attempts: u32, now: Now, out: &mut Vec<Action>) {
         match item.work {
             Work::Activity { .. } | Work::Signal { .. } => {}
             Work::Sent { .. } | Work::Failed(_) | Work::Change { .. } => {
@@ -170,13 +177,15 @@ impl Conversation {
             }
         }
         let reference = effects::reference(self.key.0, item.turn_key);
-        let attempts = item.attempts;
         out.push(Action::Note(Note::Parked {
             route: item.route,
             attempts,
             reference: reference.clone(),
         }));
-        item.is_parked = true;
+        item.parking = Some(Box::new(Parking {
+            since_ms: now.wall_ms,
+            reason: beginning_of(reason, PARKING_REASON_BYTES).to_owned(),
+        }));
         item.not_before_ms = 0;
         let routes = self.identity.as_ref().map(|identity| &identity.bot.description.routes);
         let route = routes.zip(item.route).and_then(|(routes, route)| routes.get(route));
@@ -192,8 +201,12 @@ impl Conversation {
     pub(super) fn drop_work(&mut self, mut item: Item, now: Now, out: &mut Vec<Action>) {
         reply_all(&mut item, &refused(Reason::NewerState, 0), out);
         if let Some(sequence) = item.inbox {
+            let mut done = vec![sequence.to_string()];
+            if let Some(memory) = self.memory.as_mut() {
+                done.extend(memory.take_note(item.turn_key));
+            }
             self.concluding = Some((item, Conclusion::Dropped));
-            self.write_fields(vec![sequence.to_string()], now, out);
+            self.write_fields(done, now, out);
         }
     }
 
@@ -210,8 +223,10 @@ impl Conversation {
             reply_all(&mut item, &refused(Reason::Overloaded, 3_000), out);
             return;
         }
-        self.give_place(&mut item);
+        self.give_place(&mut item, now);
         let Some(memory) = self.memory.as_mut() else { return };
+        memory.parked_changed |= matches!(conclusion, Conclusion::Parked);
+        let done = memory.take_note(item.turn_key).into_iter().collect();
         let timer = item.timer.take();
         let changes_record = timer.is_some() || failure.is_some();
         if let Some((name, key)) = timer {
@@ -224,9 +239,9 @@ impl Conversation {
         }
         self.concluding = Some((item, conclusion));
         if changes_record {
-            self.write_record(Vec::new(), None, now, out);
+            self.write_record(done, None, now, out);
         } else {
-            self.write_fields(Vec::new(), now, out);
+            self.write_fields(done, now, out);
         }
     }
 
@@ -235,7 +250,7 @@ impl Conversation {
         let id = self.next_number();
         let turn_key = self.next_random();
         let mut item = Item::internal(id, work, turn_key, now);
-        self.give_place(&mut item);
+        self.give_place(&mut item, now);
         if is_urgent {
             self.queue.push_front(item);
         } else {
@@ -285,7 +300,7 @@ impl Conversation {
                         let message = format!("STATE_UNREADABLE: {reason}");
                         self.fail(
                             running,
-                            TurnError {
+                            &TurnError {
                                 message,
                                 retry_after: None,
                                 is_final: true,
@@ -298,6 +313,15 @@ impl Conversation {
             }
         }
     }
+}
+
+/// As much of a text as fits.
+fn beginning_of(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 /// Takes over the Connector that an activity names: the newest counts.

@@ -7,6 +7,7 @@ use trunkline_proto::routing::outcome;
 use trunkline_store::StoreError;
 use trunkline_store::contract::{Commit, Committed, Loaded};
 
+use super::operator::{Request, Response};
 use super::work::Work;
 use crate::outbox::{SendResult, SendWork};
 
@@ -56,6 +57,10 @@ pub struct Arrival {
     pub remaining: Duration,
     /// W3C trace context, empty for none.
     pub traceparent: String,
+    /// The worker has no room for its turn now: a message is made durable at once, answered, and run later.
+    pub is_shed: bool,
+    /// Workers that died while they had this delivery.
+    pub deaths: u32,
     /// The work.
     pub work: Work,
 }
@@ -102,6 +107,13 @@ pub enum Event {
         sequence: u64,
         /// What came of it.
         result: SendResult,
+    },
+    /// An operator asks; answered by [`Action::Answer`].
+    Asked {
+        /// Names the question.
+        question: u64,
+        /// What is wanted.
+        request: Request,
     },
     /// Finish what runs, begin nothing: the process or the shard leaves.
     Quiesce,
@@ -164,6 +176,13 @@ pub enum Action {
     },
     /// Hand something to the Connector or to another actor; answered by [`Event::Sent`].
     Send(Box<SendWork>),
+    /// Tell an operator.
+    Answer {
+        /// Which question.
+        question: u64,
+        /// The answer.
+        response: Response,
+    },
     /// The fence refused us: nothing of this shard may go on.
     ShardLost,
     /// Something that operators count or read.
@@ -199,7 +218,8 @@ pub struct Run {
 }
 
 /// How a turn ended, for metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TurnResult {
     /// Committed.
     Committed,
@@ -261,8 +281,23 @@ pub enum Note {
         stored: trunkline_store::contract::Header,
     },
     StoreRegressed {
-        ours: u64,
-        stored: u64,
+        ours: trunkline_store::contract::Header,
+        stored: trunkline_store::contract::Header,
+    },
+    ReacceptedAfterLoss,
+    RecordNewer {
+        format: u32,
+    },
+    ShedRefused,
+    Poisoned {
+        route: Option<usize>,
+        deaths: u32,
+    },
+    Replayed {
+        reference: String,
+    },
+    ParkedDropped {
+        reference: String,
     },
     CannotLoad {
         reason: String,

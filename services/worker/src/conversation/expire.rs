@@ -3,7 +3,10 @@
 use trunkline_bot::logic::{End, TurnError};
 use trunkline_proto::routing::Reason;
 
-use super::event::{Action, ArrivalKind, Now};
+use super::arrive::RETRY_SHED_MS;
+use super::event::{Action, ArrivalKind, Note, Now};
+use super::item::Item;
+use super::operator::Response;
 use super::{ANSWER_MARGIN_MS, Conversation, Late, Loading, Phase, Running, milliseconds, moved, refused, reply_all};
 
 impl Conversation {
@@ -16,9 +19,16 @@ impl Conversation {
         } else {
             Reason::TooLate
         };
+        let (settings, memory) = (&self.settings, self.memory.as_ref());
+        let is_full = |item: &Item| memory.is_some_and(|memory| !memory.has_room(item, settings));
         self.queue.retain_mut(|item| {
             if !item.is_awaited() {
                 return true;
+            }
+            if item.is_stored_first() && item.inbox.is_none() && is_full(item) {
+                out.push(Action::Note(Note::ShedRefused));
+                reply_all(item, &refused(Reason::Overloaded, RETRY_SHED_MS), out);
+                return false;
             }
             if item.kind == ArrivalKind::Invoke && item.budget_at <= now.steady_ms {
                 reply_all(item, &refused(Reason::Deadline, 0), out);
@@ -27,7 +37,7 @@ impl Conversation {
             if item.deadline_at.saturating_sub(ANSWER_MARGIN_MS) <= now.steady_ms {
                 reply_all(item, &refused(late, 1_000), out);
                 // Its acceptance may be under way.
-                return item.inbox.is_some();
+                return item.inbox.is_some() || item.is_promised;
             }
             true
         });
@@ -84,6 +94,13 @@ impl Conversation {
             reply_all(item, &moved(), out);
             item.inbox.is_some()
         });
+        let running = self.running.as_ref().map(|running| running.item.turn_key);
+        if let Some(memory) = self.memory.as_mut() {
+            memory.note_wanted = None;
+            let notes = memory.take_own_notes(self.holding.token.holder, running);
+            memory.obsolete.extend(notes);
+        }
+        self.answer_all(&Response::Moved, out);
     }
 
     /// The fence refused us: nothing more is written or sent.
@@ -99,6 +116,9 @@ impl Conversation {
         for mut item in self.queue.drain(..) {
             reply_all(&mut item, &moved(), out);
         }
+        self.asked.extend(self.operating.take());
+        self.answer_all(&Response::Moved, out);
+        self.pass = None;
         self.in_flight = None;
         self.memory = None;
         self.loading = Loading::default();

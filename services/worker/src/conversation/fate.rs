@@ -8,6 +8,7 @@ use super::commit::places_in;
 use super::ended::CONFLICTS;
 use super::event::{Action, Note, Now, StepRefused};
 use super::item::Item;
+use super::operator::Response;
 use super::{Conclusion, Conversation, Late, Phase, Reply, done, refused, reply_all};
 
 impl Conversation {
@@ -26,7 +27,7 @@ impl Conversation {
             Ok(Committed::Written) => {
                 let took_ms = now.steady_ms - in_flight.began_at;
                 out.push(Action::Note(Note::CommitWritten { took_ms }));
-                self.written(out);
+                self.written(now, out);
             }
             Ok(Committed::Fenced) => {
                 out.push(Action::Note(Note::CommitFenced));
@@ -75,7 +76,7 @@ impl Conversation {
         }
     }
 
-    pub(super) fn written(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn written(&mut self, now: Now, out: &mut Vec<Action>) {
         let Some(in_flight) = self.in_flight.take() else { return };
         if let Some(memory) = self.memory.as_mut() {
             if let Some(header) = in_flight.header {
@@ -83,6 +84,16 @@ impl Conversation {
             }
             memory.inbox_entries = memory.inbox_entries.saturating_sub(places_in(&in_flight.commit.done));
             memory.steps.extend(in_flight.steps);
+            if let Some(note) = in_flight.note {
+                memory.noted(note);
+            }
+        }
+        if let Some(question) = self.operating.take() {
+            let response = Response::Done;
+            out.push(Action::Answer {
+                question: question.0,
+                response,
+            });
         }
         if let Some(run) = in_flight.step_of {
             out.push(Action::StepKept { run, result: Ok(()) });
@@ -100,6 +111,8 @@ impl Conversation {
         for item in &mut self.queue {
             if in_flight.accepted.contains(&item.id) {
                 accepted(item, out);
+                item.counted
+                    .get_or_insert_with(|| self.holding.backlog.count(now.wall_ms));
             }
         }
         self.committed_below = u64::MAX;
@@ -117,10 +130,9 @@ impl Conversation {
                 }
                 Conclusion::Parked => {
                     accepted(&mut item, out);
-                    if let Some(memory) = self.memory.as_mut() {
-                        memory.parked.extend(item.repeat_key);
-                    }
+                    self.has_parked(&item);
                 }
+                Conclusion::Replayed => self.take_back(item),
                 Conclusion::Dropped => self.leave_inbox(&item),
             }
         }
@@ -131,10 +143,7 @@ impl Conversation {
         let ours = self.memory.as_ref().map_or(Header::ABSENT, |memory| memory.header);
         out.push(Action::Note(Note::CommitConflict { ours, stored }));
         if stored.version < ours.version {
-            out.push(Action::Note(Note::StoreRegressed {
-                ours: ours.version,
-                stored: stored.version,
-            }));
+            out.push(Action::Note(Note::StoreRegressed { ours, stored }));
         }
         self.in_flight = None;
         let concluding = self.concluding.take().map(|(item, _)| item);
@@ -147,22 +156,23 @@ impl Conversation {
             if item.conflicts >= CONFLICTS {
                 reply_all(&mut item, &refused(Reason::StoreUnavailable, 1_000), out);
             }
-            // What is durable comes back with the load.
-            if item.is_awaited() && !item.is_stored {
-                item.inbox = None;
-                item.is_parked = false;
-                item.not_before_ms = 0;
-                self.queue.push_front(item);
-            }
+            self.queue.push_front(item);
         }
+        // Done once more, or found to be done, when the record is read.
+        self.asked.extend(self.operating.take());
         self.forget();
     }
 
     /// Nobody knows whether the commit was written, and nobody waits any longer: the record will tell.
     pub(super) fn abandon(&mut self, reason: Reason, out: &mut Vec<Action>) {
         let in_flight = self.in_flight.take();
+        if let Some((question, _)) = self.operating.take() {
+            let response = Response::Unavailable("the store did not answer".to_owned());
+            out.push(Action::Answer { question, response });
+        }
         if let Some((mut item, _)) = self.concluding.take() {
             reply_all(&mut item, &refused(reason, 1_000), out);
+            self.queue.push_front(item);
         }
         if let Some(mut running) = self.running.take() {
             if in_flight.is_some_and(|in_flight| in_flight.step_of == Some(running.run)) {
@@ -174,6 +184,7 @@ impl Conversation {
             }
             out.push(Action::Drop { run: running.run });
             reply_all(&mut running.item, &refused(reason, 1_000), out);
+            self.queue.push_front(running.item);
         }
         self.forget();
     }
@@ -183,6 +194,7 @@ impl Conversation {
 fn accepted(item: &mut Item, out: &mut Vec<Action>) {
     if !item.is_stored {
         item.is_stored = true;
+        item.is_promised = true;
         out.push(Action::Note(Note::AcceptedIntoInbox));
     }
     reply_all(item, &Reply::Accepted(Accepted {}), out);

@@ -1,8 +1,9 @@
 //! Work in an actor's queue.
 
+use super::backlog::Counted;
 use super::event::{ArrivalKind, Now, Ticket};
 use super::work::Work;
-use crate::record::{Accepted, FORMAT, Names};
+use crate::record::{Accepted, FORMAT, Names, Parking};
 
 /// One piece of work: waiting, running or being concluded.
 #[derive(Debug)]
@@ -34,7 +35,20 @@ pub(super) struct Item {
     /// Runs that failed.
     pub attempts: u32,
     pub not_before_ms: u64,
-    pub is_parked: bool,
+    /// Since when and why it is given up.
+    pub parking: Option<Box<Parking>>,
+    /// When it was made durable; of an entry without that time, 0.
+    pub accepted_ms: u64,
+    /// Workers that died with it before it was made durable.
+    pub deaths: u32,
+    /// An earlier owner of the shard left it, so its turn may have run there.
+    pub is_found: bool,
+    /// The worker has no room for its turn now: it is made durable at once and waits.
+    pub is_shed: bool,
+    /// Its callers were told that it is durable.
+    pub is_promised: bool,
+    /// While it waits in the inbox.
+    pub counted: Option<Counted>,
     /// Commits of this item that met another header.
     pub conflicts: u32,
     /// The timer that this item is, until its turn or its acceptance completes it.
@@ -63,7 +77,13 @@ impl Item {
             first_run_ms: 0,
             attempts: 0,
             not_before_ms: 0,
-            is_parked: false,
+            parking: None,
+            accepted_ms: 0,
+            deaths: 0,
+            is_found: false,
+            is_shed: false,
+            is_promised: false,
+            counted: None,
             conflicts: 0,
             timer: None,
             traceparent: String::new(),
@@ -80,7 +100,10 @@ impl Item {
             first_run_ms: stored.first_run_ms,
             attempts: stored.attempts,
             not_before_ms: stored.not_before_ms,
-            is_parked: stored.is_parked,
+            parking: stored.parking.map(Box::new),
+            accepted_ms: stored.accepted_ms,
+            deaths: stored.deaths,
+            is_promised: true,
             traceparent: stored.traceparent,
             // Older than everything that arrives now.
             arrived_wall_ms: 0,
@@ -99,9 +122,30 @@ impl Item {
             first_run_ms: self.first_run_ms,
             attempts: self.attempts,
             not_before_ms: self.not_before_ms,
-            is_parked: self.is_parked,
+            is_parked: self.parking.is_some(),
             traceparent: self.traceparent.clone(),
+            accepted_ms: self.accepted_ms,
+            deaths: self.deaths,
+            parking: self.parking.as_deref().cloned(),
         }
+    }
+
+    /// Whether it may run only once it is durable.
+    pub(super) fn is_stored_first(&self) -> bool {
+        self.kind == ArrivalKind::Message && (self.is_shed || self.deaths > 0)
+    }
+
+    /// Prepares an item for memory being read anew; `false` when it goes with it. What is durable comes back with the load,
+    /// unless the store lost it: then an activity that its caller was promised is made durable once more. Its key says
+    /// whether it was applied.
+    pub(super) fn outlives_memory(&mut self) -> bool {
+        let is_stored = std::mem::take(&mut self.is_stored);
+        self.inbox = None;
+        self.parking = None;
+        self.not_before_ms = 0;
+        self.counted = None;
+        let is_kept_promise = self.is_promised && self.repeat_key.is_some() && self.work.is_activity();
+        is_kept_promise || (!is_stored && self.is_awaited())
     }
 
     /// Whether somebody waits for an answer.

@@ -7,6 +7,7 @@ use trunkline_store::contract::Loaded;
 use super::event::{Action, Note, Now};
 use super::item::Item;
 use super::memory::{Found, Memory};
+use super::operator::Response;
 use super::{Conversation, Identity, Loading, Phase, Reply, refused, reply_all};
 use crate::record::RecordError;
 
@@ -15,7 +16,7 @@ impl Conversation {
         if self.phase != Phase::Serving || self.loading.is_running {
             return;
         }
-        self.loading.is_wanted |= !self.queue.is_empty();
+        self.loading.is_wanted |= !self.queue.is_empty() || !self.asked.is_empty();
         if self.loading.is_wanted && self.loading.not_before <= now.steady_ms {
             self.loading.is_running = true;
             out.push(Action::Load);
@@ -37,10 +38,16 @@ impl Conversation {
         };
         match found {
             Ok(Some(found)) => self.remember(found, now, out),
-            Ok(None) => self.loading.is_wanted = false,
+            Ok(None) => {
+                self.loading.is_wanted = false;
+                self.answer_all(&Response::Unknown, out);
+            }
             Err(error) => {
                 let reason = match error {
-                    RecordError::Newer { .. } => Reason::NewerState,
+                    RecordError::Newer { stored } => {
+                        out.push(Action::Note(Note::RecordNewer { format: stored }));
+                        Reason::NewerState
+                    }
                     RecordError::Unreadable(_) | RecordError::AnotherTriple => Reason::StoreUnavailable,
                 };
                 out.push(Action::Note(Note::CannotLoad {
@@ -49,6 +56,7 @@ impl Conversation {
                 for mut item in self.queue.drain(..) {
                     reply_all(&mut item, &refused(reason, 0), out);
                 }
+                self.answer_all(&Response::Unavailable(error.to_string()), out);
                 self.loading.is_wanted = false;
             }
         }
@@ -75,10 +83,8 @@ impl Conversation {
         }
         self.memory = Some(found.memory);
         self.committed_below = u64::MAX;
+        let claimed_ms = self.holding.token.epoch.0;
         for (sequence, accepted) in found.accepted.into_iter().rev() {
-            if accepted.is_parked {
-                continue;
-            }
             let key = accepted.repeat_key;
             // A repeat that came before the load takes the place of the entry, not its own at the end of the queue.
             let waiting = self
@@ -92,6 +98,10 @@ impl Conversation {
                 item.not_before_ms = accepted.not_before_ms;
                 item.first_run_ms = accepted.first_run_ms;
                 item.arrived_wall_ms = 0;
+                item.accepted_ms = accepted.accepted_ms;
+                item.deaths = accepted.deaths;
+                item.is_found = accepted.accepted_ms <= claimed_ms;
+                item.is_promised = true;
                 reply_all(&mut item, &Reply::Accepted(Accepted {}), out);
                 self.queue.push_front(item);
                 continue;
@@ -101,8 +111,30 @@ impl Conversation {
             if let (Some(identity), Some(activity)) = (&self.identity, item.work.activity()) {
                 item.route = identity.bot.route_of(activity);
             }
+            // Epochs follow the store's clock: what is older than ours was another owner's.
+            item.is_found = item.accepted_ms <= claimed_ms;
+            if item.not_before_ms <= now.wall_ms {
+                item.counted = Some(self.holding.backlog.count(item.accepted_ms));
+            }
             self.queue.push_front(item);
         }
+        self.keep_promises(out);
+    }
+
+    /// Activities that were durable and are not any more: applied and gone, or lost by the store.
+    fn keep_promises(&mut self, out: &mut Vec<Action>) {
+        let Some(memory) = &self.memory else { return };
+        self.queue.retain(|item| {
+            let Some(key) = item.repeat_key.filter(|_| item.is_promised && item.inbox.is_none()) else {
+                return true;
+            };
+            let ring = memory.record.ring.as_ref();
+            let is_done = memory.is_parked(key) || ring.is_some_and(|ring| ring.status_of(key).is_some());
+            if !is_done {
+                out.push(Action::Note(Note::ReacceptedAfterLoss));
+            }
+            !is_done
+        });
     }
 
     /// Drops what memory says of the record; it is read again before the next turn.
@@ -110,9 +142,7 @@ impl Conversation {
         self.memory = None;
         self.committed_below = u64::MAX;
         self.loading.is_wanted = true;
-        self.queue.retain(|item| !item.is_stored && item.is_awaited());
-        for item in &mut self.queue {
-            item.inbox = None;
-        }
+        self.pass = None;
+        self.queue.retain_mut(Item::outlives_memory);
     }
 }

@@ -5,6 +5,9 @@ use trunkline_bot::logic::KeptStep;
 use trunkline_store::contract::{Header, Loaded};
 use trunkline_store::key::Triple;
 
+use super::item::Item;
+use super::runs::RunNote;
+use super::settings::ConversationSettings;
 use crate::record::{Accepted, Record, RecordError};
 
 /// How long kept steps of an invoke are kept for a repeat of it.
@@ -22,8 +25,15 @@ pub(super) struct Memory {
     pub next_inbox: u64,
     pub inbox_entries: usize,
     pub inbox_bytes: usize,
-    /// Keys of activities that were given up: a repeat of one is not a new activity.
-    pub parked: Vec<u64>,
+    /// Notes of runs that were begun and did not end here.
+    pub notes: Vec<RunNote>,
+    /// The turn that is to be noted with the next commit.
+    pub note_wanted: Option<u64>,
+    /// Work that was given up, by its place in the inbox: kept for the operator, and because a repeat of it is not a new
+    /// activity.
+    pub parked: Vec<(u64, Accepted)>,
+    /// Whether the next commit says anew what is parked.
+    pub parked_changed: bool,
     /// Since when the record in memory is ahead of the stored one.
     pub dirty_since: Option<u64>,
     /// Fields of the inbox that nothing needs any more.
@@ -51,11 +61,19 @@ pub(super) fn field_of_step(turn_key: u64, name: &str) -> String {
     format!("s:{turn_key:016x}:{name}")
 }
 
+/// Since when an entry is parked; 0 where an older build parked it.
+pub(super) fn parked_ms(entry: &Accepted) -> u64 {
+    entry
+        .parking
+        .as_ref()
+        .map_or(entry.accepted_ms, |parking| parking.since_ms)
+}
+
 /// What a load found.
 pub(super) struct Found {
     pub triple: Triple,
     pub memory: Memory,
-    /// The inbox in order.
+    /// What is to be run of the inbox, in order.
     pub accepted: Vec<(u64, Accepted)>,
 }
 
@@ -64,6 +82,7 @@ impl Memory {
     pub(super) fn read(loaded: Loaded, triple: Option<&Triple>, wall_ms: u64) -> Result<Option<Found>, RecordError> {
         let mut accepted = Vec::new();
         let mut steps = Vec::new();
+        let mut notes = Vec::new();
         let mut inbox_bytes = 0;
         for (field, bytes) in loaded.inbox {
             if let Some(step) = field.strip_prefix("s:") {
@@ -77,6 +96,8 @@ impl Memory {
                         result: bytes,
                     });
                 }
+            } else if let Some(note) = field.strip_prefix(RunNote::PREFIX) {
+                notes.extend(RunNote::read(note, bytes));
             } else if let Ok(sequence) = field.parse::<u64>() {
                 inbox_bytes += bytes.len();
                 accepted.push((sequence, Accepted::read(&bytes)?));
@@ -104,21 +125,20 @@ impl Memory {
             },
         };
         let (header, record) = stored.unwrap_or_else(|| (Header::ABSENT, Record::new(&known)));
+        let next_inbox = accepted.last().map_or(0, |(sequence, _)| sequence + 1);
+        let inbox_entries = accepted.len();
+        let (parked, accepted) = accepted.into_iter().partition(|(_, entry)| entry.is_parked);
         let memory = Self {
             header,
             record,
             steps,
-            next_inbox: accepted
-                .last()
-                .map_or(0, |(sequence, _)| sequence + 1)
-                .max(wall_ms << 10),
-            inbox_entries: accepted.len(),
+            next_inbox: next_inbox.max(wall_ms << 10),
+            inbox_entries,
             inbox_bytes,
-            parked: accepted
-                .iter()
-                .filter(|(_, entry)| entry.is_parked)
-                .filter_map(|(_, entry)| entry.repeat_key)
-                .collect(),
+            notes,
+            note_wanted: None,
+            parked,
+            parked_changed: false,
             dirty_since: None,
             obsolete: Vec::new(),
         };
@@ -127,6 +147,21 @@ impl Memory {
             memory,
             accepted,
         }))
+    }
+
+    /// Whether the inbox takes one more.
+    pub(super) fn has_room(&self, item: &Item, settings: &ConversationSettings) -> bool {
+        self.inbox_entries < settings.inbox_entries && self.inbox_bytes + item.work.body_bytes() <= settings.inbox_bytes
+    }
+
+    /// Whether the activity of this key was given up.
+    pub(super) fn is_parked(&self, key: u64) -> bool {
+        self.parked.iter().any(|(_, entry)| entry.repeat_key == Some(key))
+    }
+
+    /// Since when something has been parked.
+    pub(super) fn parked_since(&self) -> Option<u64> {
+        self.parked.iter().map(|(_, entry)| parked_ms(entry)).min()
     }
 
     /// Kept steps of a turn, without the mark.

@@ -9,15 +9,21 @@
 //! learns what came of it, `sends` lets out what was committed; `expire` ends what takes too long.
 
 mod arrive;
+mod backlog;
 mod commit;
 mod effects;
 mod ended;
 mod event;
 mod expire;
 mod fate;
+mod gate;
+mod history;
+mod inspection;
 mod item;
 mod load;
 mod memory;
+mod operator;
+mod runs;
 mod sends;
 mod settings;
 mod turn;
@@ -29,6 +35,7 @@ mod simulation;
 mod tests;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use trunkline_bot::logic::{Answer, End, KeptStep};
@@ -36,12 +43,19 @@ use trunkline_proto::routing::{Answer as WireAnswer, Moved, Reason, Refused};
 use trunkline_store::contract::Token;
 use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 
+pub use self::backlog::{SHARD_AGE_MS, SHARD_ENTRIES, ShardBacklog};
 use self::commit::InFlight;
 pub use self::event::{
     Action, Arrival, ArrivalKind, Event, Note, Now, OpenStream, Reply, Run, StepRefused, Ticket, TurnResult,
 };
+pub use self::gate::{Gate, Gates};
+use self::gate::{Pass, Waiting};
+use self::history::History;
+pub use self::history::TurnKind;
+pub use self::inspection::{InboxEntry, Inspection, LastTurn, OutboxEntry, ParkedEntry, RunningTurn, TimerEntry};
 use self::item::Item;
 use self::memory::Memory;
+pub use self::operator::{Request, Response, parked_in};
 pub use self::settings::{BotRules, Bots, ConversationSettings, Unreadable};
 pub use self::work::Work;
 use crate::outbox::Outbox;
@@ -54,8 +68,7 @@ const ANSWER_MARGIN_MS: u64 = 150;
 /// The actor of one conversation, or of what a bot remembers of one person.
 pub struct Conversation {
     key: Key,
-    shard: ShardId,
-    token: Token,
+    holding: Holding,
     settings: Arc<ConversationSettings>,
     bots: Arc<Bots>,
     /// Whose record it is; unknown while an actor that was woken by its key alone has not loaded.
@@ -70,10 +83,31 @@ pub struct Conversation {
     /// Entries of the outbox from this sequence on are not known to be written.
     committed_below: u64,
     phase: Phase,
+    /// The right to run a turn that nobody waits for.
+    pass: Option<Pass>,
+    waiting: Waiting,
+    /// What operators asked and were not told.
+    asked: Vec<(u64, Request)>,
+    /// The command whose commit is in flight.
+    operating: Option<(u64, Request)>,
+    history: History,
     /// No turn before this time: the stored state is newer than this process.
     hold_until: u64,
     next_id: u64,
     random: u64,
+}
+
+/// A shard as its owner holds it, and what all its conversations share.
+#[derive(Clone, Debug)]
+pub struct Holding {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Proof of ownership.
+    pub token: Token,
+    /// What waits in its inboxes.
+    pub backlog: Rc<ShardBacklog>,
+    /// The gates of the process.
+    pub gates: Gates,
 }
 
 #[derive(Clone)]
@@ -127,6 +161,7 @@ enum Conclusion {
     Done(Answer),
     Retry,
     Parked,
+    Replayed,
     Dropped,
 }
 
@@ -134,8 +169,7 @@ impl Conversation {
     /// An actor without memory; it loads when the first event needs it. `seed` makes the random part of record headers.
     pub fn new(
         key: Key,
-        shard: ShardId,
-        token: Token,
+        holding: Holding,
         triple: Option<Triple>,
         settings: Arc<ConversationSettings>,
         bots: Arc<Bots>,
@@ -147,8 +181,7 @@ impl Conversation {
         });
         Self {
             key,
-            shard,
-            token,
+            holding,
             settings,
             bots,
             identity,
@@ -161,6 +194,11 @@ impl Conversation {
             outbox: Outbox::default(),
             committed_below: u64::MAX,
             phase: Phase::Serving,
+            pass: None,
+            waiting: Waiting::default(),
+            asked: Vec::new(),
+            operating: None,
+            history: History::default(),
             hold_until: 0,
             next_id: 0,
             random: seed,
@@ -187,6 +225,7 @@ impl Conversation {
                 }
             }
             Event::Sent { sequence, result } => self.sent(sequence, result, now, out),
+            Event::Asked { question, request } => self.asked(question, request, out),
             Event::Quiesce => self.quiesce(now, out),
             Event::Lost => self.lose(out),
         }
@@ -206,8 +245,9 @@ impl Conversation {
         let mut at = |time: u64| next = next.min(time);
         let steady = |wall_ms: u64| now.steady_ms + wall_ms.saturating_sub(now.wall_ms);
         for item in self.queue.iter().filter(|item| item.is_awaited()) {
-            if item.inbox.is_none() {
-                at(item.budget_at.max(now.steady_ms + 1));
+            // A budget that has passed waits for something else: memory, the commit in flight, or room.
+            if item.inbox.is_none() && item.budget_at > now.steady_ms {
+                at(item.budget_at);
             }
             at(item.deadline_at.saturating_sub(ANSWER_MARGIN_MS).max(now.steady_ms + 1));
         }
@@ -240,7 +280,9 @@ impl Conversation {
                 at(retry.max(now.steady_ms + 1));
             }
             if self.is_free() {
-                if let Some(head) = self.queue.front() {
+                if self.waiting.ask_at > now.steady_ms {
+                    at(self.waiting.ask_at);
+                } else if let Some(head) = self.queue.front() {
                     at(steady(head.not_before_ms).max(self.hold_until));
                 } else if let Some(timer) = memory.record.next_timer_ms() {
                     at(steady(timer).max(self.hold_until));
@@ -275,6 +317,7 @@ impl Conversation {
         self.running.is_none()
             && self.concluding.is_none()
             && self.in_flight.is_none()
+            && self.asked.is_empty()
             && !self.outbox.is_sending()
             && self.memory.as_ref().is_none_or(|memory| memory.dirty_since.is_none())
     }
@@ -331,6 +374,7 @@ impl Conversation {
             self.load_if_needed(now, out);
             return;
         }
+        self.answer_inspections(now, out);
         // A turn that ends without a commit makes room for the next.
         loop {
             self.next_commit(now, out);

@@ -8,8 +8,9 @@ use trunkline_bot::logic::{Begin, End, KeptStep, Outcome, STEP_BYTES, STEPS_PER_
 use trunkline_proto::routing::Reason;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::event::{Action, Now, Run, StepRefused};
+use super::event::{Action, Note, Now, Run, StepRefused};
 use super::item::Item;
+use super::runs::Admission;
 use super::work::Work;
 use super::{Conversation, Late, Phase, Running, milliseconds, refused, reply_all};
 use crate::record::EntryKind;
@@ -21,16 +22,21 @@ impl Conversation {
             return false;
         }
         if let Some(timer) = self.due_timer(now) {
-            return self.start(timer, now, out);
+            return match self.admit(&timer, now) {
+                Admission::Runs => self.start(timer, now, out),
+                Admission::NotesFirst => true,
+                Admission::Waits => false,
+                Admission::Poisons(deaths) => self.poison(timer, deaths, now, out),
+            };
         }
         while let Some(head) = self.queue.front() {
-            if head.not_before_ms > now.wall_ms {
+            if head.not_before_ms > now.wall_ms || (head.is_stored_first() && !head.is_stored) {
                 return false;
             }
             let Some(mut item) = self.queue.pop_front() else {
                 return false;
             };
-            if !item.is_stored && item.inbox.is_none() && !item.is_awaited() {
+            if !item.is_stored && item.inbox.is_none() && !item.is_awaited() && !item.is_promised {
                 continue;
             }
             if self.is_repeat(&mut item, out) {
@@ -41,9 +47,27 @@ impl Conversation {
                 reply_all(&mut item, &refused(Reason::TooLate, 1_000), out);
                 continue;
             }
-            return self.start(item, now, out);
+            return match self.admit(&item, now) {
+                Admission::Runs => self.start(item, now, out),
+                Admission::Poisons(deaths) => self.poison(item, deaths, now, out),
+                admission @ (Admission::NotesFirst | Admission::Waits) => {
+                    self.queue.push_front(item);
+                    matches!(admission, Admission::NotesFirst)
+                }
+            };
         }
+        self.pass = None;
         false
+    }
+
+    /// Work that took its process down as often as work may.
+    fn poison(&mut self, item: Item, deaths: u32, now: Now, out: &mut Vec<Action>) -> bool {
+        self.pass = None;
+        let route = item.route;
+        out.push(Action::Note(Note::Poisoned { route, deaths }));
+        let reason = format!("{deaths} processes died while its turn ran");
+        self.give_up(item, &reason, deaths, now, out);
+        true
     }
 
     /// Work that was applied before it got its turn: an entry of the inbox whose removal was not written, or a repeat that
@@ -77,15 +101,19 @@ impl Conversation {
             payload: timer.payload.clone(),
         };
         let names = (timer.name.clone(), timer.key.clone());
+        let timer_at_ms = timer.at_ms;
         let turn_key = xxh3_64(format!("{}\n{}\n{}", timer.name, timer.key, timer.at_ms).as_bytes());
         let id = self.next_number();
         let mut item = Item::internal(id, work, turn_key, now);
         item.timer = Some(names);
+        // Due before the shard was ours: its turn may have run at an earlier owner.
+        item.is_found = timer_at_ms <= self.holding.token.epoch.0;
         Some(item)
     }
 
     /// Begins a turn. `true` when it ended at once.
     pub(super) fn start(&mut self, mut item: Item, now: Now, out: &mut Vec<Action>) -> bool {
+        item.counted = None;
         let run = self.next_number();
         let (Some(identity), Some(memory)) = (self.identity.clone(), self.memory.as_ref()) else {
             return false;

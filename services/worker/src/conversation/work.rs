@@ -60,6 +60,11 @@ impl Work {
         parsed.as_deref()
     }
 
+    /// Whether Teams sent it.
+    pub fn is_activity(&self) -> bool {
+        matches!(self, Self::Activity { .. })
+    }
+
     /// What the bot is told; `None` for a change, which no turn sees, and for a body that is no activity.
     pub fn input(&mut self) -> Option<Input> {
         Some(match self {

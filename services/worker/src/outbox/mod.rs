@@ -203,6 +203,15 @@ impl Outbox {
         }
     }
 
+    /// How often an entry was tried by this process.
+    pub fn tries_of(&self, sequence: u64) -> u32 {
+        let lanes = [&self.connector, &self.actors];
+        let mut trying = lanes.iter().filter_map(|lane| lane.trying.as_ref());
+        trying
+            .find(|trying| trying.sequence == sequence)
+            .map_or(0, |trying| trying.tries)
+    }
+
     /// Whether a send is at the Connector or another actor now.
     pub fn is_sending(&self) -> bool {
         self.connector.sending.is_some() || self.actors.sending.is_some()

@@ -54,7 +54,30 @@ pub struct Accepted {
     /// Trace context of the request that brought it.
     #[prost(string, tag = "10")]
     pub traceparent: String,
+    /// When it was made durable, in milliseconds since 1970.
+    #[prost(fixed64, tag = "11")]
+    pub accepted_ms: u64,
+    /// Workers that had died with it before it was made durable.
+    #[prost(uint32, tag = "12")]
+    pub deaths: u32,
+    /// Since when and why it is parked.
+    #[prost(message, optional, tag = "13")]
+    pub parking: Option<Parking>,
 }
+
+/// Why work is not run any more by itself.
+#[derive(Clone, PartialEq, Eq, Message)]
+pub struct Parking {
+    /// Since when, in milliseconds since 1970.
+    #[prost(fixed64, tag = "1")]
+    pub since_ms: u64,
+    /// What failed, at most [`PARKING_REASON_BYTES`] bytes. Written by the bot's code: it may hold what a person wrote.
+    #[prost(string, tag = "2")]
+    pub reason: String,
+}
+
+/// Bytes of the reason that is kept of parked work.
+pub const PARKING_REASON_BYTES: usize = 300;
 
 /// The work itself; which fields count depends on the kind.
 #[derive(Clone, PartialEq, Message)]

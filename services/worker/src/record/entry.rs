@@ -20,6 +20,19 @@ pub enum EntryKind {
     ChangeUser = 4,
 }
 
+impl EntryKind {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Signal => "signal",
+            Self::ChangeUser => "change user",
+        }
+    }
+}
+
 /// Something that happens because of a committed turn.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Entry {
@@ -68,6 +81,9 @@ pub struct Entry {
     /// Trace context of the turn.
     #[prost(string, tag = "15")]
     pub traceparent: String,
+    /// When its turn committed, in milliseconds since 1970.
+    #[prost(fixed64, tag = "16")]
+    pub queued_ms: u64,
 }
 
 impl Entry {

@@ -12,7 +12,7 @@ use prost::Message;
 use trunkline_store::contract::{Header, RECORD_BYTES};
 use trunkline_store::key::{ActorKind, Triple};
 
-pub use self::accepted::{Accepted, AcceptedWork, WorkKind};
+pub use self::accepted::{Accepted, AcceptedWork, PARKING_REASON_BYTES, Parking, WorkKind};
 pub use self::entry::{Entry, EntryKind, Place, PlaceKind, SentId};
 pub use self::ring::Ring;
 

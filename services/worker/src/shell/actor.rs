@@ -1,5 +1,6 @@
 //! One conversation as an actix actor: it tells the core what happens and does what the core asks.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::notes;
 use super::port::TurnPort;
 use super::turn::{self, Turned};
 use crate::config::Executor;
-use crate::conversation::{Action, Conversation, Event, Reply, Run, StepRefused, Ticket};
+use crate::conversation::{Action, Conversation, Event, Holding, Reply, Request, Response, Run, StepRefused, Ticket};
 use crate::outbox::{SendResult, SendWork};
 
 /// One conversation, or what a bot remembers of one person.
@@ -33,6 +34,9 @@ pub(crate) struct ConversationActor {
     bot: Option<Arc<HostedParts>>,
     running: Option<RunningTurn>,
     waiting_step: Option<(u64, oneshot::Sender<Result<(), StepRefused>>)>,
+    /// Operators that wait, by their question.
+    questions: HashMap<u64, oneshot::Sender<Response>>,
+    next_question: u64,
     timer: Option<(u64, SpawnHandle)>,
     actions: Vec<Action>,
 }
@@ -58,7 +62,13 @@ impl ConversationActor {
             .and_then(|triple| worker.hosted.get(&triple.bot))
             .cloned();
         let settings = worker.settings.clone();
-        let core = Conversation::new(key, shard, token, triple, settings, worker.bots.clone(), rand::random());
+        let holding = Holding {
+            shard,
+            token,
+            backlog: context.backlog_of(shard),
+            gates: worker.gates.clone(),
+        };
+        let core = Conversation::new(key, holding, triple, settings, worker.bots.clone(), rand::random());
         Self {
             context,
             slot,
@@ -68,6 +78,8 @@ impl ConversationActor {
             bot,
             running: None,
             waiting_step: None,
+            questions: HashMap::new(),
+            next_question: 0,
             timer: None,
             actions: Vec::new(),
         }
@@ -142,6 +154,11 @@ impl ConversationActor {
                 }
             }
             Action::Send(work) => self.send(*work, ctx),
+            Action::Answer { question, response } => {
+                if let Some(waiting) = self.questions.remove(&question) {
+                    let _ = waiting.send(response);
+                }
+            }
             Action::ShardLost => {
                 if self.context.worker.shards.lose(self.shard) {
                     self.context.worker.metrics.shards_lost.inc();
@@ -285,6 +302,27 @@ impl Handler<Tell> for ConversationActor {
     fn handle(&mut self, told: Tell, ctx: &mut Self::Context) {
         self.delivered();
         self.feed(told.0, ctx);
+    }
+}
+
+/// An operator asks. Counted by the directory.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ask {
+    pub(crate) request: Request,
+    pub(crate) response: oneshot::Sender<Response>,
+}
+
+impl Handler<Ask> for ConversationActor {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask, ctx: &mut Self::Context) {
+        self.delivered();
+        self.next_question += 1;
+        let question = self.next_question;
+        self.questions.insert(question, ask.response);
+        let request = ask.request;
+        self.feed(Event::Asked { question, request }, ctx);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
+use std::rc::{Rc, Weak};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
@@ -18,7 +19,7 @@ use super::pool::Pool;
 use super::watchdog::Pulse;
 use crate::clock::Clock;
 use crate::config::{AllowsServiceUrl, Executor};
-use crate::conversation::{Bots, ConversationSettings, Reply, Ticket};
+use crate::conversation::{Bots, ConversationSettings, Gates, Reply, ShardBacklog, Ticket};
 use crate::metrics::WorkerMetrics;
 use crate::shards::Shards;
 use crate::stream::{Outgoing, OutgoingSender, Pressure};
@@ -52,6 +53,8 @@ pub(crate) struct WorkerParts {
     pub(crate) pressure: Pressure,
     /// A commit was slow since this was last looked at.
     pub(crate) slow_commit: AtomicBool,
+    /// How many turns run at once that nobody waits for.
+    pub(crate) gates: Gates,
     pub(crate) paces: Paces,
     /// One a thread, in the order of their numbers; set once all are started.
     pub(crate) directories: OnceLock<Vec<Addr<Directory>>>,
@@ -72,6 +75,8 @@ pub(crate) struct ArbiterContext {
     pub(crate) directory: OnceCell<Addr<Directory>>,
     /// Bytes that the actors of this arbiter hold.
     pub(crate) bytes: Cell<usize>,
+    /// What waits in the inboxes of each shard, as long as a conversation of it is in memory.
+    backlogs: RefCell<HashMap<ShardId, Weak<ShardBacklog>>>,
     callers: RefCell<Callers>,
 }
 
@@ -89,8 +94,20 @@ impl ArbiterContext {
             pulse,
             directory: OnceCell::new(),
             bytes: Cell::new(0),
+            backlogs: RefCell::default(),
             callers: RefCell::default(),
         }
+    }
+
+    /// What waits in the inboxes of a shard. Whatever waits holds its conversation in memory, so an empty one is forgotten.
+    pub(crate) fn backlog_of(&self, shard: ShardId) -> Rc<ShardBacklog> {
+        let mut backlogs = self.backlogs.borrow_mut();
+        let known = backlogs.entry(shard).or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let backlog = Rc::new(ShardBacklog::default());
+            *known = Rc::downgrade(&backlog);
+            backlog
+        })
     }
 
     /// Takes a stream's way back.

@@ -13,9 +13,9 @@ use trunkline_proto::routing::{Answer, Deliver, Kind, Moved, Reason, Refused};
 use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 use trunkline_teams::activity::Activity;
 
-use super::actor::{ConversationActor, MayLeave, Stop, Tell};
+use super::actor::{Ask, ConversationActor, MayLeave, Stop, Tell};
 use super::context::ArbiterContext;
-use crate::conversation::{Arrival, ArrivalKind, Event, Reply, Ticket, Work};
+use crate::conversation::{Arrival, ArrivalKind, Event, Reply, Request, Response, Ticket, Work};
 use crate::stream::OutgoingSender;
 
 /// How often the directory looks for what may leave and what is due.
@@ -150,6 +150,8 @@ impl Directory {
             repeat_key: deliver.dedupe,
             remaining: Duration::from_millis(u64::from(deliver.remaining_ms)),
             traceparent: deliver.traceparent,
+            is_shed: deliver.shed,
+            deaths: deliver.deaths,
             work: Work::Activity {
                 body: deliver.activity,
                 service_url: claims.service_url,
@@ -300,11 +302,47 @@ impl Handler<TellActor> for Directory {
             repeat_key: Some(told.repeat_key),
             remaining: told.remaining,
             traceparent: told.traceparent,
+            is_shed: false,
+            deaths: 0,
             work: told.work,
         };
         let event = Event::Arrived(Box::new(arrival));
         if self.is_quiescing || !self.tell(told.shard, key, Some(told.triple), event) {
             self.context.reply(ticket, Reply::Moved(Moved {}));
+        }
+    }
+}
+
+/// An operator asks something of a conversation.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct AskConversation {
+    pub(crate) shard: ShardId,
+    pub(crate) key: Key,
+    /// Whose it is, where the operator knows.
+    pub(crate) triple: Option<Triple>,
+    pub(crate) request: Request,
+    pub(crate) response: oneshot::Sender<Response>,
+}
+
+impl Handler<AskConversation> for Directory {
+    type Result = ();
+
+    fn handle(&mut self, ask: AskConversation, _: &mut Self::Context) {
+        let is_alive = self
+            .entries
+            .get(&ask.key)
+            .is_some_and(|entry| entry.address.connected());
+        let is_here = !self.is_quiescing && (is_alive || self.activate(ask.shard, ask.key, ask.triple));
+        match self.entries.get(&ask.key).filter(|_| is_here) {
+            Some(entry) => {
+                entry.slot.undelivered.set(entry.slot.undelivered.get() + 1);
+                entry.address.do_send(Ask {
+                    request: ask.request,
+                    response: ask.response,
+                });
+            }
+            None => drop(ask.response.send(Response::Moved)),
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod context;
 pub(crate) mod courier;
 pub(crate) mod directory;
 pub(crate) mod notes;
+pub(crate) mod operator;
 pub(crate) mod pace;
 pub(crate) mod pool;
 pub(crate) mod port;

@@ -52,6 +52,39 @@ pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, 
             let route = route_name(route);
             tracing::error!(bot, route, %conversation, attempts, reference, "a turn was given up and is parked in the inbox");
         }
+        Note::SendRetried { sequence, reason } => {
+            count(of_bot.map(|of_bot| &of_bot.send_retries));
+            if let Some(left_out) = due(&worker.paces.send_retried) {
+                tracing::info!(bot, %conversation, sequence, reason, left_out, "a send is tried again");
+            }
+        }
+        Note::SendGivenUp {
+            sequence,
+            reason,
+            reference,
+        } => {
+            count(of_bot.map(|of_bot| &of_bot.sends_given_up));
+            tracing::error!(bot, %conversation, sequence, reason, reference, "a send was given up");
+        }
+        Note::SendInDoubt { sequence } => {
+            count(of_bot.map(|of_bot| &of_bot.sends_in_doubt));
+            tracing::warn!(bot, %conversation, sequence, "nobody knows whether a send arrived; it is not repeated");
+        }
+        note => of_what_is_stored(worker, bot, conversation, note, route_name),
+    }
+}
+
+/// Notes of the record, the inbox and the store.
+fn of_what_is_stored(
+    worker: &WorkerParts,
+    bot: &str,
+    conversation: &Key,
+    note: Note,
+    route_name: impl Fn(Option<usize>) -> String,
+) {
+    let metrics = &worker.metrics;
+    let due = |pace: &Pace| pace.due(worker.clock.now().steady_ms);
+    match note {
         Note::StateUnusable { reason } => tracing::error!(bot, %conversation, reason, "stored state cannot be used"),
         Note::StateLarge { bytes } => tracing::warn!(bot, %conversation, bytes, "the state of a conversation is large"),
         Note::StateReset { version } => {
@@ -76,7 +109,31 @@ pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, 
         }
         Note::StoreRegressed { ours, stored } => {
             metrics.store_regressions.inc();
-            tracing::error!(bot, %conversation, ours, stored, "the store lost writes that it had acknowledged");
+            tracing::error!(bot, %conversation, ?ours, ?stored, "the store lost writes that it had acknowledged");
+        }
+        Note::ReacceptedAfterLoss => {
+            tracing::warn!(bot, %conversation, "the store lost an activity that was acknowledged; it is made durable again");
+        }
+        Note::RecordNewer { format } => {
+            tracing::error!(
+                bot, %conversation, format,
+                "a record was written by a newer version than this; upgrade this process, or let a newer one have the shard"
+            );
+        }
+        Note::ShedRefused => {
+            metrics.shed_refusals.inc();
+            if let Some(left_out) = due(&worker.paces.queue_full) {
+                tracing::warn!(bot, %conversation, left_out, "an activity was refused: there is no room in the inbox");
+            }
+        }
+        Note::Poisoned { route, deaths } => {
+            metrics.poisoned.inc();
+            let route = route_name(route);
+            tracing::error!(bot, route, %conversation, deaths, "processes died while this turn ran; it is not run again");
+        }
+        Note::Replayed { reference } => tracing::info!(bot, %conversation, reference, "parked work is run again"),
+        Note::ParkedDropped { reference } => {
+            tracing::info!(bot, %conversation, reference, "parked work is dropped for good");
         }
         Note::CannotLoad { reason } => {
             metrics.load_failures.inc();
@@ -84,24 +141,8 @@ pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, 
                 tracing::error!(bot, %conversation, reason, left_out, "a conversation cannot be read");
             }
         }
-        Note::SendRetried { sequence, reason } => {
-            count(of_bot.map(|of_bot| &of_bot.send_retries));
-            if let Some(left_out) = due(&worker.paces.send_retried) {
-                tracing::info!(bot, %conversation, sequence, reason, left_out, "a send is tried again");
-            }
-        }
-        Note::SendGivenUp {
-            sequence,
-            reason,
-            reference,
-        } => {
-            count(of_bot.map(|of_bot| &of_bot.sends_given_up));
-            tracing::error!(bot, %conversation, sequence, reason, reference, "a send was given up");
-        }
-        Note::SendInDoubt { sequence } => {
-            count(of_bot.map(|of_bot| &of_bot.sends_in_doubt));
-            tracing::warn!(bot, %conversation, sequence, "nobody knows whether a send arrived; it is not repeated");
-        }
+        // The others are taken above.
+        _ => {}
     }
 }
 

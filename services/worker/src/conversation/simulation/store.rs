@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use trunkline_store::StoreError;
-use trunkline_store::contract::{Commit, Committed, Header, Loaded, Token, Wake};
+use trunkline_store::contract::{Commit, Committed, Header, Loaded, Parked, Token, Wake};
 
 /// One conversation's part of a store.
 #[derive(Default)]
@@ -14,6 +14,7 @@ pub(crate) struct SimulatedStore {
     pub(crate) inbox: BTreeMap<String, Bytes>,
     pub(crate) answers: BTreeMap<String, Bytes>,
     pub(crate) wake: Option<u64>,
+    pub(crate) parked: Option<u64>,
     /// Writes that took effect.
     pub(crate) writes: u64,
 }
@@ -51,6 +52,11 @@ impl SimulatedStore {
             Wake::Keep => {}
             Wake::Never => self.wake = None,
             Wake::At(at) => self.wake = Some(at),
+        }
+        match commit.parked {
+            Parked::Keep => {}
+            Parked::Nothing => self.parked = None,
+            Parked::Since(at) => self.parked = Some(at),
         }
         self.answers.extend(commit.answer.iter().cloned());
         Committed::Written

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use trunkline_store::key::{ShardId, Triple};
 use trunkline_teams::activity::Activity;
 
 use super::super::event::{Action, Arrival, ArrivalKind, Event, Now, Reply, Ticket};
-use super::super::{BotRules, Conversation, ConversationSettings, Unreadable, Work};
+use super::super::{BotRules, Conversation, ConversationSettings, Gates, Holding, Unreadable, Work};
 use super::bot::{Silent, end_of, failed, number_of};
 use super::store::{SimulatedStore, no_answer};
 use crate::outbox::{Operation, SendResult};
@@ -272,7 +273,7 @@ impl World {
             }
             Action::Send(work) => self.send(work.sequence, &work.operation),
             Action::ShardLost => unreachable!("nobody else claims"),
-            Action::Note(_) => {}
+            Action::Answer { .. } | Action::Note(_) => {}
         }
     }
 
@@ -412,6 +413,8 @@ impl World {
             repeat_key: Some(number + 1),
             remaining: Duration::from_secs(13),
             traceparent: String::new(),
+            is_shed: false,
+            deaths: 0,
             work: Work::Activity {
                 parsed: Some(Box::new(Activity::parse(&body).unwrap())),
                 body,
@@ -468,13 +471,11 @@ fn core_of(rules: &Arc<BotRules>, store: &mut SimulatedStore, life: u64, seed: u
     store.fence = Some(token);
     let bots = Arc::new([("test".to_owned(), rules.clone())].into());
     let settings = Arc::new(ConversationSettings::default());
-    Conversation::new(
-        triple.key(),
-        ShardId(0),
+    let holding = Holding {
+        shard: ShardId(0),
         token,
-        Some(triple),
-        settings,
-        bots,
-        seed ^ (life << 32),
-    )
+        backlog: Rc::default(),
+        gates: Gates::default(),
+    };
+    Conversation::new(triple.key(), holding, Some(triple), settings, bots, seed ^ (life << 32))
 }

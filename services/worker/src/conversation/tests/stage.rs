@@ -1,5 +1,6 @@
 //! An actor, its store and its bot, played by a test.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,26 +8,36 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 use trunkline_bot::logic::{
-    Answer, Begin, Description, Effect, End, InDoubt, Logic, Outcome, Port, RouteDescription, StateProblem,
+    Answer, Begin, Description, Effect, End, InDoubt, Input, Logic, Outcome, Port, RouteDescription, StateProblem,
     StoredState, TurnError,
 };
+use trunkline_proto::routing::Reason;
 use trunkline_store::StoreError;
 use trunkline_store::contract::{Commit, Committed, Epoch, Incarnation, MapVersion, Token};
 use trunkline_store::key::{ShardId, Triple};
 use trunkline_teams::activity::Activity;
 
+use super::super::backlog::Counted;
 use super::super::event::{Action, Arrival, ArrivalKind, Event, Note, Now, Reply, StepRefused, Ticket};
 use super::super::simulation::store::SimulatedStore;
-use super::super::{BotRules, Conversation, ConversationSettings, Unreadable, Work};
+use super::super::{
+    BotRules, Conversation, ConversationSettings, Gates, Holding, Inspection, Request, Response, Unreadable, Work,
+};
 use crate::record::Record;
 
 /// An actor whose store does what it is told; the test plays the bot.
 pub(super) struct Stage {
     pub(super) core: Conversation,
+    rules: Arc<BotRules>,
+    pub(super) holding: Holding,
     pub(super) store: SimulatedStore,
     now: u64,
     pub(super) may_begin: bool,
     seq: u64,
+    /// Deliveries are shed.
+    pub(super) is_shedding: bool,
+    /// Workers that died with the deliveries that come.
+    pub(super) deaths: u32,
     /// Commits get this instead of an answer.
     pub(super) store_says: Option<fn() -> StoreError>,
     pub(super) runs: Vec<(u64, Begin)>,
@@ -36,30 +47,33 @@ pub(super) struct Stage {
     pub(super) sends: Vec<u64>,
     pub(super) steps: Vec<Result<(), StepRefused>>,
     pub(super) notes: Vec<Note>,
+    pub(super) answers: Vec<(u64, Response)>,
     pub(super) is_lost: bool,
 }
 
 impl Stage {
     pub(super) fn new(bot: TestBot, unreadable: Unreadable) -> Self {
         let rules = Arc::new(BotRules::new(Arc::new(bot), Duration::from_secs(120), unreadable));
-        let triple = Triple::conversation("test", "tenant", "a:1");
-        let token = Token {
-            epoch: Epoch(1),
-            holder: Incarnation(1),
-            map: MapVersion(1),
+        let holding = Holding {
+            shard: ShardId(0),
+            token: token_of(1),
+            backlog: Rc::default(),
+            gates: Gates::default(),
         };
-        let bots = Arc::new([("test".to_owned(), rules)].into());
-        let settings = Arc::new(ConversationSettings::default());
         let store = SimulatedStore {
-            fence: Some(token),
+            fence: Some(holding.token),
             ..SimulatedStore::default()
         };
         Self {
-            core: Conversation::new(triple.key(), ShardId(0), token, Some(triple), settings, bots, 7),
+            core: core_of(&rules, &holding),
+            rules,
+            holding,
             store,
             now: 1_000,
             may_begin: true,
             seq: 0,
+            is_shedding: false,
+            deaths: 0,
             store_says: None,
             runs: Vec::new(),
             dropped: Vec::new(),
@@ -68,7 +82,65 @@ impl Stage {
             sends: Vec::new(),
             steps: Vec::new(),
             notes: Vec::new(),
+            answers: Vec::new(),
             is_lost: false,
+        }
+    }
+
+    /// The process dies without a word; another claims the shard and reads the conversation.
+    pub(super) fn dies(&mut self) {
+        let holder = self.holding.token.holder.0 + 1;
+        self.now += 1_500;
+        self.holding = Holding {
+            token: Token {
+                epoch: Epoch(self.wall()),
+                ..token_of(holder)
+            },
+            backlog: Rc::default(),
+            gates: Gates::default(),
+            ..self.holding.clone()
+        };
+        self.store.fence = Some(self.holding.token);
+        self.core = core_of(&self.rules, &self.holding);
+        self.runs.clear();
+        self.tell(Event::Wake);
+    }
+
+    pub(super) fn wall(&self) -> u64 {
+        1_800_000_000_000 + self.now
+    }
+
+    /// The actor leaves memory and comes back when something is told to it.
+    pub(super) fn reads_anew(&mut self) {
+        self.core = core_of(&self.rules, &self.holding);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.core.is_idle(Now {
+            steady_ms: self.now,
+            wall_ms: self.wall(),
+            may_begin: true,
+        })
+    }
+
+    /// An entry of another conversation of the shard waits, until the value is dropped.
+    pub(super) fn counts_another(&self) -> Counted {
+        self.holding.backlog.count(self.wall())
+    }
+
+    /// What an operator is answered.
+    pub(super) fn asks(&mut self, request: Request) -> Option<Response> {
+        self.seq += 1;
+        let question = self.seq;
+        self.tell(Event::Asked { question, request });
+        let answered = self.answers.iter().position(|(answered, _)| *answered == question);
+        answered.map(|place| self.answers.remove(place).1)
+    }
+
+    pub(super) fn inspection(&mut self) -> Inspection {
+        match self.asks(Request::Inspect) {
+            Some(Response::Inspected(inspection)) => *inspection,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -82,7 +154,7 @@ impl Stage {
             let mut actions = Vec::new();
             let now = Now {
                 steady_ms: self.now,
-                wall_ms: 1_800_000_000_000 + self.now,
+                wall_ms: self.wall(),
                 may_begin: self.may_begin,
             };
             self.core.handle(event, now, &mut actions);
@@ -102,6 +174,7 @@ impl Stage {
                     Action::ReplyFromRecord { ticket, name, .. } => self.from_record.push((ticket.seq, name)),
                     Action::StepKept { result, .. } => self.steps.push(result),
                     Action::Send(work) => self.sends.push(work.sequence),
+                    Action::Answer { question, response } => self.answers.push((question, response)),
                     Action::ShardLost => self.is_lost = true,
                     Action::Note(note) => self.notes.push(note),
                 }
@@ -122,7 +195,7 @@ impl Stage {
         loop {
             let now = Now {
                 steady_ms: self.now,
-                wall_ms: 1_800_000_000_000 + self.now,
+                wall_ms: self.wall(),
                 may_begin: self.may_begin,
             };
             match self.core.deadline(now).map(|at| at.max(self.now + 1)) {
@@ -149,6 +222,8 @@ impl Stage {
             repeat_key: Some(key),
             remaining: Duration::from_secs(13),
             traceparent: String::new(),
+            is_shed: self.is_shedding,
+            deaths: self.deaths,
             work: Work::Activity {
                 parsed: Some(Box::new(Activity::parse(&body).unwrap())),
                 body,
@@ -237,6 +312,41 @@ impl Stage {
             .state
             .map(|state| String::from_utf8(state.bytes.to_vec()).unwrap())
     }
+}
+
+pub(super) fn reason(reply: Option<&Reply>) -> Option<Reason> {
+    match reply {
+        Some(Reply::Refused(refused)) => Some(refused.reason()),
+        _ => None,
+    }
+}
+
+pub(super) fn is_accepted(reply: Option<&Reply>) -> bool {
+    matches!(reply, Some(Reply::Accepted(_)))
+}
+
+/// What the person said to whom a turn answers.
+pub(super) fn text_of(begin: &Begin) -> &str {
+    match &begin.input {
+        Input::Activity(activity) => activity.text.as_deref().unwrap_or_default(),
+        other => panic!("no activity, but {other:?}"),
+    }
+}
+
+fn token_of(holder: u64) -> Token {
+    Token {
+        epoch: Epoch(1),
+        holder: Incarnation(holder),
+        map: MapVersion(1),
+    }
+}
+
+fn core_of(rules: &Arc<BotRules>, holding: &Holding) -> Conversation {
+    let triple = Triple::conversation("test", "tenant", "a:1");
+    let bots = Arc::new([("test".to_owned(), rules.clone())].into());
+    let settings = Arc::new(ConversationSettings::default());
+    let seed = holding.token.holder.0;
+    Conversation::new(triple.key(), holding.clone(), Some(triple), settings, bots, seed)
 }
 
 /// A bot of which only the pure parts are asked.

@@ -1,0 +1,85 @@
+//! A store that lost what it had acknowledged, or holds what only a newer version can read.
+
+use std::time::Duration;
+
+use trunkline_proto::routing::Reason;
+use trunkline_store::contract::Header;
+
+use super::super::event::Note;
+use super::super::simulation::store::no_answer;
+use super::stage::{Stage, is_accepted, reason};
+use crate::record::{FORMAT, Record};
+
+#[test]
+fn a_store_that_lost_an_accepted_message_gets_it_again_from_its_owner() {
+    let mut stage = Stage::usual();
+    stage.says(1, "a");
+    stage.commits("1");
+    let (record, inbox) = (stage.store.record.clone(), stage.store.inbox.clone());
+    stage.says(2, "b");
+    stage.commits("2");
+    let running = stage.says(3, "slow");
+    let waiting = stage.says(4, "behind");
+    stage.passes(Duration::from_millis(5_100));
+    assert!(is_accepted(stage.reply_to(running)) && is_accepted(stage.reply_to(waiting)));
+    // A failover to a replica that had neither.
+    (stage.store.record, stage.store.inbox) = (record, inbox);
+    stage.commits("3");
+    let regressed =
+        |note: &Note| matches!(note, Note::StoreRegressed { ours, stored } if ours.version > stored.version);
+    assert!(stage.notes.iter().any(regressed), "{:?}", stage.notes);
+    assert_eq!(stage.store.inbox.len(), 2, "what was promised is durable again");
+    for state in ["3", "4"] {
+        stage.commits(state);
+    }
+    assert_eq!(stage.stored_state().as_deref(), Some("4"));
+    assert!(stage.store.inbox.is_empty());
+}
+
+#[test]
+fn a_record_that_is_gone_is_begun_anew_and_named() {
+    let mut stage = Stage::usual();
+    stage.says(1, "a");
+    stage.commits("1");
+    stage.store.record = None;
+    let ticket = stage.says(2, "b");
+    stage.commits("2");
+    assert!(stage.notes.iter().any(
+        |note| matches!(note, Note::StoreRegressed { ours, stored } if ours.version == 1 && *stored == Header::ABSENT)
+    ));
+    assert_eq!(stage.runs.last().unwrap().1.state, None);
+    stage.commits("3");
+    assert!(stage.reply_to(ticket).is_some());
+    assert_eq!(stage.stored_state().as_deref(), Some("3"));
+}
+
+#[test]
+fn a_record_of_a_newer_version_is_refused_and_named() {
+    let mut stage = Stage::usual();
+    stage.says(1, "a");
+    stage.commits("1");
+    let mut record = Record::read(stage.store.record.as_ref().unwrap(), None).unwrap().1;
+    record.format = FORMAT + 1;
+    stage.store.record = Some(record.write(Header { version: 2, turn: 2 }));
+    stage.dies();
+    assert!(stage.notes.contains(&Note::RecordNewer { format: FORMAT + 1 }));
+    let ticket = stage.says(2, "b");
+    assert_eq!(reason(stage.reply_to(ticket)), Some(Reason::NewerState));
+    assert!(stage.runs.is_empty());
+}
+
+#[test]
+fn a_store_that_comes_back_without_what_was_uncertain_wedges_nobody() {
+    let mut stage = Stage::usual();
+    stage.says(1, "slow");
+    stage.passes(Duration::from_millis(5_100));
+    stage.store_says = Some(no_answer);
+    stage.commits("1");
+    stage.passes(Duration::from_secs(31));
+    stage.store_says = None;
+    stage.store.inbox.clear();
+    stage.passes(Duration::from_secs(2));
+    assert_eq!(stage.runs.len(), 2, "the promised message runs again");
+    stage.commits("1");
+    assert_eq!(stage.stored_state().as_deref(), Some("1"));
+}
