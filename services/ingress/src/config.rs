@@ -19,11 +19,12 @@ pub struct IngressConfig {
     pub transport: Transport,
     /// Path of the messaging endpoint, as registered with Azure Bot Service.
     pub path: String,
-    /// Threads that serve requests; each has one stream to each worker. Default: one for each core.
+    /// Threads that serve requests; each has one stream to each worker of the cluster. Default: one for each core.
     pub threads: usize,
     /// Label of this node, for the logs of the workers.
     pub node: String,
-    /// `host:port` of every worker.
+    /// `host:port` of workers that are asked for routes: at the start, and again when none of the workers that the routes
+    /// name can be reached. A name is resolved by every attempt.
     pub workers: Vec<String>,
     /// Shards of the cluster: the number that the store was created with.
     pub shards: u32,

@@ -18,6 +18,7 @@ pub struct Readiness {
     verifier: Arc<Verifier>,
     streams: Arc<StreamMetrics>,
     stopping: Arc<AtomicBool>,
+    draining: Arc<AtomicBool>,
 }
 
 /// Why an ingress should not get requests.
@@ -26,6 +27,9 @@ pub enum NotReady {
     /// It is stopping.
     #[error("stopping")]
     Stopping,
+    /// An operator drains it.
+    #[error("draining")]
+    Draining,
     /// It has never read the keys that tokens are signed with, so it would refuse everything.
     #[error("the signing keys were never read")]
     NoKeys,
@@ -40,6 +44,7 @@ impl Readiness {
             verifier,
             streams,
             stopping: Arc::default(),
+            draining: Arc::default(),
         }
     }
 
@@ -47,6 +52,9 @@ impl Readiness {
     pub fn check(&self) -> Result<(), NotReady> {
         if self.is_stopping() {
             return Err(NotReady::Stopping);
+        }
+        if self.is_draining() {
+            return Err(NotReady::Draining);
         }
         if self.verifier.key_status().keys == 0 {
             return Err(NotReady::NoKeys);
@@ -61,7 +69,24 @@ impl Readiness {
         self.stopping.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_stopping(&self) -> bool {
+    /// An operator wants no more requests to come here, or wants them again.
+    pub(crate) fn drain(&self, is_wanted: bool) {
+        if self.draining.swap(is_wanted, Ordering::Relaxed) != is_wanted {
+            let what = if is_wanted { "draining" } else { "no longer draining" };
+            tracing::info!("an operator's order: this ingress is {what}");
+        }
+    }
+
+    /// Whether callers are to go elsewhere: their connections are closed after the next answer.
+    pub(crate) fn sends_away(&self) -> bool {
+        self.is_stopping() || self.is_draining()
+    }
+
+    fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 }

@@ -51,17 +51,17 @@ impl Ingress {
         registry: &mut Registry,
     ) -> Result<Self, IngressError> {
         check(&config)?;
-        let workers = config.workers.iter().map(|address| {
+        for address in &config.workers {
             stream::endpoint(address).map_err(|source| IngressError::WorkerAddress {
                 address: address.clone(),
                 source,
-            })
-        });
+            })?;
+        }
         let streams = StreamSettings {
             node: config.node.clone(),
             incarnation: rand::random(),
             shards: config.shards,
-            workers: workers.collect::<Result<_, _>>()?,
+            seeds: config.workers.clone(),
         };
         let certificate = match &config.transport {
             Transport::Tls(files) => Some(Certificate::load(files.clone()).await?),
@@ -165,7 +165,12 @@ impl Ingress {
         let app = move || {
             // Called once on every thread, for every address that it serves.
             let thread = next_thread.fetch_add(1, Ordering::Relaxed);
-            let streams = Streams::start(streams.clone(), thread, stream_metrics.clone());
+            let streams = Streams::start(
+                streams.clone(),
+                thread,
+                stream_metrics.clone(),
+                shared.readiness.clone(),
+            );
             let edge = Edge::new(shared.clone(), streams);
             App::new()
                 .app_data(Data::new(edge))

@@ -1,29 +1,53 @@
-//! The stream to one worker, as the exchange sees it.
+//! The connection to one worker, as the exchange sees it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
 use rand::rngs::SmallRng;
 use trunkline_store::ShardId;
 
-use super::message::RequestId;
-use super::timing::{self, RECONNECT};
+use super::message::{Loss, RequestId};
+use super::timing::{self, LASTING, RECONNECT};
+
+/// Why there is a connection to a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The routes do not name it: a configured address, or a process that was found where another was expected. It is
+    /// kept only while no worker of the routes can be reached.
+    Seed,
+    /// The routes name it.
+    Named,
+    /// The routes name it no more: it ends when nothing is outstanding there.
+    Leaving,
+}
 
 /// One worker and the state of the stream to it.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    /// Counts the streams opened; events of an older one are ignored.
-    pub(crate) generation: u64,
-    pub(crate) state: State,
-    /// Attempts that failed since the last welcome.
-    pub(crate) failures: u32,
+pub(super) struct Connection {
+    /// Host and port; a name is resolved anew by every attempt.
+    pub(super) address: Arc<str>,
+    pub(super) standing: Standing,
+    /// The process run there: as the routes say it, or as its last welcome did.
+    pub(super) incarnation: Option<u64>,
+    /// The routes say that it leaves when it has no shards.
+    pub(super) is_draining: bool,
+    /// Of the last stream that was asked for; rises over all connections.
+    pub(super) generation: u64,
+    /// Version of the map that the worker was told last on this stream.
+    pub(super) told_version: u64,
+    pub(super) state: State,
+    /// Attempts that failed, and streams that did not last, one after the other.
+    failures: u32,
     /// Nobody listened at the last attempt, so the process that was there is dead.
-    refused: bool,
+    is_refused: bool,
+    /// The last stream ended as agreed.
+    has_parted: bool,
 }
 
 #[derive(Debug)]
-pub(crate) enum State {
+pub(super) enum State {
     /// No stream; the next attempt is due at `retry_at`.
     Down { retry_at: Instant },
     /// Asked for, and not yet welcomed.
@@ -34,81 +58,128 @@ pub(crate) enum State {
 
 /// A stream that a worker has welcomed.
 #[derive(Debug)]
-pub(crate) struct Stream {
-    /// The worker's process run.
-    pub(crate) incarnation: u64,
+pub(super) struct Stream {
+    since: Instant,
     /// Deliveries that may still be sent.
-    pub(crate) credits: u32,
-    pub(crate) next_seq: u64,
+    pub(super) credits: u32,
+    /// Deliveries that may still be sent to be accepted without a turn.
+    pub(super) shed_credits: u32,
+    pub(super) next_seq: u64,
     /// Sent and not answered.
-    pub(crate) outstanding: AHashMap<u64, RequestId>,
+    pub(super) outstanding: AHashMap<u64, RequestId>,
     /// Shards that wait for a credit of this worker, the longest waiting first.
-    pub(crate) starving: VecDeque<ShardId>,
-    pub(crate) heard: Instant,
-    pub(crate) pinged: Instant,
+    pub(super) starving: VecDeque<ShardId>,
+    pub(super) heard: Instant,
+    pub(super) pinged: Instant,
+    /// The newest map that the worker spoke of and that it was reminded to send.
+    pub(super) asked_for: u64,
 }
 
 impl Stream {
-    pub(crate) fn new(now: Instant, incarnation: u64) -> Self {
+    fn new(now: Instant) -> Self {
         Self {
-            incarnation,
+            since: now,
             credits: 0,
+            shed_credits: 0,
             next_seq: 1,
             outstanding: AHashMap::new(),
             starving: VecDeque::new(),
             heard: now,
             pinged: now,
+            asked_for: 0,
         }
     }
 }
 
 impl Connection {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant, address: Arc<str>, standing: Standing, incarnation: Option<u64>) -> Self {
         Self {
+            address,
+            standing,
+            incarnation,
+            is_draining: false,
             generation: 0,
+            told_version: 0,
             state: State::Down { retry_at: now },
             failures: 0,
-            refused: false,
+            is_refused: false,
+            has_parted: false,
         }
+    }
+
+    pub(super) fn is_named(&self) -> bool {
+        self.standing == Standing::Named
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
+    /// It has no stream, and the last attempt to open one has failed.
+    pub(super) fn is_unreachable(&self) -> bool {
+        // One for a stream that broke, or for the attempt after which the next comes at once.
+        !self.is_up() && self.failures > 1
+    }
+
+    /// Nothing that was sent there is without an answer.
+    pub(super) fn is_idle(&self) -> bool {
+        match &self.state {
+            State::Up(stream) => stream.outstanding.is_empty(),
+            State::Down { .. } | State::Connecting { .. } => true,
+        }
+    }
+
+    /// The process that was there is known to be dead.
+    pub(super) fn is_dead(&self) -> bool {
+        !self.is_up() && self.is_refused
     }
 
     /// The worker has welcomed a stream.
-    pub(crate) fn go_up(&mut self, now: Instant, incarnation: u64) {
-        self.failures = 0;
-        self.refused = false;
-        if self.stream().is_none() {
-            self.state = State::Up(Stream::new(now, incarnation));
+    pub(super) fn go_up(&mut self, now: Instant) {
+        self.is_refused = false;
+        self.has_parted = false;
+        if !self.is_up() {
+            self.state = State::Up(Stream::new(now));
         }
     }
 
-    pub(crate) fn stream(&mut self) -> Option<&mut Stream> {
+    pub(super) fn stream(&mut self) -> Option<&mut Stream> {
         match &mut self.state {
             State::Up(stream) => Some(stream),
-            _ => None,
+            State::Down { .. } | State::Connecting { .. } => None,
         }
     }
 
-    /// Leaves whatever state it was in for the next attempt: at once after a stream that worked, later and later with
+    /// Leaves whatever state it was in for the next attempt: at once after a stream that lasted, later and later with
     /// every failure. Returns the stream that was lost.
-    pub(crate) fn go_down(&mut self, now: Instant, refused: bool, random: &mut SmallRng) -> Option<Stream> {
+    pub(super) fn go_down(&mut self, now: Instant, loss: Loss, random: &mut SmallRng) -> Option<Stream> {
+        if let State::Up(stream) = &self.state {
+            self.has_parted = loss == Loss::Ended;
+            if now.saturating_duration_since(stream.since) >= LASTING {
+                self.failures = 0;
+            }
+        }
         let delay = match self.failures {
             0 => Duration::ZERO,
             failures => timing::back_off(RECONNECT, failures, random),
         };
         self.failures = self.failures.saturating_add(1);
-        self.refused |= refused;
+        self.is_refused |= loss == Loss::Refused;
         let down = State::Down { retry_at: now + delay };
         match std::mem::replace(&mut self.state, down) {
             State::Up(stream) => Some(stream),
-            _ => None,
+            State::Down { .. } | State::Connecting { .. } => None,
         }
     }
 
-    /// Whether the process run `incarnation` at this address is known to be dead.
-    pub(crate) fn has_buried(&self, incarnation: u64) -> bool {
-        match &self.state {
-            State::Up(stream) => stream.incarnation != incarnation,
-            State::Down { .. } | State::Connecting { .. } => self.refused,
+    /// Whether this loss says that the process may have died: it broke off without a word, or nobody listens there any
+    /// more. To be asked before [`Connection::go_down`]. `has_stalled`: this thread did not keep its own part.
+    pub(super) fn is_suspect_after(&self, loss: Loss, has_stalled: bool) -> bool {
+        match loss {
+            // A worker that was drained ends its streams before it goes; that nobody is there then is as agreed.
+            Loss::Refused => !(self.is_draining && self.has_parted),
+            Loss::Reset => self.is_up() && !has_stalled,
+            Loss::Ended | Loss::Failed => false,
         }
     }
 }

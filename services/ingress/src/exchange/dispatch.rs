@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use trunkline_store::ShardId;
 
+use super::connection::Connection;
+use super::connections::WorkerIndex;
 use super::message::{Answer, Delivery, Outgoing, RequestId};
-use super::routes::WorkerIndex;
-use super::{Action, Exchange, Place};
+use super::{Exchange, Place};
 
 impl<W> Exchange<W> {
     /// Sends what waits in every shard.
@@ -22,7 +23,7 @@ impl<W> Exchange<W> {
     /// Spends the credits of a worker on those who wait for them, one of each shard in turn.
     pub(super) fn feed(&mut self, now: Instant, worker: WorkerIndex) {
         loop {
-            let Some(stream) = self.connections[worker.0].stream() else {
+            let Some(stream) = self.connections.stream(worker) else {
                 return;
             };
             if stream.credits == 0 {
@@ -40,7 +41,7 @@ impl<W> Exchange<W> {
             // The rest of this shard goes behind the others.
             let order = &mut self.shards[shard.0 as usize];
             let goes_on = has_sent && !order.waiting.is_empty() && order.starving_at.is_none();
-            if goes_on && let Some(stream) = self.connections[worker.0].stream() {
+            if goes_on && let Some(stream) = self.connections.stream(worker) {
                 order.starving_at = Some(worker);
                 stream.starving.push_back(shard);
             }
@@ -50,50 +51,83 @@ impl<W> Exchange<W> {
     /// Sends at most `most` of what waits in `shard`; `true` if it was that bound that ended it.
     pub(super) fn advance(&mut self, now: Instant, shard: ShardId, most: usize) -> bool {
         for _ in 0..most {
-            let order = &mut self.shards[shard.0 as usize];
-            let Some(id) = order.waiting.front().copied() else {
+            let Some(worker) = self.destination(now, shard) else {
                 return false;
             };
-            if order.not_before.is_some_and(|at| now < at) {
-                return false;
-            }
-            let Some(worker) = self.routes.owner(shard) else {
-                self.wait_for_owner(shard);
-                return false;
-            };
-            let is_behind_another = order.outstanding > 0 && (order.settling || order.at != Some(worker));
-            if is_behind_another {
-                return false;
-            }
-            if self.died_twice(id) {
-                self.poison(now, id);
-                continue;
-            }
-            let Some(stream) = self.connections[worker.0].stream() else {
+            let Some(stream) = self.connections.stream(worker) else {
                 return false;
             };
             if stream.credits == 0 {
                 self.starve(now, worker, shard);
                 return false;
             }
-            self.send_first(now, worker, shard);
+            stream.credits -= 1;
+            self.send_first(now, worker, shard, false);
         }
         true
     }
 
-    /// Sends the first that waits; there is a credit.
-    fn send_first(&mut self, now: Instant, worker: WorkerIndex, shard: ShardId) {
+    /// Sends a request that waited too long for a place to be accepted without one. Like everything else it keeps the
+    /// order of its shard. `false` if that is not possible.
+    pub(super) fn shed(&mut self, now: Instant, id: RequestId) -> bool {
+        let Some(live) = self.requests.get(&id).filter(|live| live.request.is_deferrable) else {
+            return false;
+        };
+        let shard = live.request.shard;
+        let Some(worker) = self.destination(now, shard) else {
+            return false;
+        };
+        let is_first = self.shards[shard.0 as usize].waiting.front() == Some(&id);
+        let Some(stream) = self.connections.stream(worker).filter(|stream| stream.shed_credits > 0) else {
+            return false;
+        };
+        if !is_first {
+            return false;
+        }
+        stream.shed_credits -= 1;
+        self.tally.sheds += 1;
+        self.send_first(now, worker, shard, true);
+        true
+    }
+
+    /// The connected worker that may be sent the first that waits in `shard`, as far as order, routes and delays go.
+    fn destination(&mut self, now: Instant, shard: ShardId) -> Option<WorkerIndex> {
+        loop {
+            let order = &mut self.shards[shard.0 as usize];
+            let id = order.waiting.front().copied()?;
+            if order.not_before.is_some_and(|at| now < at) {
+                return None;
+            }
+            let owner = self.routes.owner(shard);
+            let Some(worker) = owner.filter(|worker| self.connections.stream(*worker).is_some()) else {
+                self.wait_for_owner(shard);
+                return None;
+            };
+            let order = &self.shards[shard.0 as usize];
+            let is_behind_another = order.outstanding > 0 && (order.settling || order.at != Some(worker));
+            if is_behind_another {
+                return None;
+            }
+            if !self.gave_up_as_poison(now, id) {
+                return Some(worker);
+            }
+        }
+    }
+
+    /// Sends the first that waits; its credit is taken.
+    fn send_first(&mut self, now: Instant, worker: WorkerIndex, shard: ShardId, is_shed: bool) {
         let order = &mut self.shards[shard.0 as usize];
         let Some(id) = order.waiting.pop_front() else {
             return;
         };
-        let (Some(live), Some(stream)) = (self.requests.get_mut(&id), self.connections[worker.0].stream()) else {
+        let deaths = self.died_of(id).len();
+        let order = &mut self.shards[shard.0 as usize];
+        let (Some(live), Some(stream)) = (self.requests.get_mut(&id), self.connections.stream(worker)) else {
             return;
         };
         order.at = Some(worker);
         order.outstanding += 1;
         order.not_before = None;
-        stream.credits -= 1;
         let seq = stream.next_seq;
         stream.next_seq += 1;
         stream.outstanding.insert(seq, id);
@@ -106,12 +140,13 @@ impl<W> Exchange<W> {
             remaining_ms: u32::try_from(remaining.as_millis()).unwrap_or(u32::MAX),
             head: live.request.head.clone(),
             activity: live.request.activity.clone(),
+            is_shed,
+            deaths: u32::try_from(deaths).unwrap_or(u32::MAX),
         };
-        let outgoing = Outgoing::Deliver(delivery);
-        self.actions.push_back(Action::Send { worker, outgoing });
+        self.send(worker, Outgoing::Deliver(delivery));
     }
 
-    /// Nobody serves the shard: what waits is held to its deadline.
+    /// Nobody that can be reached serves the shard: what waits is held to its deadline.
     fn wait_for_owner(&mut self, shard: ShardId) {
         // From the youngest: those before it were marked when they came.
         for id in self.shards[shard.0 as usize].waiting.iter().rev() {
@@ -127,40 +162,44 @@ impl<W> Exchange<W> {
         let order = &mut self.shards[shard.0 as usize];
         if order.starving_at != Some(worker) {
             order.starving_at = Some(worker);
-            if let Some(stream) = self.connections[worker.0].stream() {
+            if let Some(stream) = self.connections.stream(worker) {
                 stream.starving.push_back(shard);
             }
         }
-        // From the youngest: those before it were marked when they came.
-        for id in order.waiting.iter().rev() {
-            let Some(live) = self.requests.get_mut(id) else {
-                continue;
+        // The youngest were not marked yet, nor the oldest if they were handed back; those between them were.
+        let mut mark = |id: &RequestId| {
+            let place = self.requests.get_mut(id).map(|live| &mut live.place);
+            let Some(Place::Waiting {
+                starved_since: since @ None,
+            }) = place
+            else {
+                return false;
             };
-            if let Place::Waiting { starved_since } = &mut live.place {
-                if starved_since.is_some() {
-                    break;
-                }
-                *starved_since = Some(now);
-                self.tally.credit_waits += 1;
-            }
+            *since = Some(now);
+            self.tally.credit_waits += 1;
+            true
+        };
+        if order.waiting.iter().rev().take_while(|id| mark(id)).count() < order.waiting.len() {
+            order.waiting.iter().take_while(|id| mark(id)).for_each(drop);
         }
     }
 
-    /// Whether two processes died while this request was with them.
-    fn died_twice(&self, id: RequestId) -> bool {
-        self.requests.get(&id).is_some_and(|live| {
-            let deaths = live
-                .lost_at
-                .iter()
-                .filter(|(worker, incarnation)| self.connections[worker.0].has_buried(*incarnation));
-            deaths.count() >= 2
-        })
+    /// Gives up a request that may be what kills workers: two processes died while it was with them.
+    fn gave_up_as_poison(&mut self, now: Instant, id: RequestId) -> bool {
+        let workers = self.died_of(id);
+        if workers.len() < 2 {
+            return false;
+        }
+        self.tally.poisoned += 1;
+        self.answer(id, Answer::Poisoned { workers });
+        self.abandon(now, id);
+        true
     }
 
-    /// Gives up a request that may be what kills workers.
-    fn poison(&mut self, now: Instant, id: RequestId) {
-        self.tally.poisoned += 1;
-        self.answer(id, Answer::Poisoned);
-        self.abandon(now, id);
+    /// The process runs that died while this request was with them.
+    fn died_of(&self, id: RequestId) -> Vec<u64> {
+        let lost_at = self.requests.get(&id).map_or(&[][..], |live| &live.lost_at);
+        let is_dead = |incarnation: &&u64| self.connections.to(**incarnation).is_none_or(Connection::is_dead);
+        lost_at.iter().filter(is_dead).copied().collect()
     }
 }

@@ -1,50 +1,66 @@
 //! The exchange of one ingress thread with its workers, as a value: events and a time go in, actions come out.
 //!
-//! It decides where a request goes, in which order, when it is sent again and when it is given up. It owns no socket, task
-//! or clock; `crate::stream` does, and decides nothing.
+//! It decides where a request goes, in which order, when it is sent again and when it is given up; which workers there are
+//! to connect to, and which of them to report as suspect. It owns no socket, task or clock; `crate::stream` does, and
+//! decides nothing. So it can be driven by a test, or together with the other pure parts of a cluster by a simulation.
 //!
 //! What it promises (design: "Between ingress and worker"): requests of one shard are outstanding at one worker only. New
 //! ones wait behind them until the old owner has answered, handed back, or is gone. What was handed back is sent again in
-//! the order of arrival: at once the first time, then with growing, jittered delays, until the caller's deadline.
+//! the order of arrival: at once the first time, then with growing, jittered delays, until the caller's deadline. Every
+//! waiter gets exactly one answer, at the latest one [`TICK`] after its deadline.
+//!
+//! How it is used: [`Exchange::submit`], [`Exchange::cancel`], [`Exchange::frame`] and [`Exchange::lost`] when something
+//! happens, [`Exchange::tick`] every [`TICK`]; after each of them [`Exchange::next_action`] until there is none left.
 
+mod claims;
 mod clock;
 mod connection;
+mod connections;
 mod dispatch;
 mod message;
+mod outcome;
 mod routes;
 mod shard;
 #[cfg(test)]
 mod tests;
-pub(crate) mod timing;
+mod timing;
+mod workers;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ahash::AHashMap;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
-use trunkline_proto::routing::outcome::Result as Ended;
-use trunkline_proto::routing::{Outcome, PROTOCOL, ToIngress, Welcome};
+use trunkline_proto::routing::ToIngress;
 use trunkline_store::ShardId;
 
-use connection::{Connection, State};
-pub(crate) use message::{Action, Answer, Delivery, Loss, Mismatch, Outgoing, Request, RequestId, Tally};
-pub(crate) use routes::WorkerIndex;
-use routes::{Claim, Routes};
+use connection::State;
+use connections::Connections;
+pub use connections::WorkerIndex;
+pub use message::{Action, Answer, Delivery, Loss, Mismatch, Outgoing, Request, RequestId, Tally};
+use routes::Routes;
 use shard::Shard;
+pub use timing::TICK;
 
 /// All requests of one ingress thread. `W` is what waits for an answer.
 #[derive(Debug)]
-pub(crate) struct Exchange<W> {
+pub struct Exchange<W> {
+    /// Configured addresses of workers.
+    seeds: Vec<Arc<str>>,
     routes: Routes,
-    connections: Vec<Connection>,
+    connections: Connections,
     shards: Vec<Shard>,
     requests: AHashMap<RequestId, Live<W>>,
     next_request: u64,
+    next_generation: u64,
     actions: VecDeque<Action<W>>,
     tally: Tally,
     random: SmallRng,
     last_tick: Instant,
+    /// When this thread last found that it had been stopped.
+    stalled_at: Option<Instant>,
 }
 
 /// A request that has not ended.
@@ -55,10 +71,10 @@ struct Live<W> {
     waiter: Option<W>,
     place: Place,
     sendings: u32,
-    /// Held for its worker, not shed for want of a credit: it was sent before, or came while nobody served its shard.
+    /// Held for its worker, not refused for want of a credit: it was sent before, or came while nobody served its shard.
     patient: bool,
-    /// Process runs that it was outstanding at when their stream broke.
-    lost_at: Vec<(WorkerIndex, u64)>,
+    /// Process runs that it was outstanding at when the connection to them broke.
+    lost_at: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,32 +95,43 @@ enum Place {
 }
 
 impl<W> Exchange<W> {
-    pub(crate) fn new(now: Instant, shards: u32, workers: usize, seed: u64) -> Self {
-        Self {
-            routes: Routes::new(shards, workers),
-            connections: (0..workers).map(|_| Connection::new(now)).collect(),
+    /// An exchange that knows nothing yet but where to ask: `seeds`, each host and port. `seed` is for its jitter.
+    pub fn new(now: Instant, shards: u32, seeds: &[String], seed: u64) -> Self {
+        let mut exchange = Self {
+            seeds: seeds.iter().map(|address| Arc::from(address.as_str())).collect(),
+            routes: Routes::new(shards),
+            connections: Connections::default(),
             shards: (0..shards).map(|_| Shard::default()).collect(),
             requests: AHashMap::new(),
             next_request: 0,
+            next_generation: 0,
             actions: VecDeque::new(),
             tally: Tally::default(),
             random: SmallRng::seed_from_u64(seed),
             last_tick: now,
-        }
+            stalled_at: None,
+        };
+        exchange.add_seeds(now);
+        exchange
     }
 
     /// What the shell must do next; asked until there is nothing left after each event.
-    pub(crate) fn next_action(&mut self) -> Option<Action<W>> {
+    pub fn next_action(&mut self) -> Option<Action<W>> {
         self.actions.pop_front()
     }
 
     /// What was counted since the last call.
-    pub(crate) fn take_tally(&mut self) -> Tally {
+    pub fn take_tally(&mut self) -> Tally {
         std::mem::take(&mut self.tally)
     }
 
+    /// Version of the map that is routed by; 0 for none.
+    pub fn map_version(&self) -> u64 {
+        self.routes.version()
+    }
+
     /// Takes a request; its waiter gets exactly one answer, unless it is cancelled.
-    pub(crate) fn submit(&mut self, now: Instant, request: Request, waiter: W) -> RequestId {
+    pub fn submit(&mut self, now: Instant, request: Request, waiter: W) -> RequestId {
         self.next_request += 1;
         let id = RequestId(self.next_request);
         let shard = request.shard;
@@ -123,49 +150,18 @@ impl<W> Exchange<W> {
     }
 
     /// The caller has gone.
-    pub(crate) fn cancel(&mut self, now: Instant, id: RequestId) {
+    pub fn cancel(&mut self, now: Instant, id: RequestId) {
         if let Some(live) = self.requests.get_mut(&id) {
             live.waiter = None;
             self.abandon(now, id);
         }
     }
 
-    /// A worker has welcomed the stream.
-    pub(crate) fn welcomed(
-        &mut self,
-        now: Instant,
-        worker: WorkerIndex,
-        generation: u64,
-        welcome: &Welcome,
-    ) -> Result<(), Mismatch> {
-        if !self.is_current(worker, generation) {
-            return Ok(());
-        }
-        let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
-        if welcome.protocol != PROTOCOL {
-            return Err(Mismatch::Protocol {
-                ours: PROTOCOL,
-                theirs: welcome.protocol,
-            });
-        }
-        if welcome.shards != shards {
-            return Err(Mismatch::Shards {
-                ours: shards,
-                theirs: welcome.shards,
-            });
-        }
-        self.connections[worker.0].go_up(now, welcome.incarnation);
-        let claims = welcome.serves.iter().map(|range| Claim {
-            first: range.first,
-            last: range.last,
-        });
-        self.routes.claimed(worker, claims.collect());
-        self.advance_all(now);
-        Ok(())
-    }
-
     /// A frame has come. The first of a stream holds a welcome and opens it.
-    pub(crate) fn frame(
+    ///
+    /// # Errors
+    /// This ingress cannot work with the worker: the stream is to be ended, and [`Exchange::lost`] to be told.
+    pub fn frame(
         &mut self,
         now: Instant,
         worker: WorkerIndex,
@@ -176,147 +172,46 @@ impl<W> Exchange<W> {
             return Ok(());
         }
         if let Some(welcome) = &frame.welcome {
-            self.welcomed(now, worker, generation, welcome)?;
+            self.welcomed(now, worker, welcome)?;
         }
-        let Some(stream) = self.connections[worker.0].stream() else {
+        let Some(stream) = self.connections.stream(worker) else {
             return Ok(());
         };
         stream.heard = now;
         stream.credits = stream.credits.saturating_add(frame.credits);
+        stream.shed_credits = stream.shed_credits.saturating_add(frame.shed_credits);
         if frame.ping {
             self.send(worker, Outgoing::Pong);
         }
+        if let Some(drain) = frame.drain {
+            self.actions.push_back(Action::Drain(drain));
+        }
+        // Before the outcomes: what is handed back finds its next owner.
+        if let Some(table) = &frame.routes {
+            self.adopt(now, table)?;
+        }
+        self.ask_for_newer(worker, frame.map_version);
         for outcome in frame.outcome {
             self.ended(now, worker, outcome);
         }
         for shard in frame.released {
-            self.routes.released(worker, ShardId(shard));
-            if (shard as usize) < self.shards.len() {
-                self.advance(now, ShardId(shard), usize::MAX);
-            }
+            self.released(now, worker, ShardId(shard));
         }
         self.feed(now, worker);
         Ok(())
     }
 
     /// A stream has ended, or could not be opened.
-    pub(crate) fn lost(&mut self, now: Instant, worker: WorkerIndex, generation: u64, loss: Loss) {
+    pub fn lost(&mut self, now: Instant, worker: WorkerIndex, generation: u64, loss: Loss) {
         if self.is_current(worker, generation) {
             self.take_down(now, worker, loss);
         }
     }
 
     fn is_current(&self, worker: WorkerIndex, generation: u64) -> bool {
-        let connection = &self.connections[worker.0];
-        connection.generation == generation && !matches!(connection.state, State::Down { .. })
-    }
-
-    /// One outcome of a worker.
-    fn ended(&mut self, now: Instant, worker: WorkerIndex, outcome: Outcome) {
-        let Some(stream) = self.connections[worker.0].stream() else {
-            return;
-        };
-        let Some(id) = stream.outstanding.remove(&outcome.seq) else {
-            return;
-        };
-        let Some(live) = self.requests.get_mut(&id) else {
-            return;
-        };
-        let shard = live.request.shard;
-        let answer = match outcome.result {
-            Some(Ended::Done(done)) => Answer::Done {
-                status: done.status,
-                body: done.body,
-            },
-            Some(Ended::Repeated(repeated)) => Answer::Repeated {
-                status: repeated.status,
-                body: repeated.body,
-            },
-            Some(Ended::Accepted(_)) => Answer::Accepted,
-            Some(Ended::Refused(refused)) => Answer::Refused {
-                reason: refused.reason(),
-                retry_after_ms: refused.retry_after_ms,
-            },
-            // An outcome of a kind that this build does not know cannot be an answer; whoever owns the shard decides.
-            Some(Ended::Moved(_)) | None => {
-                self.handed_back(now, worker, id);
-                return;
-            }
-        };
-        self.answer(id, answer);
-        self.requests.remove(&id);
-        let order = &mut self.shards[shard.0 as usize];
-        order.moves = 0;
-        order.not_before = None;
-        order.one_less_outstanding();
-        if !order.waiting.is_empty() {
-            self.advance(now, shard, usize::MAX);
-        }
-    }
-
-    /// The worker does not own the shard.
-    fn handed_back(&mut self, now: Instant, worker: WorkerIndex, id: RequestId) {
-        let Some(live) = self.requests.get_mut(&id) else {
-            return;
-        };
-        let shard = live.request.shard;
-        let is_wanted = live.waiter.is_some();
-        if is_wanted {
-            live.place = Place::Waiting { starved_since: None };
-            live.patient = true;
-        } else {
-            self.requests.remove(&id);
-        }
-        let order = &mut self.shards[shard.0 as usize];
-        if is_wanted {
-            order.hand_back(id);
-        }
-        if !order.settling {
-            // The first of those that come back together: they are one move.
-            order.settling = true;
-            order.moves += 1;
-            if order.moves > 1 {
-                let delay = timing::back_off(timing::RESEND, order.moves - 1, &mut self.random);
-                order.not_before = Some(now + delay);
-            }
-        }
-        order.one_less_outstanding();
-        self.routes.moved(worker, shard);
-        self.advance(now, shard, usize::MAX);
-    }
-
-    /// The stream of `worker` is gone: what was outstanding there waits for whoever serves the shard next.
-    fn take_down(&mut self, now: Instant, worker: WorkerIndex, loss: Loss) {
-        let connection = &mut self.connections[worker.0];
-        let broken = connection.go_down(now, loss == Loss::Refused, &mut self.random);
-        self.routes.disconnected(worker);
-        // The first attempt after a stream that worked is made at once.
-        self.tick_connection(now, worker);
-        let Some(stream) = broken else {
-            return;
-        };
-        for shard in &stream.starving {
-            let order = &mut self.shards[shard.0 as usize];
-            if order.starving_at == Some(worker) {
-                order.starving_at = None;
-            }
-        }
-        for id in stream.outstanding.into_values() {
-            let Some(live) = self.requests.get_mut(&id) else {
-                continue;
-            };
-            let order = &mut self.shards[live.request.shard.0 as usize];
-            order.one_less_outstanding();
-            if live.waiter.is_some() {
-                live.place = Place::Waiting { starved_since: None };
-                live.patient = true;
-                live.lost_at.push((worker, stream.incarnation));
-                order.hand_back(id);
-            } else {
-                self.requests.remove(&id);
-            }
-        }
-        self.advance_all(now);
+        self.connections.get(worker).is_some_and(|connection| {
+            connection.generation == generation && !matches!(connection.state, State::Down { .. })
+        })
     }
 
     fn answer(&mut self, id: RequestId, answer: Answer) {
@@ -357,7 +252,7 @@ impl<W> Exchange<W> {
             return;
         };
         if let Place::Abandoned { worker, seq, .. } = live.place
-            && let Some(stream) = self.connections[worker.0].stream()
+            && let Some(stream) = self.connections.stream(worker)
         {
             stream.outstanding.remove(&seq);
         }

@@ -98,7 +98,7 @@ pub(crate) fn reply(kind: Kind, answer: Answer) -> Reply {
             ..failed(StatusCode::GATEWAY_TIMEOUT, Outcome::Expired)
         },
         Answer::Expired => unavailable(Outcome::Expired, Duration::from_secs(1)),
-        Answer::Poisoned => unavailable(Outcome::Poisoned, Duration::from_secs(60)),
+        Answer::Poisoned { .. } => unavailable(Outcome::Poisoned, Duration::from_secs(60)),
     }
 }
 

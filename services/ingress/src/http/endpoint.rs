@@ -13,7 +13,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
 use trunkline_proto::routing::Kind;
 use trunkline_store::locate_conversation;
-use trunkline_teams::envelope::{self, Envelope};
+use trunkline_teams::envelope::{self, Envelope, MAX_DEPTH};
 use trunkline_teams::identity::{Body, Refusal, Verified, Verifier};
 
 use super::admission::{InFlightBounds, Place};
@@ -23,7 +23,7 @@ use super::deadline::time_to_answer;
 use super::refusal_log::RefusalLog;
 use super::rejection::Rejection;
 use crate::config::IngressConfig;
-use crate::exchange::Request;
+use crate::exchange::{Answer, Request};
 use crate::metrics::RequestMetrics;
 use crate::readiness::Readiness;
 use crate::stream::{Head, Streams};
@@ -104,7 +104,7 @@ impl Edge {
         shared.metrics.refused(rejection.code());
         shared.refusals.note(rejection, request, source(request, shared).ok());
         let mut response = HttpResponse::build(rejection.status());
-        if rejection.closes_connection() || shared.readiness.is_stopping() {
+        if rejection.closes_connection() || shared.readiness.sends_away() {
             response.force_close();
         }
         if let Some(after) = rejection.retry_after() {
@@ -152,7 +152,7 @@ pub(super) async fn messages(request: HttpRequest, payload: Payload, edge: Data<
     {
         Ok(reply) => {
             account.outcome = reply.outcome;
-            reply.into_response(edge.shared.readiness.is_stopping())
+            reply.into_response(edge.shared.readiness.sends_away())
         }
         Err(rejection) => {
             account.outcome = Outcome::Rejected;
@@ -213,7 +213,27 @@ async fn handle(
     });
     span.record("trunkline.shard", forwarded.shard.0);
     drop(envelope);
-    Ok(reply(kind, edge.streams.forward(forwarded).await))
+    let answer = edge.streams.forward(forwarded).await;
+    if let Answer::Poisoned { workers } = &answer {
+        name_poison(verified.bot(), &activity, workers);
+    }
+    Ok(reply(kind, answer))
+}
+
+/// The line by which an operator finds what may have killed two workers.
+fn name_poison(bot: &str, activity: &Bytes, workers: &[u64]) {
+    let Ok(envelope) = Envelope::parse(activity, MAX_DEPTH) else {
+        return;
+    };
+    tracing::error!(
+        bot,
+        conversation = %envelope.conversation_id,
+        activity = envelope.id.as_deref(),
+        kind = ?envelope.kind(),
+        bytes = activity.len(),
+        workers = ?workers,
+        "two workers died while this activity was with them: it is refused, so that no third is risked"
+    );
 }
 
 /// Everything that a worker needs, encoded once.
@@ -247,6 +267,7 @@ fn prepare(
         deadline: received + time,
         head: head.encode(),
         activity: activity.clone(),
+        is_deferrable: matches!(head.kind, Kind::Message | Kind::Event),
     }
 }
 

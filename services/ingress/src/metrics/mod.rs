@@ -167,6 +167,10 @@ pub(crate) struct StreamMetrics {
     resends: Counter,
     credit_waits: Counter,
     poisoned: Counter,
+    sheds: Counter,
+    suspects: Counter,
+    tables: Counter,
+    map_version: Gauge<i64, AtomicI64>,
     streams: Gauge<i64, AtomicI64>,
     was_ever_connected: AtomicBool,
 }
@@ -179,6 +183,10 @@ impl StreamMetrics {
         let resends = Counter::default();
         let credit_waits = Counter::default();
         let poisoned = Counter::default();
+        let sheds = Counter::default();
+        let suspects = Counter::default();
+        let tables = Counter::default();
+        let map_version = Gauge::default();
         let streams = Gauge::default();
         registry.register(
             "trunkline_ingress_stream_frames_sent",
@@ -211,6 +219,26 @@ impl StreamMetrics {
             poisoned.clone(),
         );
         registry.register(
+            "trunkline_ingress_sheds",
+            "Activities sent to be accepted into the inbox because no worker granted a place in time",
+            sheds.clone(),
+        );
+        registry.register(
+            "trunkline_ingress_suspects",
+            "Times that a worker was reported to the others because its connection broke off or was refused",
+            suspects.clone(),
+        );
+        registry.register(
+            "trunkline_ingress_route_tables",
+            "Routing tables taken, counted by each thread",
+            tables.clone(),
+        );
+        registry.register(
+            "trunkline_ingress_map_version",
+            "Version of the shard map that a thread took last; 0 for none",
+            map_version.clone(),
+        );
+        registry.register(
             "trunkline_ingress_worker_streams",
             "Streams to workers that are open, one for each thread and worker",
             streams.clone(),
@@ -222,6 +250,10 @@ impl StreamMetrics {
             resends,
             credit_waits,
             poisoned,
+            sheds,
+            suspects,
+            tables,
+            map_version,
             streams,
             was_ever_connected: AtomicBool::new(false),
         }
@@ -238,12 +270,18 @@ impl StreamMetrics {
         self.frames_received.inc();
     }
 
-    pub(crate) fn count(&self, tally: Tally) {
+    pub(crate) fn count(&self, tally: Tally, map_version: u64) {
         let counts = [
             (&self.resends, tally.resends),
             (&self.credit_waits, tally.credit_waits),
             (&self.poisoned, tally.poisoned),
+            (&self.sheds, tally.sheds),
+            (&self.suspects, tally.suspects),
+            (&self.tables, tally.tables),
         ];
+        if tally.tables > 0 {
+            self.map_version.set(i64::try_from(map_version).unwrap_or(i64::MAX));
+        }
         for (counter, count) in counts {
             if count > 0 {
                 counter.inc_by(count);

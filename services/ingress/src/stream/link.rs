@@ -1,7 +1,7 @@
 //! One stream to one worker, from its connection to its end.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::rc::Weak;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,8 +70,9 @@ impl Drop for Link {
 pub(super) struct Beginning {
     pub(super) worker: WorkerIndex,
     pub(super) generation: u64,
-    pub(super) endpoint: Endpoint,
+    pub(super) address: Arc<str>,
     pub(super) hello: Hello,
+    pub(super) map_version: u64,
     pub(super) queue: UnboundedReceiver<Outgoing>,
     pub(super) metrics: Arc<StreamMetrics>,
 }
@@ -81,7 +82,7 @@ pub(super) async fn run(streams: Weak<Streams>, beginning: Beginning) {
     let (worker, generation) = (beginning.worker, beginning.generation);
     let ended = exchange_frames(&streams, beginning).await;
     if let Some(streams) = streams.upgrade() {
-        let loss = ended.as_ref().map_or_else(EndedBy::loss, |()| Loss::Broken);
+        let loss = ended.as_ref().map_or_else(EndedBy::loss, |()| Loss::Ended);
         streams.note_end(worker, ended.as_ref().err());
         streams.event(|exchange, now| exchange.lost(now, worker, generation, loss));
     }
@@ -91,15 +92,16 @@ async fn exchange_frames(streams: &Weak<Streams>, beginning: Beginning) -> Resul
     let Beginning {
         worker,
         generation,
-        endpoint,
+        address,
         hello,
+        map_version,
         queue,
         metrics,
     } = beginning;
-    let channel = endpoint.connect().await?;
+    let channel = endpoint(&address)?.connect().await?;
     let mut client = Grpc::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
     client.ready().await?;
-    let frames = Frames::new(hello, queue, metrics.clone());
+    let frames = Frames::new(hello, map_version, queue, metrics.clone());
     let path = PathAndQuery::from_static(PATH);
     let mut incoming = client
         .streaming(Request::new(frames), path, FrameCodec)
@@ -151,16 +153,25 @@ pub(super) enum EndedBy {
 }
 
 impl EndedBy {
+    /// What this says of the process at the other end.
     fn loss(&self) -> Loss {
-        if self.sources().any(|source| {
-            source
-                .downcast_ref::<io::Error>()
-                .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-        }) {
-            Loss::Refused
-        } else {
-            Loss::Broken
+        for source in self.sources() {
+            let http2 = source.downcast_ref::<h2::Error>();
+            if http2.is_some_and(|error| error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)) {
+                return Loss::Ended;
+            }
+            let io = source.downcast_ref::<io::Error>().or(http2.and_then(h2::Error::get_io));
+            match io.map(io::Error::kind) {
+                Some(ErrorKind::ConnectionRefused) => return Loss::Refused,
+                // The system closes the connections of a process that dies: with a reset, or, seen by HTTP/2, with an end
+                // in the middle of a stream.
+                Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof) => {
+                    return Loss::Reset;
+                }
+                _ => {}
+            }
         }
+        Loss::Failed
     }
 
     fn sources(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {

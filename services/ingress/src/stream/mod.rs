@@ -6,17 +6,17 @@ mod frame;
 mod link;
 mod queue;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
-use tonic::transport::Endpoint;
 use trunkline_proto::routing::{Hello, PROTOCOL};
 
-use crate::exchange::{Action, Answer, Exchange, Request, RequestId, WorkerIndex, timing};
+use crate::exchange::{Action, Answer, Exchange, Request, RequestId, TICK, WorkerIndex};
 use crate::metrics::StreamMetrics;
+use crate::readiness::Readiness;
 pub(crate) use frame::Head;
 pub(crate) use link::endpoint;
 use link::{Beginning, EndedBy, Link};
@@ -29,40 +29,49 @@ pub(crate) struct StreamSettings {
     /// Random identity of this process run.
     pub(crate) incarnation: u64,
     pub(crate) shards: u32,
-    pub(crate) workers: Vec<Endpoint>,
+    /// `host:port` of the workers that are asked for routes.
+    pub(crate) seeds: Vec<String>,
 }
 
 /// One ingress thread's way to the workers.
 #[derive(Debug)]
 pub(crate) struct Streams {
     exchange: RefCell<Exchange<oneshot::Sender<Answer>>>,
-    lines: Vec<Line>,
+    lines: RefCell<Vec<Line>>,
     settings: StreamSettings,
     thread: u32,
     metrics: Arc<StreamMetrics>,
+    readiness: Readiness,
     /// For the tasks, which must not keep the thread's streams alive.
     own: Weak<Self>,
 }
 
-/// A configured worker, with or without a stream.
+/// A place for a connection, with or without a stream.
 #[derive(Debug, Default)]
 struct Line {
-    link: RefCell<Option<Link>>,
+    link: Option<Link>,
+    /// Where it leads, or led last.
+    address: Arc<str>,
     /// Its trouble was told; until it is over the log stays quiet.
-    is_troubled: Cell<bool>,
+    is_troubled: bool,
 }
 
 impl Streams {
     /// Starts the streams of thread number `thread`; they end with the last reference.
-    pub(crate) fn start(settings: StreamSettings, thread: u32, metrics: Arc<StreamMetrics>) -> Rc<Self> {
-        let workers = settings.workers.len();
-        let exchange = Exchange::new(Instant::now(), settings.shards, workers, rand::random());
+    pub(crate) fn start(
+        settings: StreamSettings,
+        thread: u32,
+        metrics: Arc<StreamMetrics>,
+        readiness: Readiness,
+    ) -> Rc<Self> {
+        let exchange = Exchange::new(Instant::now(), settings.shards, &settings.seeds, rand::random());
         let streams = Rc::new_cyclic(|own| Self {
             exchange: RefCell::new(exchange),
-            lines: (0..workers).map(|_| Line::default()).collect(),
+            lines: RefCell::default(),
             settings,
             thread,
             metrics,
+            readiness,
             own: own.clone(),
         });
         actix_rt::spawn(keep_time(Rc::downgrade(&streams)));
@@ -97,21 +106,34 @@ impl Streams {
         while let Some(action) = exchange.next_action() {
             self.perform(action);
         }
-        self.metrics.count(exchange.take_tally());
+        self.metrics.count(exchange.take_tally(), exchange.map_version());
         result
     }
 
     fn perform(&self, action: Action<oneshot::Sender<Answer>>) {
         match action {
-            Action::Connect { worker, generation } => self.connect(worker, generation),
+            Action::Connect {
+                worker,
+                generation,
+                address,
+                map_version,
+            } => self.connect(worker, generation, address, map_version),
             Action::Close { worker } => {
-                self.lines[worker.0].link.replace(None);
+                if let Some(line) = self.lines.borrow_mut().get_mut(worker.place()) {
+                    line.link = None;
+                }
             }
             Action::Send { worker, outgoing } => {
-                if let Some(link) = &*self.lines[worker.0].link.borrow() {
+                if let Some(link) = self
+                    .lines
+                    .borrow()
+                    .get(worker.place())
+                    .and_then(|line| line.link.as_ref())
+                {
                     link.send(outgoing);
                 }
             }
+            Action::Drain(is_wanted) => self.readiness.drain(is_wanted),
             Action::Answer { waiter, answer } => {
                 // The caller may have gone in this very moment.
                 let _ = waiter.send(answer);
@@ -119,51 +141,57 @@ impl Streams {
         }
     }
 
-    fn connect(&self, worker: WorkerIndex, generation: u64) {
+    fn connect(&self, worker: WorkerIndex, generation: u64, address: Arc<str>, map_version: u64) {
         // Bounded by the worker's credits and by the requests in flight, which this process counts.
         let (sender, queue) = mpsc::unbounded_channel();
         let beginning = Beginning {
             worker,
             generation,
-            endpoint: self.settings.workers[worker.0].clone(),
+            address: address.clone(),
             hello: Hello {
                 protocol: PROTOCOL,
                 ingress: self.settings.node.clone(),
                 thread: self.thread,
                 incarnation: self.settings.incarnation,
             },
+            map_version,
             queue,
             metrics: self.metrics.clone(),
         };
         let task = actix_rt::spawn(link::run(self.own.clone(), beginning));
-        self.lines[worker.0].link.replace(Some(Link::new(sender, task)));
+        let mut lines = self.lines.borrow_mut();
+        if lines.len() <= worker.place() {
+            lines.resize_with(worker.place() + 1, Line::default);
+        }
+        let line = &mut lines[worker.place()];
+        line.is_troubled &= line.address == address;
+        line.address = address;
+        line.link = Some(Link::new(sender, task));
     }
 
     fn note_welcome(&self, worker: WorkerIndex) {
-        self.lines[worker.0].is_troubled.set(false);
-        tracing::info!(worker = %self.address(worker), thread = self.thread, "stream to a worker is open");
+        let thread = self.thread;
+        if let Some(line) = self.lines.borrow_mut().get_mut(worker.place()) {
+            line.is_troubled = false;
+            tracing::info!(worker = %line.address, thread, "stream to a worker is open");
+        }
     }
 
     /// The first end of a stream is told, and every mismatch; failed attempts after it are for debugging.
     fn note_end(&self, worker: WorkerIndex, ended_by: Option<&EndedBy>) {
-        let address = self.address(worker);
-        let thread = self.thread;
+        let mut lines = self.lines.borrow_mut();
+        let Some(line) = lines.get_mut(worker.place()) else {
+            return;
+        };
+        let (address, thread) = (&line.address, self.thread);
         let reason = ended_by.map_or_else(|| "the worker closed it".to_owned(), EndedBy::explained);
-        if self.lines[worker.0].is_troubled.replace(true) {
+        if std::mem::replace(&mut line.is_troubled, true) {
             tracing::debug!(worker = %address, thread, %reason, "no stream to a worker yet");
         } else if matches!(ended_by, Some(EndedBy::Mismatch(_))) {
             tracing::error!(worker = %address, thread, %reason, "worker does not fit this ingress");
         } else {
             tracing::warn!(worker = %address, thread, %reason, "no stream to a worker, trying again");
         }
-    }
-
-    fn address(&self, worker: WorkerIndex) -> String {
-        self.settings.workers[worker.0]
-            .uri()
-            .authority()
-            .map(ToString::to_string)
-            .unwrap_or_default()
     }
 }
 
@@ -184,7 +212,7 @@ impl Drop for Call<'_> {
 
 /// Lets time pass for the exchange as long as somebody holds it.
 async fn keep_time(streams: Weak<Streams>) {
-    let mut ticks = tokio::time::interval(timing::TICK);
+    let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

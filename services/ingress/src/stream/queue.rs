@@ -17,6 +17,8 @@ use crate::metrics::StreamMetrics;
 #[derive(Debug)]
 pub(super) struct Frames {
     hello: Option<Hello>,
+    /// What every frame names.
+    map_version: u64,
     queue: UnboundedReceiver<Outgoing>,
     /// What did not fit into the last frame.
     held: Option<Outgoing>,
@@ -24,9 +26,15 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn new(hello: Hello, queue: UnboundedReceiver<Outgoing>, metrics: Arc<StreamMetrics>) -> Self {
+    pub(super) fn new(
+        hello: Hello,
+        map_version: u64,
+        queue: UnboundedReceiver<Outgoing>,
+        metrics: Arc<StreamMetrics>,
+    ) -> Self {
         Self {
             hello: Some(hello),
+            map_version,
             queue,
             held: None,
             metrics,
@@ -40,7 +48,7 @@ impl Stream for Frames {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Frame>> {
         let this = self.get_mut();
         if let Some(hello) = this.hello.take() {
-            return Poll::Ready(Some(Frame::hello(hello)));
+            return Poll::Ready(Some(Frame::hello(hello, this.map_version)));
         }
         let first = match this.held.take() {
             Some(held) => held,
@@ -50,7 +58,7 @@ impl Stream for Frames {
                 Poll::Pending => return Poll::Pending,
             },
         };
-        let mut frame = Frame::default();
+        let mut frame = Frame::new(this.map_version);
         let mut next = Some(first);
         while let Some(outgoing) = next {
             if let Some(rest) = frame.add(outgoing) {
@@ -59,6 +67,7 @@ impl Stream for Frames {
             }
             next = this.queue.try_recv().ok();
         }
+        this.map_version = frame.map_version;
         this.metrics.frame_sent(frame.deliver.len());
         Poll::Ready(Some(frame))
     }
@@ -81,6 +90,8 @@ mod tests {
             remaining_ms: 13_000,
             head: Bytes::new(),
             activity: Bytes::from(vec![0; bytes]),
+            is_shed: false,
+            deaths: 0,
         })
     }
 
@@ -92,7 +103,7 @@ mod tests {
     async fn what_is_ready_shares_a_frame_and_a_large_one_goes_alone() {
         let (sender, queue) = mpsc::unbounded_channel();
         let metrics = Arc::new(StreamMetrics::register(&mut Registry::default()));
-        let mut frames = Frames::new(Hello::default(), queue, metrics);
+        let mut frames = Frames::new(Hello::default(), 0, queue, metrics);
         assert!(
             frames.next().await.unwrap().hello.is_some(),
             "the first frame is the hello"

@@ -9,14 +9,15 @@ use futures_util::Stream;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use trunkline_proto::routing::outcome::Result as Ended;
 use trunkline_proto::routing::routing_server::{Routing, RoutingServer};
 use trunkline_proto::routing::{
-    Answer, Deliver, Hello, MESSAGE_LIMIT, Moved, Outcome, PROTOCOL, Reason, Refused, ShardRange, ToIngress, ToWorker,
-    Welcome,
+    Answer, Deliver, Hello, MESSAGE_LIMIT, Moved, Outcome, PROTOCOL, Reason, Refused, RouteNode, Routes, ShardRange,
+    ToIngress, ToWorker, Welcome,
 };
 use trunkline_store::key::DEFAULT_SHARDS;
 
@@ -42,8 +43,16 @@ pub(crate) struct State {
     /// Deliveries of each frame that carried any.
     pub(crate) batches: Vec<usize>,
     pub(crate) cancels: Vec<u64>,
+    /// Process runs that the ingress reported.
+    pub(crate) suspects: Vec<u64>,
+    /// Version of the map that the last frame named.
+    pub(crate) map_version: u64,
+    /// Sent to whoever knows an older one.
+    pub(crate) routes: Option<Routes>,
     streams: Vec<UnboundedSender<Result<ToIngress, Status>>>,
     server: Option<tokio::task::JoinHandle<()>>,
+    /// Set for a worker with a runtime of its own.
+    crash: Option<CancellationToken>,
 }
 
 impl FakeWorker {
@@ -68,11 +77,36 @@ impl FakeWorker {
                 deliveries: Vec::new(),
                 batches: Vec::new(),
                 cancels: Vec::new(),
+                suspects: Vec::new(),
+                map_version: 0,
+                routes: None,
                 streams: Vec::new(),
                 server: None,
+                crash: None,
             })),
         };
         worker.serve(listener);
+        worker
+    }
+
+    /// A worker with a runtime of its own, which can crash.
+    pub(crate) async fn start_mortal() -> Self {
+        let crash = CancellationToken::new();
+        let (started, worker) = tokio::sync::oneshot::channel();
+        let crashed = crash.clone();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async move {
+                let _ = started.send(Self::start().await);
+                crashed.cancelled().await;
+            });
+            // Every socket of the runtime is closed here, in whatever state it is.
+        });
+        let worker: Self = worker.await.unwrap();
+        worker.look().crash = Some(crash);
         worker
     }
 
@@ -95,7 +129,25 @@ impl FakeWorker {
         self.look().decide = Box::new(decide);
     }
 
-    /// Dies: nobody listens, and every stream breaks.
+    /// Dies as a process does: the system closes its connections in the middle of whatever they carry.
+    pub(crate) fn crash(&self) {
+        let crashing = self.look().crash.take();
+        if let Some(crashing) = crashing {
+            crashing.cancel();
+        }
+    }
+
+    /// How routing tables name it.
+    pub(crate) fn as_node(&self) -> RouteNode {
+        RouteNode {
+            incarnation: self.look().welcome.incarnation,
+            name: "test".into(),
+            address: self.address.to_string(),
+            draining: false,
+        }
+    }
+
+    /// Ends: nobody listens, and every stream breaks.
     pub(crate) async fn die(&self) {
         let server = {
             let mut state = self.look();
@@ -143,6 +195,7 @@ impl State {
             self.batches.push(frame.deliver.len());
         }
         self.cancels.extend(frame.cancel);
+        self.suspects.extend(frame.suspect);
         let mut outcome = Vec::new();
         for deliver in frame.deliver {
             let result = (self.decide)(&deliver);
@@ -157,8 +210,13 @@ impl State {
         ToIngress {
             credits: u32::try_from(outcome.len()).unwrap(),
             outcome,
+            routes: self.newer_routes(),
             ..ToIngress::default()
         }
+    }
+
+    fn newer_routes(&self) -> Option<Routes> {
+        self.routes.clone().filter(|routes| routes.version > self.map_version)
     }
 }
 
@@ -181,12 +239,14 @@ impl Routing for FakeWorker {
                 if state.is_silent {
                     continue;
                 }
+                state.map_version = frame.map_version;
                 let answer = match frame.hello {
                     Some(hello) => {
                         state.hellos.push(hello);
                         ToIngress {
                             welcome: Some(state.welcome.clone()),
                             credits: state.first_credits,
+                            routes: state.newer_routes(),
                             ..ToIngress::default()
                         }
                     }
@@ -196,6 +256,16 @@ impl Routing for FakeWorker {
             }
         });
         Ok(Response::new(Box::pin(UnboundedReceiverStream::new(outgoing))))
+    }
+}
+
+/// A table of these workers; `owner` gives the place of each shard's owner among them.
+pub(crate) fn routes(version: u64, workers: &[&FakeWorker], owner: impl Fn(u32) -> u16) -> Routes {
+    let owners = (0..DEFAULT_SHARDS).flat_map(|shard| owner(shard).to_le_bytes());
+    Routes {
+        version,
+        nodes: workers.iter().map(|worker| worker.as_node()).collect(),
+        owners: owners.collect::<Vec<u8>>().into(),
     }
 }
 

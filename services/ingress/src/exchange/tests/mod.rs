@@ -1,7 +1,9 @@
 //! The exchange with simulated time and simulated workers.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod overload;
 mod properties;
+mod routes;
 mod world;
 
 use std::time::Duration;
@@ -111,7 +113,7 @@ fn a_moved_shard_is_tried_at_once_and_then_with_growing_delays() {
 fn a_broken_stream_is_opened_again_at_once_and_its_requests_sent_again_in_order() {
     let mut world = World::with_one_worker();
     let [first, other, second] = [world.submit(1), world.submit(2), world.submit(1)];
-    world.lose(0, Loss::Broken);
+    world.lose(0, Loss::Reset);
     assert!(world.links[0].generation.is_some(), "asked for at once");
     let third = world.submit(1);
     world.welcome(0, 1, &[(0, 7)]);
@@ -172,49 +174,6 @@ fn a_ping_of_the_worker_is_answered() {
 }
 
 #[test]
-fn without_a_credit_a_new_request_is_held_for_100_ms_and_then_refused() {
-    let mut world = World::new(1);
-    world.welcome(0, 1, &[(0, 7)]);
-    world.grant(0, 1);
-    let sent = world.submit(0);
-    let held = world.submit(0);
-    let refused = world.submit(1);
-    assert_eq!(world.exchange.take_tally().credit_waits, 2);
-    world.pass(Duration::from_millis(50));
-    world.grant(0, 1);
-    assert_eq!(world.at(0), [sent, held]);
-    world.pass(Duration::from_millis(60));
-    assert_eq!(world.answers[&refused], Answer::NoCredit);
-    assert!(!world.answers.contains_key(&held));
-}
-
-#[test]
-fn a_credit_goes_to_the_shard_that_waits_longest_one_of_each_in_turn() {
-    let mut world = World::new(1);
-    world.welcome(0, 1, &[(0, 7)]);
-    let [a, b, c, d] = [world.submit(0), world.submit(0), world.submit(1), world.submit(0)];
-    world.grant(0, 3);
-    assert_eq!(world.sent, [a, c, b]);
-    world.grant(0, 1);
-    assert_eq!(world.sent, [a, c, b, d]);
-}
-
-#[test]
-fn requests_that_a_crash_handed_back_are_not_shed_for_want_of_credits() {
-    let mut world = World::with_one_worker();
-    let request = world.submit(0);
-    world.lose(0, Loss::Refused);
-    world.welcome(0, 2, &[(0, 7)]);
-    for _ in 0..10 {
-        world.pass(Duration::from_millis(100));
-        world.grant(0, 0);
-    }
-    assert!(!world.answers.contains_key(&request));
-    world.grant(0, 1);
-    assert_eq!(world.at(0), [request]);
-}
-
-#[test]
 fn a_caller_that_leaves_is_told_to_the_worker_and_still_counts_for_the_order() {
     let mut world = World::new(2);
     world.welcome(0, 1, &[(0, 7)]);
@@ -259,11 +218,12 @@ fn a_request_that_two_workers_died_of_is_not_given_to_a_third() {
     let poison = world.submit(0);
     for incarnation in 2..=3 {
         assert_eq!(world.at(0), [poison]);
-        world.lose(0, Loss::Broken);
+        world.lose(0, Loss::Reset);
+        world.pass(Duration::from_millis(100));
         world.welcome(0, incarnation, &[(0, 7)]);
         world.grant(0, 10);
     }
-    assert_eq!(world.answers[&poison], Answer::Poisoned);
+    assert_eq!(world.answers[&poison], Answer::Poisoned { workers: vec![1, 2] });
     assert_eq!(world.sent.len(), 2);
     assert_eq!(world.exchange.take_tally().poisoned, 1);
 }
@@ -273,7 +233,8 @@ fn a_stream_that_breaks_does_not_make_a_request_suspect() {
     let mut world = World::with_one_worker();
     let request = world.submit(0);
     for _ in 0..5 {
-        world.lose(0, Loss::Broken);
+        world.lose(0, Loss::Reset);
+        world.pass(Duration::from_secs(1));
         world.welcome(0, 1, &[(0, 7)]);
         world.grant(0, 10);
     }
@@ -317,11 +278,11 @@ fn a_worker_with_another_protocol_or_number_of_shards_is_not_used() {
 fn events_of_an_older_stream_are_ignored() {
     let mut world = World::with_one_worker();
     let old = world.links[0].generation.unwrap();
-    world.lose(0, Loss::Broken);
+    world.lose(0, Loss::Reset);
     world.welcome(0, 1, &[(0, 7)]);
     world.grant(0, 5);
     let request = world.submit(0);
-    world.exchange.lost(world.now, WorkerIndex(0), old, Loss::Broken);
+    world.exchange.lost(world.now, WorkerIndex(0), old, Loss::Reset);
     world.perform();
     assert_eq!(world.at(0), [request]);
 }
@@ -335,7 +296,7 @@ fn attempts_to_connect_come_less_and_less_often() {
             attempts += 1;
             world.lose(0, Loss::Refused);
         }
-        world.pass(timing::TICK);
+        world.pass(TICK);
     }
     assert!((30..=70).contains(&attempts), "{attempts} attempts in 30 s");
 }

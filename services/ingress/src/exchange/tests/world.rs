@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trunkline_proto::routing::{
-    Accepted, Answer as WireAnswer, Moved, Outcome, PROTOCOL, Reason, Refused, ShardRange, ToIngress, Welcome,
+    Accepted, Answer as WireAnswer, Moved, Outcome, PROTOCOL, Reason, Refused, RouteNode, Routes as Table, ShardRange,
+    ToIngress, Welcome, outcome::Result as Ended,
 };
 use trunkline_store::ShardId;
 
@@ -27,6 +28,14 @@ pub(super) struct World {
     pub(super) pings: usize,
     pub(super) pongs: usize,
     pub(super) cancels: Vec<u64>,
+    /// Process runs that were reported, each with the place of the worker that was told.
+    pub(super) suspects: Vec<(usize, u64)>,
+    /// Deaths that each delivery named, in the order of `sent`.
+    pub(super) deaths: Vec<u32>,
+    /// Operators' orders.
+    pub(super) drains: Vec<bool>,
+    /// What was sent to be accepted without a turn.
+    pub(super) sheds: Vec<u64>,
     pub(super) ids: HashMap<u64, RequestId>,
     pub(super) next: u64,
 }
@@ -36,6 +45,10 @@ pub(super) type End = fn() -> Ended;
 
 #[derive(Default)]
 pub(super) struct SimulatedLink {
+    pub(super) address: String,
+    /// Version of the map that the ingress named last.
+    pub(super) map_version: u64,
+    pub(super) shed_credits: u32,
     /// A stream is asked for or open.
     pub(super) generation: Option<u64>,
     pub(super) is_up: bool,
@@ -48,8 +61,9 @@ pub(super) struct SimulatedLink {
 impl World {
     pub(super) fn new(workers: usize) -> Self {
         let now = Instant::now();
+        let seeds: Vec<String> = (0..workers).map(seed).collect();
         let mut world = Self {
-            exchange: Exchange::new(now, SHARDS, workers, 7),
+            exchange: Exchange::new(now, SHARDS, &seeds, 7),
             now,
             links: (0..workers).map(|_| SimulatedLink::default()).collect(),
             live: BTreeMap::new(),
@@ -58,6 +72,10 @@ impl World {
             pings: 0,
             pongs: 0,
             cancels: Vec::new(),
+            suspects: Vec::new(),
+            deaths: Vec::new(),
+            drains: Vec::new(),
+            sheds: Vec::new(),
             ids: HashMap::new(),
             next: 0,
         };
@@ -81,11 +99,16 @@ impl World {
             if self.now >= end {
                 return;
             }
-            self.now = end.min(self.now + timing::TICK);
+            self.now = end.min(self.now + TICK);
         }
     }
 
+    /// A message for this shard.
     pub(super) fn submit(&mut self, shard: u32) -> u64 {
+        self.submit_as(shard, true)
+    }
+
+    pub(super) fn submit_as(&mut self, shard: u32, is_deferrable: bool) -> u64 {
         self.next += 1;
         let number = self.next;
         self.live.insert(number, shard);
@@ -94,6 +117,7 @@ impl World {
             deadline: self.now + BUDGET,
             head: Bytes::copy_from_slice(&number.to_le_bytes()),
             activity: Bytes::from_static(b"{}"),
+            is_deferrable,
         };
         let id = self.exchange.submit(self.now, request, number);
         self.ids.insert(number, id);
@@ -144,6 +168,7 @@ impl World {
             return;
         }
         link.credits += frame.credits;
+        link.shed_credits += frame.shed_credits;
         for outcome in &frame.outcome {
             link.outstanding.remove(&outcome.seq);
         }
@@ -162,6 +187,30 @@ impl World {
                 ..ToIngress::default()
             },
         );
+    }
+
+    /// The worker sends its routing table: of these nodes, by this owner of each shard.
+    pub(super) fn route(&mut self, worker: usize, version: u64, nodes: &[Node<'_>], owner: impl Fn(u32) -> u16) {
+        let routes = Some(table(version, nodes, owner));
+        self.frame(
+            worker,
+            ToIngress {
+                routes,
+                ..ToIngress::default()
+            },
+        );
+    }
+
+    /// Place of the connection to this address.
+    pub(super) fn place_of(&self, address: &str) -> usize {
+        let is_it = |link: &SimulatedLink| link.generation.is_some() && link.address == address;
+        self.links.iter().position(is_it).expect("a connection there")
+    }
+
+    /// Addresses that there are streams to, or attempts to open one.
+    pub(super) fn addresses(&self) -> BTreeSet<&str> {
+        let links = self.links.iter().filter(|link| link.generation.is_some());
+        links.map(|link| link.address.as_str()).collect()
     }
 
     /// The worker says something about requests, in one frame.
@@ -207,17 +256,28 @@ impl World {
     pub(super) fn perform(&mut self) {
         while let Some(action) = self.exchange.next_action() {
             match action {
-                Action::Connect { worker, generation } => {
-                    let link = &mut self.links[worker.0];
-                    *link = SimulatedLink {
+                Action::Connect {
+                    worker,
+                    generation,
+                    address,
+                    map_version,
+                } => {
+                    if self.links.len() <= worker.0 {
+                        self.links.resize_with(worker.0 + 1, SimulatedLink::default);
+                    }
+                    self.links[worker.0] = SimulatedLink {
                         generation: Some(generation),
+                        address: address.to_string(),
+                        map_version,
                         ..SimulatedLink::default()
                     };
                 }
                 Action::Close { worker } => {
-                    let link = &mut self.links[worker.0];
-                    *link = SimulatedLink::default();
+                    if let Some(link) = self.links.get_mut(worker.0) {
+                        *link = SimulatedLink::default();
+                    }
                 }
+                Action::Drain(is_wanted) => self.drains.push(is_wanted),
                 Action::Send { worker, outgoing } => self.sent_to(worker.0, outgoing),
                 Action::Answer { waiter, answer } => {
                     let was_live = self.live.remove(&waiter).is_some();
@@ -235,7 +295,16 @@ impl World {
         match outgoing {
             Outgoing::Ping => self.pings += 1,
             Outgoing::Pong => self.pongs += 1,
-            Outgoing::Cancel(seq) => self.cancels.push(seq),
+            Outgoing::MapVersion(version) => self.links[worker].map_version = version,
+            Outgoing::Suspect(incarnation) => self.suspects.push((worker, incarnation)),
+            Outgoing::Cancel(seq) => {
+                self.cancels.push(seq);
+                // What somebody still waits for was taken back.
+                let number = self.links[worker].outstanding.get(&seq).copied();
+                if number.is_some_and(|number| self.live.contains_key(&number)) {
+                    self.links[worker].outstanding.remove(&seq);
+                }
+            }
             Outgoing::Deliver(delivery) => {
                 let number = u64::from_le_bytes(delivery.head[..].try_into().unwrap());
                 let shard = self.live[&number];
@@ -257,13 +326,47 @@ impl World {
                 }
                 let link = &mut self.links[worker];
                 assert!(link.is_up, "sent on a stream that is not welcomed");
-                assert!(link.credits > 0, "sent without a credit");
-                link.credits -= 1;
+                let credits = if delivery.is_shed {
+                    self.sheds.push(number);
+                    &mut link.shed_credits
+                } else {
+                    &mut link.credits
+                };
+                assert!(*credits > 0, "sent without a credit");
+                *credits -= 1;
                 link.outstanding.insert(delivery.seq, number);
                 assert_eq!(delivery.activity, "{}");
                 self.sent.push(number);
+                self.deaths.push(delivery.deaths);
             }
         }
+    }
+}
+
+/// A node of a table: process run, address, whether it drains.
+pub(super) type Node<'a> = (u64, &'a str, bool);
+
+/// Owner of a shard that nobody serves.
+pub(super) const NOBODY: u16 = 0xFFFF;
+
+/// Address of a configured worker.
+pub(super) fn seed(number: usize) -> String {
+    format!("seed-{number}:7400")
+}
+
+/// A routing table.
+pub(super) fn table(version: u64, nodes: &[Node<'_>], owner: impl Fn(u32) -> u16) -> Table {
+    let nodes = nodes.iter().map(|(incarnation, address, draining)| RouteNode {
+        incarnation: *incarnation,
+        name: format!("node-{incarnation}"),
+        address: (*address).to_owned(),
+        draining: *draining,
+    });
+    let owners = (0..SHARDS).flat_map(|shard| owner(shard).to_le_bytes());
+    Table {
+        version,
+        nodes: nodes.collect(),
+        owners: owners.collect::<Vec<u8>>().into(),
     }
 }
 

@@ -85,7 +85,8 @@ section! {
         pub required_endorsements: Vec<String> = [],
         /// Tokens that are remembered after they were verified, so that a signature is checked once.
         pub remembered_tokens: u32 = 4096,
-        /// Workers to send activities to: host and port of each.
+        /// Workers to ask where activities go, host and port of each: some that are always there, or one name that leads to
+        /// all. They tell of the others. Names are resolved again by every attempt.
         pub workers: Vec<HostPort> = ["127.0.0.1:7400"],
         /// Most requests in flight; more are refused with 503.
         pub in_flight_requests: u32 = 4096,
