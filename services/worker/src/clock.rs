@@ -21,14 +21,14 @@ impl Clock {
         }
     }
 
-    /// Both clocks.
-    pub(crate) fn now(&self) -> Now {
+    /// Both clocks, for one who knows whether something may begin.
+    pub(crate) fn now(&self, may_begin: bool) -> Now {
         let steady_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let wall_ms = wall_ms().saturating_add_signed(self.ahead_ms.load(Ordering::Relaxed));
         Now {
             steady_ms,
             wall_ms,
-            may_begin: true,
+            may_begin,
         }
     }
 

@@ -32,8 +32,6 @@ pub struct WorkerConfig {
     pub idle: Duration,
     /// Conversations leave memory, the longest idle first, when all hold more than this many bytes.
     pub memory_bytes: usize,
-    /// The wake index is read again after this time.
-    pub wake_every: Duration,
     /// A thread of conversations that does not answer for this long is counted and its handler named.
     pub stall_after: Duration,
     /// A thread that does not answer for this long ends the process, for its supervisor to start it again; `None` never.
@@ -56,7 +54,6 @@ impl Default for WorkerConfig {
             credits: 8_192,
             idle: Duration::from_secs(60),
             memory_bytes: 1024 * 1024 * 1024,
-            wake_every: Duration::from_secs(30),
             stall_after: Duration::from_secs(3),
             abort_after: Some(Duration::from_secs(15)),
             slow_poll: Duration::from_millis(50),

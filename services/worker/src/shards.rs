@@ -6,18 +6,14 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use trunkline_proto::routing::ShardRange;
 use trunkline_store::SharedStore;
 use trunkline_store::contract::{Claim, Claimed, Epoch, Incarnation, MapVersion, Token};
-use trunkline_store::key::{Key, ShardId};
+use trunkline_store::key::ShardId;
 
 use crate::config::WorkerError;
 
 /// Version of the static map: whoever is configured for a shard claims it under this one.
-const STATIC_MAP: MapVersion = MapVersion(1);
+pub(crate) const STATIC_MAP: MapVersion = MapVersion(1);
 /// Claims, releases and reads of the wake index that are under way at once.
 const AT_ONCE: usize = 256;
-/// Entries of the wake index that are read at first; twice as many when there are more.
-const PAGE: usize = 500;
-/// Largest page of the wake index.
-const LARGEST_PAGE: usize = 64_000;
 
 /// A range of shards and what we hold of each.
 #[derive(Debug)]
@@ -70,10 +66,11 @@ impl Shards {
         if is_lost { None } else { self.tokens.get(place).copied() }
     }
 
-    /// Notes that the fence refused us. `true` the first time.
-    pub(crate) fn lose(&self, shard: ShardId) -> bool {
-        let lost = self.place(shard).and_then(|place| self.is_lost.get(place));
-        lost.is_some_and(|lost| !lost.swap(true, Ordering::Relaxed))
+    /// Notes that the fence refused us.
+    pub(crate) fn lose(&self, shard: ShardId) {
+        if let Some(lost) = self.place(shard).and_then(|place| self.is_lost.get(place)) {
+            lost.store(true, Ordering::Relaxed);
+        }
     }
 
     /// What the `Welcome` of a stream says.
@@ -91,26 +88,14 @@ impl Shards {
         ranges
     }
 
-    fn ours(&self) -> impl Iterator<Item = ShardId> + '_ {
+    /// The shards that are ours.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = ShardId> + '_ {
         let all = (self.first..).take(self.tokens.len());
         all.map(ShardId).filter(|shard| self.token(*shard).is_some())
     }
 
     fn place(&self, shard: ShardId) -> Option<usize> {
         usize::try_from(shard.0.checked_sub(self.first)?).ok()
-    }
-
-    /// Conversations of our shards that need attention up to `until_ms` (store's clock).
-    pub(crate) async fn due(&self, store: &SharedStore, until_ms: u64) -> Vec<(ShardId, Key, u64)> {
-        let pages = stream::iter(self.ours()).map(|shard| async move { (shard, due_of(store, shard, until_ms).await) });
-        let pages: Vec<_> = pages.buffer_unordered(AT_ONCE).collect().await;
-        let found = pages
-            .into_iter()
-            .flat_map(|(shard, page)| page.into_iter().map(move |(key, at)| (shard, key, at)));
-        let mut found: Vec<_> = found.collect();
-        // The longest overdue first.
-        found.sort_unstable_by_key(|(_, _, at)| *at);
-        found
     }
 
     /// Gives the shards back.
@@ -127,19 +112,5 @@ impl Shards {
                 self.lose(shard);
             })
             .await;
-    }
-}
-
-async fn due_of(store: &SharedStore, shard: ShardId, until_ms: u64) -> Vec<(Key, u64)> {
-    let mut page = PAGE;
-    loop {
-        match store.due(shard, until_ms, page).await {
-            Ok(found) if found.len() == page && page < LARGEST_PAGE => page *= 2,
-            Ok(found) => return found,
-            Err(error) => {
-                tracing::warn!(%shard, %error, "the wake index was not read");
-                return Vec::new();
-            }
-        }
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use trunkline_cluster::ShardOrder;
 use trunkline_proto::routing::routing_server::RoutingServer;
 use trunkline_proto::routing::{CONNECTION_WINDOW, MESSAGE_LIMIT, STREAM_WINDOW};
 use trunkline_store::SharedStore;
@@ -23,17 +24,18 @@ use crate::clock::Clock;
 use crate::config::{Executor, HostedBot, WorkerConfig, WorkerError};
 use crate::conversation::{BotRules, Bots, Gates};
 use crate::metrics::WorkerMetrics;
-use crate::shards::Shards;
+use crate::shards::{STATIC_MAP, Shards};
 use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
-use crate::shell::directory::{Directory, Due, IsQuiet, Quiesce};
+use crate::shell::directory::Directory;
 use crate::shell::operator::Operator;
+use crate::shell::ownership::{IsQuiet, MapKnown, Order, QuiesceAll};
 use crate::shell::pace::Paces;
 use crate::shell::pool::Pool;
 use crate::shell::watchdog::{self, Limits, Pulse};
 use crate::stream::{Pressure, RoutingService};
 
-/// What the wake index names beyond its next reading: enough that a late reading misses nothing.
-const WAKE_AHEAD: u32 = 2;
+/// How often the store's clock is read.
+const READ_CLOCK: Duration = Duration::from_secs(30);
 /// Frames of HTTP/2: one of ours fits one of its.
 const HTTP2_FRAME: u32 = 64 * 1024;
 /// HTTP/2 pings an idle connection after this time, and gives up after the same time again.
@@ -50,7 +52,6 @@ pub struct Worker {
     listener: std::net::TcpListener,
     address: SocketAddr,
     service: RoutingService,
-    wake_every: Duration,
     /// Ends streams and the watchdog.
     closing: CancellationToken,
 }
@@ -162,6 +163,7 @@ impl Worker {
         });
         let closing = CancellationToken::new();
         let (arbiters, pulses) = start_arbiters(&parts, or_cores(config.arbiters)).await?;
+        serve_shards(&parts);
         let limits = Limits {
             stall_after: config.stall_after,
             abort_after: config.abort_after,
@@ -174,7 +176,6 @@ impl Worker {
             listener,
             address,
             service,
-            wake_every: config.wake_every,
             closing,
         })
     }
@@ -200,7 +201,6 @@ impl Worker {
             listener,
             address,
             service,
-            wake_every,
             closing,
         } = self;
         let routing = RoutingServer::new(service)
@@ -225,7 +225,7 @@ impl Worker {
                 .map_err(WorkerError::Serve)
         };
         let server = arbiters.serve(streams, &closing);
-        let life = live(&parts, wake_every, &shutdown, &closing);
+        let life = live(&parts, &shutdown, &closing);
         let (ended, ()) = futures_util::join!(server, life);
         drop(parts);
         arbiters.end().await;
@@ -234,12 +234,12 @@ impl Worker {
 }
 
 /// Everything that happens by the clock, until the end, and the end itself.
-async fn live(parts: &WorkerParts, wake_every: Duration, shutdown: &CancellationToken, closing: &CancellationToken) {
+async fn live(parts: &WorkerParts, shutdown: &CancellationToken, closing: &CancellationToken) {
     tokio::select! {
         () = shutdown.cancelled() => {}
         // The listener failed.
         () = closing.cancelled() => {}
-        () = wake(parts, wake_every) => {}
+        () = follow_clock(parts) => {}
         () = adapt(parts) => {}
     }
     leave(parts).await;
@@ -247,27 +247,14 @@ async fn live(parts: &WorkerParts, wake_every: Duration, shutdown: &Cancellation
     closing.cancel();
 }
 
-/// Reads the wake index again and again, and tells each thread what is due there.
-async fn wake(parts: &WorkerParts, every: Duration) {
-    let ahead = u64::try_from((every * WAKE_AHEAD).as_millis()).unwrap_or(u64::MAX);
+/// Follows the store's clock, by which everything stored is due.
+async fn follow_clock(parts: &WorkerParts) {
     loop {
+        tokio::time::sleep(READ_CLOCK).await;
         match parts.store.now().await {
-            Ok(now) => {
-                parts.clock.follow(now);
-                let directories = parts.directories.get().map(Vec::as_slice).unwrap_or_default();
-                let mut due: Vec<Vec<_>> = directories.iter().map(|_| Vec::new()).collect();
-                for found in parts.shards.due(&parts.store, now.saturating_add(ahead)).await {
-                    if let Some(of_thread) = due.get_mut(found.0.0 as usize % directories.len().max(1)) {
-                        of_thread.push(found);
-                    }
-                }
-                for (directory, due) in directories.iter().zip(due) {
-                    directory.do_send(Due(due));
-                }
-            }
+            Ok(now) => parts.clock.follow(now),
             Err(error) => tracing::warn!(%error, "the store's clock was not read"),
         }
-        tokio::time::sleep(every).await;
     }
 }
 
@@ -287,7 +274,7 @@ async fn adapt(parts: &WorkerParts) {
 async fn leave(parts: &WorkerParts) {
     let directories = parts.directories.get().map(Vec::as_slice).unwrap_or_default();
     for directory in directories {
-        directory.do_send(Quiesce);
+        directory.do_send(QuiesceAll);
     }
     let until = Instant::now() + LEAVE_WITHIN;
     while Instant::now() < until {
@@ -305,6 +292,18 @@ async fn leave(parts: &WorkerParts) {
     tracing::warn!(
         "the worker leaves although turns, commits or sends are under way; they are repeated by the next owner"
     );
+}
+
+/// Orders the shards that were claimed to be served.
+fn serve_shards(parts: &WorkerParts) {
+    for shard in parts.shards.ours() {
+        if let (Some(token), Some(directory)) = (parts.shards.token(shard), parts.directory_of(shard)) {
+            directory.do_send(Order(ShardOrder::Serve { shard, token }));
+        }
+    }
+    for directory in parts.directories.get().into_iter().flatten() {
+        directory.do_send(MapKnown(STATIC_MAP));
+    }
 }
 
 async fn claim(store: &SharedStore, me: Incarnation, first: u32, last: Option<u32>) -> Result<Shards, WorkerError> {

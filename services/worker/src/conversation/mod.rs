@@ -327,6 +327,11 @@ impl Conversation {
         self.memory.as_ref().and_then(|memory| memory.record.next_timer_ms())
     }
 
+    /// What its commits name.
+    pub fn token(&self) -> Token {
+        self.holding.token
+    }
+
     /// The bot of this conversation, once it is known whose record it is.
     pub fn bot_name(&self) -> Option<&str> {
         self.identity.as_ref().map(|identity| identity.bot.name.as_str())

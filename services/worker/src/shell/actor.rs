@@ -10,18 +10,21 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use trunkline_bot::logic::{End, KeptStep, TurnError};
-use trunkline_proto::routing::{Answer, Reason, Refused};
+use trunkline_proto::routing::{Answer, Moved, Reason, Refused};
 use trunkline_store::contract::Token;
 use trunkline_store::key::{Key, ShardId, Triple};
 
 use super::context::{ArbiterContext, HostedParts};
 use super::courier;
-use super::directory::{Leave, ShardLost, Slot};
+use super::directory::{Leave, Slot};
 use super::notes;
+use super::ownership::{Fenced, Quiet};
 use super::port::TurnPort;
 use super::turn::{self, Turned};
 use crate::config::Executor;
-use crate::conversation::{Action, Conversation, Event, Holding, Reply, Request, Response, Run, StepRefused, Ticket};
+use crate::conversation::{
+    Action, Conversation, Event, Holding, Now, Reply, Request, Response, Run, StepRefused, Ticket,
+};
 use crate::outbox::{SendResult, SendWork};
 
 /// One conversation, or what a bot remembers of one person.
@@ -38,6 +41,8 @@ pub(crate) struct ConversationActor {
     questions: HashMap<u64, oneshot::Sender<Response>>,
     next_question: u64,
     timer: Option<(u64, SpawnHandle)>,
+    /// Callers whose recorded answer is being read.
+    reading: Vec<Ticket>,
     actions: Vec<Action>,
 }
 
@@ -81,13 +86,17 @@ impl ConversationActor {
             questions: HashMap::new(),
             next_question: 0,
             timer: None,
+            reading: Vec::new(),
             actions: Vec::new(),
         }
     }
 
     /// Tells the core an event and does what it asks.
     fn feed(&mut self, event: Event, ctx: &mut Context<Self>) {
-        let now = self.context.worker.clock.now();
+        let now = self.context.worker.now();
+        if !now.may_begin {
+            self.context.has_waited.set(true);
+        }
         let mut actions = std::mem::take(&mut self.actions);
         self.core.handle(event, now, &mut actions);
         for action in actions.drain(..) {
@@ -95,15 +104,24 @@ impl ConversationActor {
         }
         self.actions = actions;
         self.slot.active_at.set(now.steady_ms);
-        self.report();
-        self.set_timer(ctx);
+        self.report(now);
+        self.set_timer(now, ctx);
     }
 
     /// Tells the directory how this actor stands.
-    fn report(&mut self) {
-        let now = self.context.worker.clock.now();
-        self.slot.is_idle.set(self.core.is_idle(now));
-        self.slot.is_quiet.set(self.core.is_quiet());
+    fn report(&mut self, now: Now) {
+        let is_reading = !self.reading.is_empty();
+        let is_quiet = !is_reading && self.core.is_quiet();
+        self.slot.is_idle.set(!is_reading && self.core.is_idle(now));
+        self.slot.is_quiet.set(is_quiet);
+        if self.slot.is_leaving.get()
+            && is_quiet
+            && self.slot.undelivered.get() == 0
+            && let Some(directory) = self.context.directory.get()
+        {
+            let (shard, key) = (self.shard, self.key);
+            directory.do_send(Quiet { shard, key });
+        }
         let bytes = self.core.approximate_bytes();
         let before = self.slot.bytes.replace(bytes);
         self.context
@@ -112,8 +130,7 @@ impl ConversationActor {
     }
 
     /// One timer for the core's next deadline; an earlier one stays and asks again when it comes.
-    fn set_timer(&mut self, ctx: &mut Context<Self>) {
-        let now = self.context.worker.clock.now();
+    fn set_timer(&mut self, now: Now, ctx: &mut Context<Self>) {
         let Some(deadline) = self.core.deadline(now) else {
             return;
         };
@@ -160,12 +177,9 @@ impl ConversationActor {
                 }
             }
             Action::ShardLost => {
-                if self.context.worker.shards.lose(self.shard) {
-                    self.context.worker.metrics.shards_lost.inc();
-                    tracing::error!(shard = %self.shard, "another process took a shard; its conversations stop here");
-                }
                 if let Some(directory) = self.context.directory.get() {
-                    directory.do_send(ShardLost(self.shard));
+                    let (shard, token) = (self.shard, self.core.token());
+                    directory.do_send(Fenced { shard, token });
                 }
             }
             Action::Note(note) => {
@@ -244,8 +258,10 @@ impl ConversationActor {
     fn reply_from_record(&mut self, ticket: Ticket, name: String, status: u16, ctx: &mut Context<Self>) {
         let store = self.context.worker.store.clone();
         let (shard, key) = (self.shard, self.key);
+        self.reading.push(ticket);
         let read = wrap_future::<_, Self>(async move { store.answer(shard, key, &name).await });
         ctx.spawn(read.map(move |answer, actor, _| {
+            actor.reading.retain(|reading| *reading != ticket);
             let reply = match answer {
                 Ok(body) => Reply::Repeated(Answer {
                     status: u32::from(status),
@@ -257,6 +273,7 @@ impl ConversationActor {
                 }),
             };
             actor.context.reply(ticket, reply);
+            actor.report(actor.context.worker.now());
         }));
     }
 
@@ -281,6 +298,9 @@ impl Actor for ConversationActor {
 impl Drop for ConversationActor {
     /// An actor that dies by its own fault leaves nobody waiting.
     fn drop(&mut self) {
+        for ticket in self.reading.drain(..) {
+            self.context.reply(ticket, Reply::Moved(Moved {}));
+        }
         for ticket in self.core.take_callers() {
             let reply = Refused {
                 reason: Reason::Overloaded as i32,
@@ -336,12 +356,14 @@ impl Handler<MayLeave> for ConversationActor {
 
     fn handle(&mut self, _: MayLeave, _: &mut Self::Context) {
         self.delivered();
-        let now = self.context.worker.clock.now();
+        let now = self.context.worker.now();
         if self.core.is_idle(now)
+            && self.reading.is_empty()
             && let Some(directory) = self.context.directory.get()
         {
             let wake_at = self.core.next_wake_ms();
-            directory.do_send(Leave { key: self.key, wake_at });
+            let (shard, key) = (self.shard, self.key);
+            directory.do_send(Leave { shard, key, wake_at });
         }
     }
 }

@@ -19,7 +19,7 @@ use super::pool::Pool;
 use super::watchdog::Pulse;
 use crate::clock::Clock;
 use crate::config::{AllowsServiceUrl, Executor};
-use crate::conversation::{Bots, ConversationSettings, Gates, Reply, ShardBacklog, Ticket};
+use crate::conversation::{Bots, ConversationSettings, Gates, Now, Reply, ShardBacklog, Ticket};
 use crate::metrics::WorkerMetrics;
 use crate::shards::Shards;
 use crate::stream::{Outgoing, OutgoingSender, Pressure};
@@ -61,6 +61,11 @@ pub(crate) struct WorkerParts {
 }
 
 impl WorkerParts {
+    /// The time, and whether something may begin: placement is static, so that a lease cannot end.
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now(true)
+    }
+
     /// The directory that has the conversations of a shard.
     pub(crate) fn directory_of(&self, shard: ShardId) -> Option<&Addr<Directory>> {
         let directories = self.directories.get()?;
@@ -77,6 +82,8 @@ pub(crate) struct ArbiterContext {
     pub(crate) bytes: Cell<usize>,
     /// What waits in the inboxes of each shard, as long as a conversation of it is in memory.
     backlogs: RefCell<HashMap<ShardId, Weak<ShardBacklog>>>,
+    /// Something may have waited for the lease.
+    pub(crate) has_waited: Cell<bool>,
     callers: RefCell<Callers>,
 }
 
@@ -95,6 +102,7 @@ impl ArbiterContext {
             directory: OnceCell::new(),
             bytes: Cell::new(0),
             backlogs: RefCell::default(),
+            has_waited: Cell::new(false),
             callers: RefCell::default(),
         }
     }

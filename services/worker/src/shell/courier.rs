@@ -54,7 +54,7 @@ async fn carry(work: SendWork, bot: &HostedParts, worker: &WorkerParts, sender: 
             began_ms,
             body,
         } => {
-            let age = worker.clock.now().wall_ms.saturating_sub(began_ms);
+            let age = worker.now().wall_ms.saturating_sub(began_ms);
             if u128::from(age) >= STREAM_TIME.as_millis() {
                 return SendResult::StreamGone { is_expired: true };
             }

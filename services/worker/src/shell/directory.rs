@@ -1,8 +1,7 @@
 //! Which conversations of an arbiter are in memory: activation, the count of what is under way to each actor, passivation.
 
 use std::cell::Cell;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,15 +9,19 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use trunkline_proto::routing::{Answer, Deliver, Kind, Moved, Reason, Refused};
+use trunkline_store::contract::{MapVersion, Token};
 use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 use trunkline_teams::activity::Activity;
 
 use super::actor::{Ask, ConversationActor, MayLeave, Stop, Tell};
+use super::agenda::Agenda;
 use super::context::ArbiterContext;
+use super::ownership::LOOK;
+use super::shard_table::{Admission, ShardTable};
 use crate::conversation::{Arrival, ArrivalKind, Event, Reply, Request, Response, Ticket, Work};
 use crate::stream::OutgoingSender;
 
-/// How often the directory looks for what may leave and what is due.
+/// How often the directory looks for what may leave.
 const SWEEP: Duration = Duration::from_millis(500);
 /// Actors that are asked to leave in one sweep.
 const LEAVERS: usize = 10_000;
@@ -34,77 +37,107 @@ pub(crate) struct Slot {
     pub(crate) is_idle: Cell<bool>,
     /// Whether nothing of it is under way.
     pub(crate) is_quiet: Cell<bool>,
+    /// Its shard leaves: it tells the directory when nothing of it is under way any more.
+    pub(crate) is_leaving: Cell<bool>,
     /// Bytes that it holds.
     pub(crate) bytes: Cell<usize>,
 }
 
-struct Entry {
-    address: Addr<ConversationActor>,
-    slot: Rc<Slot>,
-    shard: ShardId,
+pub(super) struct Entry {
+    pub(super) address: Addr<ConversationActor>,
+    pub(super) slot: Rc<Slot>,
+}
+
+impl Entry {
+    pub(super) fn tell(&self, event: Event) {
+        self.slot.undelivered.set(self.slot.undelivered.get() + 1);
+        self.address.do_send(Tell(event));
+    }
+}
+
+/// A delivery that waits for its shard.
+pub(super) struct Waiting {
+    ticket: Ticket,
+    deliver: Deliver,
+    /// On the steady clock.
+    arrived_at: u64,
 }
 
 /// The directory of one arbiter.
 pub(crate) struct Directory {
-    context: Rc<ArbiterContext>,
-    entries: HashMap<Key, Entry, ahash::RandomState>,
+    pub(super) context: Rc<ArbiterContext>,
+    pub(super) shards: ShardTable<Waiting>,
+    pub(super) actors: HashMap<ShardId, Actors, ahash::RandomState>,
+    pub(super) agenda: Agenda,
+    /// Readings of the wake index that are under way.
+    pub(super) readings: usize,
     /// Actors by the time at which they may have been idle long enough.
-    leavers: VecDeque<(u64, Key)>,
-    /// Conversations that are not in memory and will be due.
-    sleepers: BinaryHeap<Reverse<(u64, u32, Key)>>,
-    is_quiescing: bool,
+    leavers: VecDeque<(u64, ShardId, Key)>,
 }
+
+/// The actors of one shard.
+pub(super) type Actors = HashMap<Key, Entry, ahash::RandomState>;
 
 impl Directory {
     pub(crate) fn new(context: Rc<ArbiterContext>) -> Self {
         Self {
             context,
-            entries: HashMap::default(),
+            shards: ShardTable::new(),
+            actors: HashMap::default(),
+            agenda: Agenda::default(),
+            readings: 0,
             leavers: VecDeque::new(),
-            sleepers: BinaryHeap::new(),
-            is_quiescing: false,
         }
     }
 
-    /// Tells a conversation something; takes it into memory first if it is not there. `false` when the shard is not ours.
-    fn tell(&mut self, shard: ShardId, key: Key, triple: Option<Triple>, event: Event) -> bool {
-        let is_alive = self.entries.get(&key).is_some_and(|entry| entry.address.connected());
-        if !is_alive && !self.activate(shard, key, triple) {
-            return false;
+    /// The actor of a conversation, taken into memory first if it is not there. `None` when the shard is not served here.
+    fn reach(&mut self, shard: ShardId, key: Key, triple: Option<Triple>) -> Option<&Entry> {
+        let token = self.shards.token(shard)?;
+        if !self.is_awake(shard, &key) {
+            self.activate(shard, token, key, triple);
         }
-        if let Some(entry) = self.entries.get(&key) {
-            entry.slot.undelivered.set(entry.slot.undelivered.get() + 1);
-            entry.address.do_send(Tell(event));
-        }
-        true
+        self.actors.get(&shard)?.get(&key)
     }
 
-    fn activate(&mut self, shard: ShardId, key: Key, triple: Option<Triple>) -> bool {
+    pub(super) fn is_awake(&self, shard: ShardId, key: &Key) -> bool {
+        let entry = self.actors.get(&shard).and_then(|actors| actors.get(key));
+        entry.is_some_and(|entry| entry.address.connected())
+    }
+
+    /// Tells a conversation something. `false` when its shard is not served here.
+    pub(super) fn tell(&mut self, shard: ShardId, key: Key, triple: Option<Triple>, event: Event) -> bool {
+        let entry = self.reach(shard, key, triple);
+        entry.map(|entry| entry.tell(event)).is_some()
+    }
+
+    fn activate(&mut self, shard: ShardId, token: Token, key: Key, triple: Option<Triple>) {
         let worker = &self.context.worker;
-        let Some(token) = worker.shards.token(shard) else {
-            return false;
-        };
-        let now = worker.clock.now().steady_ms;
+        let now = worker.now();
         let slot = Rc::new(Slot::default());
-        slot.active_at.set(now);
+        slot.active_at.set(now.steady_ms);
         let actor = ConversationActor::new(self.context.clone(), slot.clone(), shard, key, token, triple);
-        let previous = self.entries.insert(
-            key,
-            Entry {
-                address: actor.start(),
-                slot,
-                shard,
-            },
-        );
+        let address = actor.start();
+        let previous = self
+            .actors
+            .entry(shard)
+            .or_default()
+            .insert(key, Entry { address, slot });
         if let Some(died) = previous {
             self.forget_bytes(&died.slot);
         } else {
-            self.context.worker.metrics.actors.inc();
-            let idle = milliseconds(self.context.worker.idle);
-            self.leavers.push_back((now + idle, key));
+            worker.metrics.actors.inc();
+            let idle = milliseconds(worker.idle);
+            self.leavers.push_back((now.steady_ms + idle, shard, key));
         }
+        self.agenda.activated(shard, now.wall_ms);
         self.context.worker.metrics.activations.inc();
-        true
+    }
+
+    /// An actor ends: its entry was taken out.
+    pub(super) fn dismiss(&self, entry: &Entry) {
+        self.forget_bytes(&entry.slot);
+        entry.address.do_send(Stop);
+        self.context.worker.metrics.actors.dec();
     }
 
     fn forget_bytes(&self, slot: &Slot) {
@@ -112,21 +145,43 @@ impl Directory {
         self.context.bytes.set(held);
     }
 
-    fn deliver(&mut self, stream: u64, deliver: Deliver) {
-        let ticket = Ticket {
-            stream,
-            seq: deliver.seq,
+    /// Takes a delivery to its conversation, keeps it until its shard comes, or sends it back.
+    fn deliver(&mut self, ticket: Ticket, theirs: MapVersion, deliver: Deliver) {
+        let arrived_at = self.context.worker.now().steady_ms;
+        let (bytes, remaining) = (deliver.activity.len(), u64::from(deliver.remaining_ms));
+        let waiting = Waiting {
+            ticket,
+            deliver,
+            arrived_at,
         };
-        if let Err(reply) = self.arrive(ticket, deliver) {
+        let shard = ShardId(waiting.deliver.shard);
+        match self.shards.admit(shard, theirs, waiting, bytes, remaining, arrived_at) {
+            Admission::Serve(waiting, _) => self.serve_delivery(waiting),
+            Admission::Held => {}
+            Admission::Moved(waiting) => self.hand_back([waiting]),
+        }
+    }
+
+    pub(super) fn serve_delivery(&mut self, waiting: Waiting) {
+        let ticket = waiting.ticket;
+        if let Err(reply) = self.arrive(waiting) {
             self.context.reply(ticket, reply);
         }
     }
 
-    fn arrive(&mut self, ticket: Ticket, deliver: Deliver) -> Result<(), Reply> {
-        let shard = ShardId(deliver.shard);
-        if self.is_quiescing || self.context.worker.shards.token(shard).is_none() {
-            return Err(Reply::Moved(Moved {}));
+    /// Another worker has, or will have, the shard of these.
+    pub(super) fn hand_back(&self, deliveries: impl IntoIterator<Item = Waiting>) {
+        for waiting in deliveries {
+            self.context.reply(waiting.ticket, Reply::Moved(Moved {}));
         }
+    }
+
+    fn arrive(&mut self, waiting: Waiting) -> Result<(), Reply> {
+        let Waiting {
+            ticket,
+            deliver,
+            arrived_at,
+        } = waiting;
         let kind = match deliver.kind() {
             Kind::Transient => return Err(done()),
             Kind::Invoke => ArrivalKind::Invoke,
@@ -144,11 +199,12 @@ impl Directory {
             tenant: claims.tenant,
             conversation: deliver.conversation,
         };
+        let waited = Duration::from_millis(self.context.worker.now().steady_ms.saturating_sub(arrived_at));
         let arrival = Arrival {
             ticket,
             kind,
             repeat_key: deliver.dedupe,
-            remaining: Duration::from_millis(u64::from(deliver.remaining_ms)),
+            remaining: Duration::from_millis(u64::from(deliver.remaining_ms)).saturating_sub(waited),
             traceparent: deliver.traceparent,
             is_shed: deliver.shed,
             deaths: deliver.deaths,
@@ -159,46 +215,49 @@ impl Directory {
                 parsed: Some(Box::new(activity)),
             },
         };
-        let was_told = self.tell(shard, key, Some(triple), Event::Arrived(Box::new(arrival)));
+        let event = Event::Arrived(Box::new(arrival));
+        let was_told = self.tell(ShardId(deliver.shard), key, Some(triple), event);
         if was_told { Ok(()) } else { Err(Reply::Moved(Moved {})) }
     }
 
-    /// Asks the longest idle to leave, and wakes what is due.
+    /// Asks the longest idle to leave, and ends what waits for too long.
     fn sweep(&mut self) {
-        let now = self.context.worker.clock.now();
+        let now = self.context.worker.now();
+        self.ask_to_leave(now.steady_ms);
+        let ended = self.shards.expire(now.steady_ms);
+        self.hand_back(ended.moved);
+        for waiting in ended.late {
+            self.context.reply(waiting.ticket, refused(Reason::TooLate));
+        }
+        self.look_after_leaving_shards();
+        let held = self.context.bytes.get();
+        let held = i64::try_from(held).unwrap_or(i64::MAX);
+        self.context.worker.metrics.actor_bytes.set(held);
+    }
+
+    fn ask_to_leave(&mut self, now_ms: u64) {
         let idle = milliseconds(self.context.worker.idle);
         let bound = self.context.worker.memory_bytes / self.context.worker.directories.get().map_or(1, Vec::len).max(1);
         for _ in 0..self.leavers.len().min(LEAVERS) {
             let is_over_bound = self.context.bytes.get() > bound;
-            let Some((at, key)) = self.leavers.front().copied() else {
+            let Some((at, shard, key)) = self.leavers.front().copied() else {
                 break;
             };
-            if at > now.steady_ms && !is_over_bound {
+            if at > now_ms && !is_over_bound {
                 break;
             }
             self.leavers.pop_front();
-            let Some(entry) = self.entries.get(&key) else { continue };
-            let is_due = entry.slot.active_at.get() + idle <= now.steady_ms || is_over_bound;
+            let Some(entry) = self.actors.get(&shard).and_then(|actors| actors.get(&key)) else {
+                continue;
+            };
+            let is_due = entry.slot.active_at.get() + idle <= now_ms || is_over_bound;
             if is_due && entry.slot.is_idle.get() && entry.slot.undelivered.get() == 0 {
                 entry.slot.undelivered.set(1);
                 entry.address.do_send(MayLeave);
             }
-            self.leavers
-                .push_back((entry.slot.active_at.get().max(now.steady_ms) + idle, key));
+            let again = entry.slot.active_at.get().max(now_ms) + idle;
+            self.leavers.push_back((again, shard, key));
         }
-        while let Some(Reverse((at, shard, key))) = self.sleepers.peek().copied() {
-            if at > now.wall_ms || self.is_quiescing {
-                break;
-            }
-            self.sleepers.pop();
-            self.tell(ShardId(shard), key, None, Event::Wake);
-        }
-        let held = self.context.bytes.get();
-        self.context
-            .worker
-            .metrics
-            .actor_bytes
-            .set(i64::try_from(held).unwrap_or(i64::MAX));
     }
 }
 
@@ -208,6 +267,7 @@ impl Actor for Directory {
     fn started(&mut self, ctx: &mut Self::Context) {
         let _ = self.context.directory.set(ctx.address());
         ctx.run_interval(SWEEP, |directory, _| directory.sweep());
+        ctx.run_interval(LOOK, Self::look_at_the_time);
     }
 }
 
@@ -245,6 +305,8 @@ impl Handler<StreamClosed> for Directory {
 #[rtype(result = "()")]
 pub(crate) struct Batch {
     pub(crate) stream: u64,
+    /// The shard map that the ingress routes by.
+    pub(crate) map: MapVersion,
     pub(crate) deliver: Vec<Deliver>,
 }
 
@@ -253,7 +315,11 @@ impl Handler<Batch> for Directory {
 
     fn handle(&mut self, batch: Batch, _: &mut Self::Context) {
         for deliver in batch.deliver {
-            self.deliver(batch.stream, deliver);
+            let ticket = Ticket {
+                stream: batch.stream,
+                seq: deliver.seq,
+            };
+            self.deliver(ticket, batch.map, deliver);
         }
     }
 }
@@ -262,6 +328,7 @@ impl Handler<Batch> for Directory {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Cancelled {
+    pub(crate) shard: ShardId,
     pub(crate) key: Key,
     pub(crate) ticket: Ticket,
 }
@@ -270,9 +337,12 @@ impl Handler<Cancelled> for Directory {
     type Result = ();
 
     fn handle(&mut self, cancelled: Cancelled, _: &mut Self::Context) {
-        if let Some(entry) = self.entries.get(&cancelled.key) {
-            entry.slot.undelivered.set(entry.slot.undelivered.get() + 1);
-            entry.address.do_send(Tell(Event::Cancelled(cancelled.ticket)));
+        let Cancelled { shard, key, ticket } = cancelled;
+        if self.shards.cancel(shard, |waiting| waiting.ticket == ticket) {
+            return;
+        }
+        if let Some(entry) = self.actors.get(&shard).and_then(|actors| actors.get(&key)) {
+            entry.tell(Event::Cancelled(ticket));
         }
     }
 }
@@ -307,7 +377,7 @@ impl Handler<TellActor> for Directory {
             work: told.work,
         };
         let event = Event::Arrived(Box::new(arrival));
-        if self.is_quiescing || !self.tell(told.shard, key, Some(told.triple), event) {
+        if !self.tell(told.shard, key, Some(told.triple), event) {
             self.context.reply(ticket, Reply::Moved(Moved {}));
         }
     }
@@ -329,12 +399,7 @@ impl Handler<AskConversation> for Directory {
     type Result = ();
 
     fn handle(&mut self, ask: AskConversation, _: &mut Self::Context) {
-        let is_alive = self
-            .entries
-            .get(&ask.key)
-            .is_some_and(|entry| entry.address.connected());
-        let is_here = !self.is_quiescing && (is_alive || self.activate(ask.shard, ask.key, ask.triple));
-        match self.entries.get(&ask.key).filter(|_| is_here) {
+        match self.reach(ask.shard, ask.key, ask.triple) {
             Some(entry) => {
                 entry.slot.undelivered.set(entry.slot.undelivered.get() + 1);
                 entry.address.do_send(Ask {
@@ -347,35 +412,11 @@ impl Handler<AskConversation> for Directory {
     }
 }
 
-/// Conversations that the wake index names: (shard, key, store's time).
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Due(pub(crate) Vec<(ShardId, Key, u64)>);
-
-impl Handler<Due> for Directory {
-    type Result = ();
-
-    fn handle(&mut self, due: Due, _: &mut Self::Context) {
-        let now = self.context.worker.clock.now().wall_ms;
-        self.sleepers.clear();
-        for (shard, key, at) in due.0 {
-            let is_awake = self.entries.get(&key).is_some_and(|entry| entry.address.connected());
-            if is_awake || self.is_quiescing {
-                continue;
-            }
-            if at <= now {
-                self.tell(shard, key, None, Event::Wake);
-            } else {
-                self.sleepers.push(Reverse((at, shard.0, key)));
-            }
-        }
-    }
-}
-
 /// An actor is willing to leave.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Leave {
+    pub(crate) shard: ShardId,
     pub(crate) key: Key,
     /// When its next timer is due.
     pub(crate) wake_at: Option<u64>,
@@ -386,78 +427,19 @@ impl Handler<Leave> for Directory {
 
     /// The entry goes only when nothing is under way to the actor: what arrives later activates a new one.
     fn handle(&mut self, leave: Leave, _: &mut Self::Context) {
-        let Some(entry) = self.entries.get(&leave.key) else {
+        let Some(actors) = self.actors.get_mut(&leave.shard) else {
             return;
         };
-        if entry.slot.undelivered.get() > 0 {
+        let is_told = |entry: &Entry| entry.slot.undelivered.get() > 0;
+        if actors.get(&leave.key).is_none_or(is_told) {
             return;
         }
-        if let Some(entry) = self.entries.remove(&leave.key) {
-            if let Some(at) = leave.wake_at {
-                self.sleepers.push(Reverse((at, entry.shard.0, leave.key)));
-            }
-            self.forget_bytes(&entry.slot);
-            entry.address.do_send(Stop);
-            self.context.worker.metrics.actors.dec();
+        if let Some(entry) = actors.remove(&leave.key) {
+            let now = self.context.worker.now().wall_ms;
+            self.agenda.left(leave.shard, leave.key, leave.wake_at, now);
+            self.dismiss(&entry);
             self.context.worker.metrics.passivations.inc();
         }
-    }
-}
-
-/// The fence of a shard refused us.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct ShardLost(pub(crate) ShardId);
-
-impl Handler<ShardLost> for Directory {
-    type Result = ();
-
-    fn handle(&mut self, lost: ShardLost, _: &mut Self::Context) {
-        let context = self.context.clone();
-        self.entries.retain(|_, entry| {
-            if entry.shard != lost.0 {
-                return true;
-            }
-            let held = context.bytes.get().saturating_sub(entry.slot.bytes.get());
-            context.bytes.set(held);
-            context.worker.metrics.actors.dec();
-            entry.address.do_send(Tell(Event::Lost));
-            entry.address.do_send(Stop);
-            false
-        });
-    }
-}
-
-/// Begin nothing more.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Quiesce;
-
-impl Handler<Quiesce> for Directory {
-    type Result = ();
-
-    fn handle(&mut self, _: Quiesce, _: &mut Self::Context) {
-        self.is_quiescing = true;
-        for entry in self.entries.values() {
-            entry.slot.undelivered.set(entry.slot.undelivered.get() + 1);
-            entry.address.do_send(Tell(Event::Quiesce));
-        }
-    }
-}
-
-/// Whether nothing is under way.
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub(crate) struct IsQuiet;
-
-impl Handler<IsQuiet> for Directory {
-    type Result = bool;
-
-    fn handle(&mut self, _: IsQuiet, _: &mut Self::Context) -> bool {
-        let is_quiet = |entry: &Entry| {
-            !entry.address.connected() || (entry.slot.undelivered.get() == 0 && entry.slot.is_quiet.get())
-        };
-        self.entries.values().all(is_quiet)
     }
 }
 

@@ -1,14 +1,17 @@
 //! Threads, actors, futures and timers around the pure cores. Nothing here decides what a conversation does.
 
 pub(crate) mod actor;
+mod agenda;
 pub(crate) mod context;
 pub(crate) mod courier;
 pub(crate) mod directory;
 pub(crate) mod notes;
 pub(crate) mod operator;
+pub(crate) mod ownership;
 pub(crate) mod pace;
 pub(crate) mod pool;
 pub(crate) mod port;
+mod shard_table;
 pub(crate) mod streaming;
 pub(crate) mod trace;
 pub(crate) mod turn;

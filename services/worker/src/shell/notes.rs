@@ -13,7 +13,7 @@ use crate::stream::SLOW_COMMIT;
 pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, note: Note) {
     let metrics = &worker.metrics;
     let bot = bot.unwrap_or_default();
-    let due = |pace: &Pace| pace.due(worker.clock.now().steady_ms);
+    let due = |pace: &Pace| pace.due(worker.now().steady_ms);
     let of_bot = metrics.bot(bot);
     let route_name = |route: Option<usize>| {
         let routes = worker.bots.get(bot).map(|rules| rules.description.routes.as_slice());
@@ -83,7 +83,7 @@ fn of_what_is_stored(
     route_name: impl Fn(Option<usize>) -> String,
 ) {
     let metrics = &worker.metrics;
-    let due = |pace: &Pace| pace.due(worker.clock.now().steady_ms);
+    let due = |pace: &Pace| pace.due(worker.now().steady_ms);
     match note {
         Note::StateUnusable { reason } => tracing::error!(bot, %conversation, reason, "stored state cannot be used"),
         Note::StateLarge { bytes } => tracing::warn!(bot, %conversation, bytes, "the state of a conversation is large"),

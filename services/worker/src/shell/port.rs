@@ -144,7 +144,7 @@ impl Port for TurnPort {
             return open.show(part);
         }
         let base = self.base()?;
-        let began_ms = self.worker.clock.now().wall_ms;
+        let began_ms = self.worker.now().wall_ms;
         let conversation = self.conversation().to_owned();
         let traceparent = self.traceparent.clone();
         let open = StreamedText::new(stream, began_ms, base, conversation, traceparent, self.bot.clone());

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use trunkline_proto::routing::routing_server::Routing;
 use trunkline_proto::routing::{Deliver, Hello, PROTOCOL, ToIngress, ToWorker, Welcome};
-use trunkline_store::contract::Incarnation;
+use trunkline_store::contract::{Incarnation, MapVersion};
 use trunkline_store::key::{Key, ShardId};
 
 pub(crate) use self::credits::{Pressure, SLOW_COMMIT};
@@ -179,6 +179,7 @@ impl Incoming {
         let Some(directories) = self.worker.directories.get() else {
             return;
         };
+        let map = MapVersion(frame.map_version);
         for deliver in &frame.deliver {
             if let Some(key) = Key::from_bytes(&deliver.key) {
                 self.outstanding.push_back((deliver.seq, ShardId(deliver.shard), key));
@@ -191,6 +192,7 @@ impl Incoming {
             if !frame.deliver.is_empty() {
                 directory.do_send(Batch {
                     stream: self.stream,
+                    map,
                     deliver: frame.deliver,
                 });
             }
@@ -205,6 +207,7 @@ impl Incoming {
                 if !deliver.is_empty() {
                     directory.do_send(Batch {
                         stream: self.stream,
+                        map,
                         deliver,
                     });
                 }
@@ -225,6 +228,7 @@ impl Incoming {
         if let Some(directory) = self.worker.directory_of(*shard) {
             let stream = self.stream;
             directory.do_send(Cancelled {
+                shard: *shard,
                 key: *key,
                 ticket: Ticket { stream, seq },
             });
