@@ -8,14 +8,16 @@ use crate::key::DEFAULT_SHARDS;
 /// How a store in Redis is opened.
 #[derive(Clone)]
 pub struct RedisConfig {
-    /// `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS. Holds a secret: never printed.
+    /// As [`RedisAddress`](super::RedisAddress) reads it: one server, Sentinel or Cluster. Holds a secret: never printed.
     pub url: String,
+    /// Password of the sentinels, where they have one. A secret, too.
+    pub sentinel_password: Option<String>,
     /// Certificates (PEM) that a `rediss` server is verified with, instead of those of the machine.
     pub root_certificates: Option<Vec<u8>>,
     /// Number of shards of a new store; an existing one must have been created with the same number.
     pub shards: u32,
-    /// Connections for conversations, beside the one for claims and scans; a shard always uses the same one. One for each thread
-    /// that calls the store.
+    /// Connections for conversations to each primary, beside those for claims and for beats; a shard always uses the same
+    /// one. One for each thread that calls the store.
     pub connections: usize,
     /// Longest wait for an answer, a lost connection's return included.
     pub response_timeout: Duration,
@@ -31,6 +33,7 @@ impl RedisConfig {
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            sentinel_password: None,
             root_certificates: None,
             shards: DEFAULT_SHARDS,
             connections: 1,
@@ -46,6 +49,7 @@ impl fmt::Debug for RedisConfig {
         formatter
             .debug_struct("RedisConfig")
             .field("url", &"...")
+            .field("sentinel_password", &self.sentinel_password.as_ref().map(|_| "..."))
             .field("root_certificates", &self.root_certificates.as_ref().map(Vec::len))
             .field("shards", &self.shards)
             .field("connections", &self.connections)

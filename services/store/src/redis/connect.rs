@@ -1,37 +1,45 @@
 //! Makes connections and lets none through that leads to an unfit server or to another store.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rand::RngExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, TlsCertificates};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError,
+    TlsCertificates,
+};
 
+use super::address::{Deployment, Node, RedisAddress};
 use super::config::RedisConfig;
-use super::failure::{failed, store_lost};
-use super::fitness::{Facts, check_clock, our_clock_ms};
+use super::failure::{failed, is_redirect, store_lost};
+use super::fitness::Facts;
+use super::founding::read_identity;
 use super::tags::META;
 use crate::contract::{Identity, StoreError};
-use crate::limits;
 
-const CONNECTING: &str = "connecting to Redis";
+pub(super) const CONNECTING: &str = "connecting to Redis";
 
 /// Commands that may wait for a connection's task before callers wait, too.
 const QUEUE: usize = 1_024;
 /// Bytes that the connection's task gathers before it waits for the socket: many commits join in one write.
 const WRITE_BYTES: usize = 64 * 1024;
+/// Longest wait for a sentinel, and for a node of a cluster that is asked who serves what: there are others to ask.
+const ASKING: Duration = Duration::from_millis(500);
 
-/// Where connections lead and how they are made.
+/// How connections are made: to which port, signed in as whom, waiting how long.
 #[derive(Clone, Debug)]
-pub(super) struct Connector {
-    client: Client,
+pub(super) struct Dialler {
+    encrypted: bool,
+    root_certificates: Option<Arc<[u8]>>,
+    tcp: TcpSettings,
+    login: RedisConnectionInfo,
     settings: AsyncConnectionConfig,
 }
 
-impl Connector {
-    pub(super) fn new(config: &RedisConfig) -> Result<Self, StoreError> {
-        let address = config.url.as_str().into_connection_info().map_err(failed(CONNECTING))?;
-        if matches!(address.addr(), ConnectionAddr::TcpTls { .. }) {
+impl Dialler {
+    pub(super) fn new(config: &RedisConfig, address: &RedisAddress) -> Self {
+        if address.encrypted {
             // The client asks the process for its cryptography. An error says that somebody has chosen already.
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         }
@@ -39,51 +47,146 @@ impl Connector {
         let tcp = TcpSettings::default().set_nodelay(true);
         #[cfg(target_os = "linux")]
         let tcp = tcp.set_user_timeout(config.response_timeout);
-        let address = address.set_tcp_settings(tcp);
-        let client = match &config.root_certificates {
-            None => Client::open(address),
+        let login = RedisConnectionInfo::default().set_db(address.database.into());
+        Self {
+            encrypted: address.encrypted,
+            root_certificates: config.root_certificates.as_deref().map(Arc::from),
+            tcp,
+            login: signed_in(login, address.user.as_deref(), address.password.as_deref()),
+            settings: AsyncConnectionConfig::new()
+                .set_connection_timeout(Some(config.connect_timeout))
+                .set_response_timeout(Some(config.response_timeout))
+                .set_pipeline_buffer_size(QUEUE)
+                .set_write_backpressure_boundary(WRITE_BYTES),
+        }
+    }
+
+    /// The same way, waiting for an answer no longer than this.
+    pub(super) fn with_timeout(&self, response_timeout: Duration) -> Self {
+        Self {
+            settings: self.settings.clone().set_response_timeout(Some(response_timeout)),
+            ..self.clone()
+        }
+    }
+
+    /// For questions that another server can answer as well.
+    pub(super) fn hasty(&self) -> Self {
+        let settings = self.settings.clone();
+        Self {
+            settings: settings
+                .set_connection_timeout(Some(ASKING))
+                .set_response_timeout(Some(ASKING)),
+            ..self.clone()
+        }
+    }
+
+    /// To sentinels: hastily, and signed in with their own password or not at all.
+    fn to_sentinels(&self, password: Option<&str>) -> Self {
+        Self {
+            login: signed_in(RedisConnectionInfo::default(), None, password),
+            ..self.hasty()
+        }
+    }
+
+    pub(super) async fn dial(&self, node: &Node) -> Result<MultiplexedConnection, RedisError> {
+        let (host, port) = (node.host.clone(), node.port);
+        let address = if self.encrypted {
+            ConnectionAddr::TcpTls {
+                host,
+                port,
+                insecure: false,
+                tls_params: None,
+            }
+        } else {
+            ConnectionAddr::Tcp(host, port)
+        };
+        let address = address
+            .into_connection_info()?
+            .set_redis_settings(self.login.clone())
+            .set_tcp_settings(self.tcp.clone());
+        let client = match &self.root_certificates {
+            None => Client::open(address)?,
             Some(certificates) => {
                 let certificates = TlsCertificates {
                     client_tls: None,
-                    root_cert: Some(certificates.clone()),
+                    root_cert: Some(certificates.to_vec()),
                 };
-                Client::build_with_tls(address, certificates)
+                Client::build_with_tls(address, certificates)?
             }
+        };
+        client
+            .get_multiplexed_async_connection_with_config(&self.settings)
+            .await
+    }
+}
+
+fn signed_in(mut login: RedisConnectionInfo, user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {
+    if let Some(user) = user {
+        login = login.set_username(user);
+    }
+    if let Some(password) = password {
+        login = login.set_password(password);
+    }
+    login
+}
+
+/// How the primary is found.
+#[derive(Clone, Debug)]
+enum Way {
+    /// It is this server, and no other can take its place.
+    Fixed(Node),
+    /// The sentinels know.
+    Sentinel {
+        sentinels: Arc<[Node]>,
+        master: Arc<str>,
+        dialler: Box<Dialler>,
+    },
+    /// It is this node of a cluster, which has `probe`: the name of a key that was made with the store.
+    Member { node: Node, probe: Option<Arc<str>> },
+}
+
+/// Makes connections to one primary, wherever it is by then.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    way: Way,
+    dialler: Dialler,
+}
+
+impl Connector {
+    /// To the only primary; `None` when the address is of a cluster.
+    pub(super) fn to_the_primary(config: &RedisConfig, address: &RedisAddress, dialler: &Dialler) -> Option<Self> {
+        let way = match &address.deployment {
+            Deployment::Single => Way::Fixed(address.nodes.first()?.clone()),
+            Deployment::Sentinel { master } => Way::Sentinel {
+                sentinels: address.nodes.as_slice().into(),
+                master: master.as_str().into(),
+                dialler: Box::new(dialler.to_sentinels(config.sentinel_password.as_deref())),
+            },
+            Deployment::Cluster => return None,
+        };
+        Some(Self {
+            way,
+            dialler: dialler.clone(),
+        })
+    }
+
+    /// To a node of a cluster.
+    pub(super) fn to_member(node: Node, probe: Option<Arc<str>>, dialler: &Dialler) -> Self {
+        Self {
+            way: Way::Member { node, probe },
+            dialler: dialler.clone(),
         }
-        .map_err(failed(CONNECTING))?;
-        let settings = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(config.connect_timeout))
-            .set_response_timeout(Some(config.response_timeout))
-            .set_pipeline_buffer_size(QUEUE)
-            .set_write_backpressure_boundary(WRITE_BYTES);
-        Ok(Self { client, settings })
     }
 
     /// The same way with another longest wait for an answer.
     pub(super) fn with_timeout(&self, response_timeout: Duration) -> Self {
         Self {
-            client: self.client.clone(),
-            settings: self.settings.clone().set_response_timeout(Some(response_timeout)),
+            dialler: self.dialler.with_timeout(response_timeout),
+            ..self.clone()
         }
     }
 
-    /// The first connection: checks the clock, too, and makes the store when there is none.
-    pub(super) async fn found(&self, shards: u32) -> Result<(MultiplexedConnection, Identity), StoreError> {
-        let (mut connection, append_only) = self.fit_connection().await?;
-        if !append_only {
-            tracing::warn!("Redis keeps no append-only file: a restart of it loses what was acknowledged");
-        }
-        let (seconds, _): (u64, u64) = redis::cmd("TIME")
-            .query_async(&mut connection)
-            .await
-            .map_err(failed(CONNECTING))?;
-        check_clock(seconds * 1_000, our_clock_ms())?;
-        let identity = create_or_read(&mut connection, shards).await?;
-        limits::same_shards(identity, shards)?;
-        Ok((connection, identity))
-    }
-
-    /// A later connection: to the store that `identity` names, and to no other.
+    /// A connection to the store that `identity` names, and to no other.
     pub(super) async fn again(&self, identity: Identity) -> Result<MultiplexedConnection, StoreError> {
         let (mut connection, _) = self.fit_connection().await?;
         let found = redis::cmd("HMGET")
@@ -91,10 +194,14 @@ impl Connector {
             .arg("cluster")
             .arg("shards")
             .query_async(&mut connection)
-            .await
-            .map_err(failed(CONNECTING))?;
-        match read_identity(found)? {
-            Some(found) if found == identity => Ok(connection),
+            .await;
+        let found = match found {
+            // Another member of the cluster holds it.
+            Err(error) if self.is_member() && is_redirect(&error) => return self.probed(connection).await,
+            found => read_identity(found.map_err(failed(CONNECTING))?)?,
+        };
+        match found {
+            Some(found) if found == identity => self.probed(connection).await,
             Some(found) => Err(store_lost(&format!(
                 "Redis holds the store {:016x}, this process serves {:016x}",
                 found.cluster, identity.cluster
@@ -106,55 +213,93 @@ impl Connector {
         }
     }
 
+    fn is_member(&self) -> bool {
+        matches!(self.way, Way::Member { .. })
+    }
+
+    /// Refuses a member that came back empty: it lacks a key that was made with the store.
+    async fn probed(&self, mut connection: MultiplexedConnection) -> Result<MultiplexedConnection, StoreError> {
+        let Way::Member {
+            node,
+            probe: Some(probe),
+        } = &self.way
+        else {
+            return Ok(connection);
+        };
+        let found: Result<Option<String>, RedisError> =
+            redis::cmd("GET").arg(probe.as_ref()).query_async(&mut connection).await;
+        match found {
+            Ok(None) => Err(store_lost(&format!("{node} came back without its part of the store"))),
+            Err(error) if !is_redirect(&error) => Err(failed(CONNECTING)(error)),
+            Ok(Some(_)) | Err(_) => Ok(connection),
+        }
+    }
+
     /// A connection to a fit server, and whether that server keeps an append-only file.
-    async fn fit_connection(&self) -> Result<(MultiplexedConnection, bool), StoreError> {
-        let mut connection = self
-            .client
-            .get_multiplexed_async_connection_with_config(&self.settings)
-            .await
-            .map_err(failed(CONNECTING))?;
+    pub(super) async fn fit_connection(&self) -> Result<(MultiplexedConnection, bool), StoreError> {
+        let node = match &self.way {
+            Way::Fixed(node) | Way::Member { node, .. } => node.clone(),
+            Way::Sentinel {
+                sentinels,
+                master,
+                dialler,
+            } => ask_sentinels(sentinels, master, dialler).await?,
+        };
+        let mut connection = self.dialler.dial(&node).await.map_err(failed(CONNECTING))?;
         let info: String = redis::cmd("INFO")
             .query_async(&mut connection)
             .await
             .map_err(failed(CONNECTING))?;
         let facts = Facts::of_info(&info);
-        facts.check()?;
-        Ok((connection, facts.append_only()))
+        facts.check(self.is_member())?;
+        if facts.is_primary() {
+            return Ok((connection, facts.append_only()));
+        }
+        Err(match self.way {
+            Way::Fixed(_) => StoreError::Unfit {
+                problem: format!("{node} is a replica"),
+                remedy: "name the primary: a replica lags behind and takes no writes; or let redis+sentinel:// find it"
+                    .to_owned(),
+            },
+            // Not yet, or not any more: the next look will tell.
+            Way::Sentinel { .. } | Way::Member { .. } => StoreError::Unavailable {
+                doing: CONNECTING,
+                reason: format!("{node} is a replica at the moment"),
+            },
+        })
     }
 }
 
-/// Makes the store in one transaction: of several processes that start at once, one names it and all read that name.
-async fn create_or_read(connection: &mut MultiplexedConnection, shards: u32) -> Result<Identity, StoreError> {
-    let cluster: u64 = rand::rng().random();
-    let (found,): ((Option<String>, Option<String>),) = redis::pipe()
-        .atomic()
-        .hset_nx(META, "cluster", format!("{cluster:016x}"))
-        .ignore()
-        .hset_nx(META, "shards", shards)
-        .ignore()
-        .cmd("HMGET")
-        .arg(META)
-        .arg("cluster")
-        .arg("shards")
-        .query_async(connection)
-        .await
-        .map_err(failed(CONNECTING))?;
-    read_identity(found)?.ok_or_else(|| StoreError::Corrupt {
+/// Where the primary is, as the first sentinel that answers says. What a sentinel says may be late by a moment: whoever
+/// connects looks at the server's role.
+async fn ask_sentinels(sentinels: &[Node], master: &str, dialler: &Dialler) -> Result<Node, StoreError> {
+    let first = rand::random_range(0..sentinels.len().max(1));
+    let mut last = StoreError::Unavailable {
         doing: CONNECTING,
-        reason: "the store has no identity although it was just written".to_owned(),
-    })
-}
-
-fn read_identity(found: (Option<String>, Option<String>)) -> Result<Option<Identity>, StoreError> {
-    let (cluster, shards) = match found {
-        (None, None) => return Ok(None),
-        (cluster, shards) => (cluster.unwrap_or_default(), shards.unwrap_or_default()),
+        reason: "no sentinel is named".to_owned(),
     };
-    match (u64::from_str_radix(&cluster, 16), shards.parse()) {
-        (Ok(cluster), Ok(shards)) => Ok(Some(Identity { cluster, shards })),
-        _ => Err(StoreError::Corrupt {
-            doing: CONNECTING,
-            reason: format!("{META} says cluster `{cluster}`, shards `{shards}`"),
-        }),
+    for sentinel in sentinels.iter().cycle().skip(first).take(sentinels.len()) {
+        let asked = async {
+            let mut connection = dialler.dial(sentinel).await?;
+            let mut question = redis::cmd("SENTINEL");
+            question.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
+            question.query_async::<Option<(String, u16)>>(&mut connection).await
+        };
+        match asked.await {
+            Ok(Some((host, port))) => return Ok(Node { host, port }),
+            Ok(None) => {
+                last = StoreError::Unfit {
+                    problem: format!("the sentinel {sentinel} knows no master named `{master}`"),
+                    remedy: "name the master as `sentinel monitor` does in the sentinels' configuration".to_owned(),
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%sentinel, %error, "a sentinel does not answer");
+                if !matches!(last, StoreError::Unfit { .. }) {
+                    last = failed(CONNECTING)(error);
+                }
+            }
+        }
     }
+    Err(last)
 }

@@ -2,6 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::address::Node;
 use crate::contract::StoreError;
 
 /// Turns an error into one of the store; for `map_err`.
@@ -39,9 +40,50 @@ pub(super) fn needs_new_connection(error: &RedisError) -> bool {
         )
 }
 
-/// Whether the server does not know a script.
-pub(super) fn is_unknown_script(error: &RedisError) -> bool {
-    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+/// Whether the server sends us to another one.
+pub(super) fn is_redirect(error: &RedisError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask | ServerErrorKind::TryAgain)
+    )
+}
+
+/// What to do about a call that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Advice {
+    /// The server does not know the script: send its text.
+    NameByText,
+    /// Another node serves the slot, or will once it has moved there (`asking`).
+    Redirect { node: Node, asking: bool },
+    /// It will pass: repeat the call.
+    Wait,
+    /// Repeating is in vain.
+    GiveUp,
+}
+
+/// Reads the advice in an error.
+pub(super) fn advice(error: &RedisError) -> Advice {
+    let redirect = |asking| match error.redirect_node().and_then(|(node, _)| Node::parse(node)) {
+        Some(node) if !node.host.is_empty() => Advice::Redirect { node, asking },
+        _ => Advice::Wait,
+    };
+    match error.kind() {
+        ErrorKind::Server(kind) => match kind {
+            ServerErrorKind::NoScript => Advice::NameByText,
+            ServerErrorKind::Moved => redirect(false),
+            ServerErrorKind::Ask => redirect(true),
+            ServerErrorKind::TryAgain
+            | ServerErrorKind::ClusterDown
+            | ServerErrorKind::MasterDown
+            | ServerErrorKind::ReadOnly
+            | ServerErrorKind::BusyLoading => Advice::Wait,
+            _ => Advice::GiveUp,
+        },
+        // A new primary has no replicas for a moment.
+        _ if error.code() == Some("NOREPLICAS") => Advice::Wait,
+        _ if error.is_io_error() || error.is_unrecoverable_error() => Advice::Wait,
+        _ => Advice::GiveUp,
+    }
 }
 
 /// An answer of another shape than the script gives.
@@ -57,7 +99,7 @@ pub(super) fn store_lost(how: &str) -> StoreError {
     StoreError::Unfit {
         problem: format!("STORE_LOST: {how}"),
         remedy:
-            "lead the address back to the old server, restore its data, or start all processes anew to begin with an \
+            "lead the address back to the old server, restore its data, or empty all servers and start all processes anew to begin with an \
             empty store"
                 .to_owned(),
     }

@@ -42,8 +42,13 @@ impl<'i> Facts<'i> {
         self.append_only
     }
 
-    /// Refuses a server that would lose or corrupt state.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    /// Whether the server takes writes.
+    pub(super) fn is_primary(&self) -> bool {
+        self.role == "master"
+    }
+
+    /// Refuses a server that would lose or corrupt state, or that does not run in cluster mode as configured.
+    pub(super) fn check(&self, in_cluster: bool) -> Result<(), StoreError> {
         if version(self.version).is_none_or(|version| version < LEAST_VERSION) {
             return unfit(
                 format!("Redis has version `{}`", self.version),
@@ -56,19 +61,17 @@ impl<'i> Facts<'i> {
                 "set maxmemory-policy to noeviction, for good in redis.conf".to_owned(),
             );
         }
-        if self.cluster {
-            return unfit(
+        match (self.cluster, in_cluster) {
+            (true, false) => unfit(
                 "Redis runs in cluster mode, one connection does not reach all its slots".to_owned(),
-                "name a primary that runs without cluster mode".to_owned(),
-            );
+                "write its address as redis+cluster:// or rediss+cluster://".to_owned(),
+            ),
+            (false, true) => unfit(
+                "Redis does not run in cluster mode".to_owned(),
+                "write its address as redis:// or redis+sentinel://".to_owned(),
+            ),
+            _ => Ok(()),
         }
-        if self.role != "master" {
-            return unfit(
-                format!("Redis has the role `{}`", self.role),
-                "name the primary: a replica lags behind and takes no writes".to_owned(),
-            );
-        }
-        Ok(())
     }
 }
 
@@ -111,7 +114,7 @@ mod tests {
         # Cluster\r\ncluster_enabled:0\r\n";
 
     fn problem_of(info: &str) -> String {
-        match Facts::of_info(info).check() {
+        match Facts::of_info(info).check(false) {
             Err(StoreError::Unfit { problem, .. }) => problem,
             other => panic!("the server should be unfit, not {other:?}"),
         }
@@ -120,7 +123,7 @@ mod tests {
     #[test]
     fn a_fit_server_is_taken() {
         let facts = Facts::of_info(FIT);
-        assert!(facts.check().is_ok());
+        assert!(facts.check(false).is_ok());
         assert!(facts.append_only());
     }
 
@@ -132,7 +135,7 @@ mod tests {
         }
         for version in ["7.0.0", "7.2.4", "8.4.0", "10.0"] {
             assert!(
-                Facts::of_info(&FIT.replace("7.0.15", version)).check().is_ok(),
+                Facts::of_info(&FIT.replace("7.0.15", version)).check(false).is_ok(),
                 "{version}"
             );
         }
@@ -147,18 +150,22 @@ mod tests {
     }
 
     #[test]
-    fn a_member_of_a_cluster_is_refused() {
-        assert!(problem_of(&FIT.replace("cluster_enabled:0", "cluster_enabled:1")).contains("cluster mode"));
+    fn a_member_of_a_cluster_is_taken_only_as_one() {
+        let member = FIT.replace("cluster_enabled:0", "cluster_enabled:1");
+        assert!(problem_of(&member).contains("cluster mode"));
+        assert!(Facts::of_info(&member).check(true).is_ok());
+        assert!(Facts::of_info(FIT).check(true).is_err());
     }
 
     #[test]
-    fn a_replica_is_refused() {
-        assert!(problem_of(&FIT.replace("role:master", "role:slave")).contains("role `slave`"));
+    fn a_replica_is_no_primary() {
+        assert!(Facts::of_info(FIT).is_primary());
+        assert!(!Facts::of_info(&FIT.replace("role:master", "role:slave")).is_primary());
     }
 
     #[test]
     fn an_answer_that_says_nothing_is_refused() {
-        assert!(Facts::of_info("").check().is_err());
+        assert!(Facts::of_info("").check(false).is_err());
     }
 
     #[test]

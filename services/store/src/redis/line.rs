@@ -1,39 +1,38 @@
-//! One connection to Redis that is replaced when it breaks.
+//! One connection to a primary that is replaced when it breaks.
 //!
 //! Callers take the connection from a [`watch`] channel and report the one that failed them; a task makes the next one. The
-//! task and the connection live in the runtime that started the line and end with the last handle of the store.
+//! task and the connection live in the runtime that the line was started in and end with the last handle of the store.
 
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, RedisError, Value};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use super::connect::Connector;
-use super::failure::{failed, needs_new_connection};
+use super::connect::{CONNECTING, Connector};
+use super::failure::needs_new_connection;
 use crate::contract::{Identity, StoreError};
 
-/// Pause before the second attempt at a new connection; doubles up to [`Pace::longest_pause`].
+/// Pause before the second attempt at a new connection; doubles up to the line's longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-
-/// How long a line waits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    /// Longest wait of a caller for a connection.
-    pub(super) patience: Duration,
-    /// Longest pause between attempts at a new connection.
-    pub(super) longest_pause: Duration,
-}
 
 /// What a line leads to now.
 #[derive(Clone, Debug)]
 enum State {
-    /// A connection and its number.
-    Up(MultiplexedConnection, u64),
+    /// A connection.
+    Up(Connection),
     /// A new connection is being made.
     Down(StoreError),
     /// The server is reachable but not the store that we opened: waiting for an answer would be in vain.
     Lost(StoreError),
+}
+
+/// A connection that was up a moment ago.
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    connection: MultiplexedConnection,
+    number: u64,
 }
 
 /// One connection, as its callers see it.
@@ -42,52 +41,63 @@ pub(super) struct Line {
     state: watch::Receiver<State>,
     /// Number of the newest connection that failed a caller.
     broken: watch::Sender<u64>,
-    patience: Duration,
+}
+
+/// What is sent at once.
+#[derive(Debug)]
+pub(super) enum Commands {
+    /// One command.
+    One(Cmd),
+    /// Several, answered by an array.
+    Several(Pipeline),
 }
 
 impl Line {
-    /// Starts a line on its first connection, or without one: then the first callers wait for it.
-    pub(super) fn start(
-        connector: Connector,
-        identity: Identity,
-        first: Option<MultiplexedConnection>,
-        pace: Pace,
-    ) -> Self {
-        let number = u64::from(first.is_some());
-        let first = first.map_or_else(|| down("there is no connection yet"), |first| State::Up(first, number));
-        let (publish, state) = watch::channel(first);
+    /// Starts a line; its first callers wait for the connection.
+    pub(super) fn start(connector: Connector, identity: Identity, longest_pause: Duration, runtime: &Handle) -> Self {
+        let (publish, state) = watch::channel(down("there is no connection yet"));
         let (broken, reports) = watch::channel(0);
-        tokio::spawn(keep(connector, identity, pace, number, publish, reports));
-        Self {
-            state,
-            broken,
-            patience: pace.patience,
+        runtime.spawn(keep(connector, identity, longest_pause, publish, reports));
+        Self { state, broken }
+    }
+
+    /// The connection of the moment; while there is none, the next one, if it comes within `patience`.
+    pub(super) async fn up(&self, patience: Duration) -> Result<Connection, StoreError> {
+        if let State::Up(connection) = &*self.state.borrow() {
+            return Ok(connection.clone());
+        }
+        let mut state = self.state.clone();
+        let settled = state.wait_for(|state| !matches!(state, State::Down(_)));
+        let settled = match tokio::time::timeout(patience, settled).await {
+            Ok(Ok(settled)) => settled.clone(),
+            // The time is over, or the task has ended with its runtime.
+            Ok(Err(_)) | Err(_) => self.state.borrow().clone(),
+        };
+        match settled {
+            State::Up(connection) => Ok(connection),
+            State::Down(error) | State::Lost(error) => Err(error),
         }
     }
 
-    /// Sends one command and reads its answer.
-    pub(super) async fn run(&self, doing: &'static str, command: &Cmd) -> Result<Value, Failure> {
-        let (mut connection, number) = self.connection(doing).await?;
-        let answer = connection.send_packed_command(command).await;
-        self.read(answer.and_then(Value::extract_error), number).await
-    }
-
-    /// Sends several commands at once and reads their answers.
-    pub(super) async fn run_all(&self, doing: &'static str, commands: &Pipeline) -> Result<Value, Failure> {
-        let (mut connection, number) = self.connection(doing).await?;
-        let answers = commands.query_async(&mut connection).await;
-        self.read(answers, number).await
-    }
-
-    async fn read(&self, answer: Result<Value, RedisError>, number: u64) -> Result<Value, Failure> {
-        let error = match answer {
-            Ok(answer) => return Ok(answer),
-            Err(error) => error,
+    /// Sends commands and reads their answers. The first error of several is the error of all.
+    pub(super) async fn send(&self, up: Connection, commands: &Commands) -> Result<Value, RedisError> {
+        let Connection { mut connection, number } = up;
+        let answer = match commands {
+            Commands::One(command) => connection
+                .send_packed_command(command)
+                .await
+                .and_then(Value::extract_error),
+            Commands::Several(commands) => {
+                let answers = connection.send_packed_commands(commands, 0, commands.len()).await;
+                answers.and_then(|answers| Value::Array(answers).extract_error())
+            }
         };
-        if needs_new_connection(&error) {
+        if let Err(error) = &answer
+            && needs_new_connection(error)
+        {
             self.replace(number).await;
         }
-        Err(Failure::Redis(error))
+        answer
     }
 
     /// Has a connection replaced, and returns once nobody is given it any more: a caller that repeats at once must not spin
@@ -101,87 +111,41 @@ impl Line {
         let mut state = self.state.clone();
         // It fails when the task has ended with its runtime: then there is nothing to wait for.
         let _ = state
-            .wait_for(|state| !matches!(state, State::Up(_, current) if *current == number))
+            .wait_for(|state| !matches!(state, State::Up(current) if current.number == number))
             .await;
-    }
-
-    /// The connection of the moment; while there is none, the next one, if it comes in time.
-    async fn connection(&self, doing: &'static str) -> Result<(MultiplexedConnection, u64), StoreError> {
-        if let State::Up(connection, number) = &*self.state.borrow() {
-            return Ok((connection.clone(), *number));
-        }
-        let mut state = self.state.clone();
-        let settled = state.wait_for(|state| !matches!(state, State::Down(_)));
-        let settled = match tokio::time::timeout(self.patience, settled).await {
-            Ok(Ok(settled)) => settled.clone(),
-            // The time is over, or the task has ended with its runtime.
-            Ok(Err(_)) | Err(_) => self.state.borrow().clone(),
-        };
-        match settled {
-            State::Up(connection, number) => Ok((connection, number)),
-            State::Down(error) => Err(StoreError::Unavailable {
-                doing,
-                reason: error.to_string(),
-            }),
-            State::Lost(error) => Err(error),
-        }
-    }
-}
-
-/// Why a command has no answer.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// There is no connection.
-    Store(StoreError),
-    /// The client or the server said so.
-    Redis(RedisError),
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl Failure {
-    /// As an error of the store.
-    pub(super) fn into_store_error(self, doing: &'static str) -> StoreError {
-        match self {
-            Self::Store(error) => error,
-            Self::Redis(error) => failed(doing)(error),
-        }
     }
 }
 
 fn down(reason: &str) -> State {
     State::Down(StoreError::Unavailable {
-        doing: "connecting to Redis",
+        doing: CONNECTING,
         reason: reason.to_owned(),
     })
 }
 
-/// Replaces a line's connection whenever a caller reports it, until the line is dropped.
+/// Makes a line's connection, and the next one whenever a caller reports it, until the line is dropped.
 async fn keep(
     connector: Connector,
     identity: Identity,
-    pace: Pace,
-    mut number: u64,
+    longest_pause: Duration,
     publish: watch::Sender<State>,
     mut reports: watch::Receiver<u64>,
 ) {
+    let mut number = 0;
     while reports.wait_for(|broken| *broken >= number).await.is_ok() {
         if number > 0 {
             publish.send_replace(down("the connection was lost"));
         }
         let mut pause = FIRST_PAUSE;
         loop {
-            if publish.is_closed() {
-                return;
-            }
-            match connector.again(identity).await {
+            let made = tokio::select! {
+                made = connector.again(identity) => made,
+                () = publish.closed() => return,
+            };
+            match made {
                 Ok(connection) => {
                     number += 1;
-                    publish.send_replace(State::Up(connection, number));
+                    publish.send_replace(State::Up(Connection { connection, number }));
                     if number > 1 {
                         tracing::info!("connected to Redis again");
                     }
@@ -197,7 +161,7 @@ async fn keep(
             }
             // Full jitter on the upper half, so that many processes do not come back at the same moment.
             tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-            pause = (pause * 2).min(pace.longest_pause);
+            pause = (pause * 2).min(longest_pause);
         }
     }
 }

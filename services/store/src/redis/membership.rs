@@ -4,9 +4,10 @@ use bytes::Bytes;
 use redis::{Cmd, Value};
 
 use super::failure::unexpected;
-use super::line::Line;
+use super::fleet::Call;
+use super::primary::Purpose;
 use super::scripts::{By, Stored};
-use super::tags::{MAP, META, NODES};
+use super::tags::{MAP, META, META_SLOT, NODES};
 use super::{RedisStore, read};
 use crate::contract::{Beat, Incarnation, Led, MapVersion, MapWrite, NodeBeat, Nodes, Pulse, SILENCE_MS, StoreError};
 use crate::limits;
@@ -20,21 +21,13 @@ const READING_MAP: &str = "reading the map";
 const WRITING_MAP: &str = "writing the map";
 
 impl RedisStore {
-    /// The connection of membership. It belongs to the runtime of whoever first needs it.
-    fn beats(&self) -> &Line {
-        self.beats.get_or_init(|| {
-            let pace = self.paces.beats;
-            Line::start(self.connector.with_timeout(pace.patience), self.identity, None, pace)
-        })
-    }
-
     fn cluster(&self) -> String {
         format!("{:016x}", self.identity.cluster)
     }
 
     pub(super) async fn run_beat(&self, beat: Beat) -> Result<Pulse, StoreError> {
         limits::beat(&beat)?;
-        let call = |by| {
+        let command = |by| {
             let mut command = on_keys(&self.scripts.beat, by, &[META, NODES], beat.payload.len());
             command
                 .arg(self.cluster())
@@ -44,7 +37,7 @@ impl RedisStore {
                 .arg(SILENCE_MS);
             command
         };
-        let answer = Self::run_script(self.beats(), BEATING, call).await?;
+        let answer = self.run_script(beats(BEATING), command).await?;
         let (now_ms, up_since_ms, map, leader, leader_until_ms): (u64, u64, u64, String, u64) = read(BEATING, answer)?;
         let leader = match leader.as_str() {
             "" => None,
@@ -61,22 +54,22 @@ impl RedisStore {
     }
 
     pub(super) async fn run_leave(&self, me: Incarnation) -> Result<(), StoreError> {
-        let call = |by| {
+        let command = |by| {
             let mut command = on_keys(&self.scripts.leave, by, &[META, NODES], 0);
             command.arg(text(me));
             command
         };
-        Self::run_script(self.beats(), LEAVING, call).await?;
+        self.run_script(beats(LEAVING), command).await?;
         Ok(())
     }
 
     pub(super) async fn run_nodes(&self) -> Result<Nodes, StoreError> {
-        let call = |by| {
+        let command = |by| {
             let mut command = on_keys(&self.scripts.nodes, by, &[META, NODES], 0);
             command.arg(self.cluster()).arg(SILENCE_MS);
             command
         };
-        let answer = Self::run_script(self.beats(), READING_NODES, call).await?;
+        let answer = self.run_script(beats(READING_NODES), command).await?;
         let (now_ms, up_since_ms, nodes): (u64, u64, Vec<(String, Bytes)>) = read(READING_NODES, answer)?;
         let nodes = nodes.into_iter().map(|(node, beat)| node_beat(&node, beat));
         Ok(Nodes {
@@ -95,16 +88,16 @@ impl RedisStore {
         for dead in dead {
             command.arg(text(dead));
         }
-        Self::run(self.beats(), FORGETTING, &command).await
+        self.run(beats(FORGETTING), &command).await
     }
 
     pub(super) async fn run_lead(&self, me: Incarnation, lease_ms: u64) -> Result<Led, StoreError> {
-        let call = |by| {
+        let command = |by| {
             let mut command = on_keys(&self.scripts.lead, by, &[META], 0);
             command.arg(self.cluster()).arg(text(me)).arg(lease_ms);
             command
         };
-        let answer = Self::run_script(self.beats(), LEADING, call).await?;
+        let answer = self.run_script(beats(LEADING), command).await?;
         let (leader, until_ms): (String, u64) = read(LEADING, answer)?;
         let leader = incarnation(LEADING, &leader)?;
         Ok(if leader == me {
@@ -117,7 +110,7 @@ impl RedisStore {
     pub(super) async fn run_map(&self) -> Result<Option<(MapVersion, Bytes)>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(MAP);
-        let stored: Option<Bytes> = Self::run(self.beats(), READING_MAP, &command).await?;
+        let stored: Option<Bytes> = self.run(beats(READING_MAP), &command).await?;
         stored
             .map(|stored| {
                 let (version, map) = numbered(READING_MAP, stored)?;
@@ -134,7 +127,7 @@ impl RedisStore {
         blob: Bytes,
     ) -> Result<MapWrite, StoreError> {
         limits::map(&blob)?;
-        let call = |by| {
+        let command = |by| {
             let mut command = on_keys(&self.scripts.write_map, by, &[META, MAP], blob.len());
             command
                 .arg(self.cluster())
@@ -144,7 +137,7 @@ impl RedisStore {
                 .arg(blob.as_ref());
             command
         };
-        let answer = Self::run_script(self.beats(), WRITING_MAP, call).await?;
+        let answer = self.run_script(beats(WRITING_MAP), command).await?;
         if let Value::BulkString(outcome) = &answer {
             match outcome.as_slice() {
                 b"written" => return Ok(MapWrite::Written),
@@ -154,6 +147,15 @@ impl RedisStore {
         }
         let highest: u64 = read(WRITING_MAP, answer)?;
         Ok(MapWrite::Overtaken(MapVersion(highest)))
+    }
+}
+
+/// On a connection that nothing else uses.
+fn beats(doing: &'static str) -> Call {
+    Call {
+        slot: META_SLOT,
+        purpose: Purpose::Beats,
+        doing,
     }
 }
 

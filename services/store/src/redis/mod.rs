@@ -1,35 +1,43 @@
 //! The Redis engine: one `EVALSHA` for each write, on connections that many callers share.
 //!
 //! The way of a write: [`RedisStore::commit`] finds the names of the shard's keys in `tags`, `scripts` packs one call, the
-//! shard's `line` sends it beside those of other callers in one pipeline, and the script judges and writes. Connections are
-//! made by `connect`, which lets none through that `fitness` refuses.
+//! `fleet` brings it to the primary that serves the shard's slot (`topology`), where a `line` sends it beside those of other
+//! callers in one pipeline, and the script judges and writes. Connections are made by `connect`, which lets none through
+//! that `fitness` refuses; `founding` makes the store. The redis crate's own clients for Sentinel and Cluster are not used:
+//! they offer no place to check a new connection, and none to send a commit and its WAIT on one socket.
 //!
 //! What an acknowledged write survives is decided by the server's settings: with `appendfsync everysec` a lost host loses up
 //! to two seconds of them.
 
+mod address;
 mod config;
 mod connect;
 mod failure;
 mod fitness;
+mod fleet;
+mod founding;
 mod line;
 mod membership;
+mod primary;
 mod scripts;
 mod tags;
+mod topology;
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use redis::{Cmd, FromRedisValue, Value};
 
+pub use self::address::{AddressProblem, RedisAddress};
 pub use self::config::RedisConfig;
-use self::connect::Connector;
-use self::failure::{failed, is_unknown_script, unexpected};
-use self::line::{Failure, Line, Pace};
+use self::failure::{failed, unexpected};
+use self::fleet::{Call, Fleet};
+use self::line::Commands;
+use self::primary::Purpose;
 use self::scripts::{By, Scripts};
-use self::tags::{Names, Tags};
+use self::tags::{META_SLOT, Names, Tags};
 use crate::contract::{
     Beat, Claim, Claimed, Commit, Committed, Epoch, Header, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite,
     Nodes, Pulse, Released, Store, StoreError, Token,
@@ -55,59 +63,24 @@ const READING_CLOCK: &str = "reading the clock of Redis";
 #[derive(Debug)]
 pub struct RedisStore {
     identity: Identity,
-    tags: Tags,
+    tags: Arc<Tags>,
     scripts: Scripts,
-    connector: Connector,
-    paces: Paces,
-    /// For claims and scans.
-    control: Line,
-    /// For nodes, leader and map, made when it is first needed.
-    beats: OnceLock<Line>,
-    /// For conversations, each made when it is first needed.
-    lines: Box<[OnceLock<Line>]>,
-}
-
-/// How long the lines wait.
-#[derive(Clone, Copy, Debug)]
-struct Paces {
-    beats: Pace,
-    others: Pace,
-}
-
-impl Paces {
-    fn of(config: &RedisConfig) -> Self {
-        Self {
-            // Leases that everybody lost come back with the first beat.
-            beats: Pace {
-                patience: config.beat_timeout,
-                longest_pause: Duration::from_millis(250),
-            },
-            others: Pace {
-                patience: config.response_timeout,
-                longest_pause: Duration::from_secs(1),
-            },
-        }
-    }
+    fleet: Fleet,
 }
 
 impl RedisStore {
-    /// Connects, checks the server and makes the store when there is none.
+    /// Connects, checks the servers and makes the store when there is none.
     ///
-    /// [`StoreError::Unfit`] names what is wrong with the server or the settings, and the remedy.
+    /// [`StoreError::Unfit`] names what is wrong with a server or the settings, and the remedy.
     pub async fn open(config: RedisConfig) -> Result<Self, StoreError> {
         limits::shards(config.shards)?;
-        let connector = Connector::new(&config)?;
-        let (first, identity) = connector.found(config.shards).await?;
-        let paces = Paces::of(&config);
+        let tags = Arc::new(Tags::of(config.shards));
+        let (fleet, identity) = Fleet::muster(&config, Arc::clone(&tags)).await?;
         Ok(Self {
             identity,
-            tags: Tags::of(config.shards),
+            tags,
             scripts: Scripts::new(),
-            control: Line::start(connector.clone(), identity, Some(first), paces.others),
-            beats: OnceLock::new(),
-            lines: (0..config.connections.max(1)).map(|_| OnceLock::new()).collect(),
-            connector,
-            paces,
+            fleet,
         })
     }
 
@@ -117,30 +90,28 @@ impl RedisStore {
             .ok_or_else(|| limits::no_such_shard(shard, self.identity))
     }
 
-    /// The line of a shard: always the same, so that one conversation's commits keep their order.
-    fn line(&self, shard: ShardId) -> &Line {
-        let line = &self.lines[shard.0 as usize % self.lines.len()];
-        line.get_or_init(|| Line::start(self.connector.clone(), self.identity, None, self.paces.others))
+    fn call(&self, shard: ShardId, purpose: Purpose, doing: &'static str) -> Result<Call, StoreError> {
+        let slot = self.tags.slot(shard);
+        Ok(Call {
+            slot: slot.ok_or_else(|| limits::no_such_shard(shard, self.identity))?,
+            purpose,
+            doing,
+        })
     }
 
-    /// Runs a script; once more with its text when the server does not know it.
-    async fn run_script(line: &Line, doing: &'static str, call: impl Fn(By) -> Cmd) -> Result<Value, StoreError> {
-        let answer = match line.run(doing, &call(By::Hash)).await {
-            Err(Failure::Redis(error)) if is_unknown_script(&error) => line.run(doing, &call(By::Text)).await,
-            other => other,
-        };
-        answer.map_err(|failure| failure.into_store_error(doing))
+    async fn run_script(&self, call: Call, command: impl Fn(By) -> Cmd) -> Result<Value, StoreError> {
+        self.fleet.ask(call, |by| Commands::One(command(by))).await
     }
 
-    async fn run<T: FromRedisValue>(line: &Line, doing: &'static str, command: &Cmd) -> Result<T, StoreError> {
-        let answer = line.run(doing, command).await;
-        read(doing, answer.map_err(|failure| failure.into_store_error(doing))?)
+    async fn run<T: FromRedisValue>(&self, call: Call, command: &Cmd) -> Result<T, StoreError> {
+        read(call.doing, self.run_script(call, |_| command.clone()).await?)
     }
 
     async fn run_claim(&self, shard: ShardId, claim: Claim) -> Result<Claimed, StoreError> {
         let names = self.names(shard)?;
-        let call = |by| scripts::claim(&self.scripts.claim, by, names, &claim);
-        let answer = Self::run_script(&self.control, CLAIMING, call).await?;
+        let command = |by| scripts::claim(&self.scripts.claim, by, names, &claim);
+        let call = self.call(shard, Purpose::Control, CLAIMING)?;
+        let answer = self.run_script(call, command).await?;
         let (outcome, text): (String, String) = read(CLAIMING, answer)?;
         let claimed = match outcome.as_str() {
             "ours" => text.parse().ok().map(|epoch| {
@@ -164,8 +135,9 @@ impl RedisStore {
 
     async fn run_release(&self, shard: ShardId, token: Token) -> Result<Released, StoreError> {
         let names = self.names(shard)?;
-        let call = |by| scripts::release(&self.scripts.release, by, names, token);
-        match Self::run_script(&self.control, RELEASING, call).await? {
+        let command = |by| scripts::release(&self.scripts.release, by, names, token);
+        let call = self.call(shard, Purpose::Control, RELEASING)?;
+        match self.run_script(call, command).await? {
             Value::Int(1) => Ok(Released::Free),
             Value::Int(0) => Ok(Released::Fenced),
             other => Err(unexpected(RELEASING, &other)),
@@ -175,9 +147,9 @@ impl RedisStore {
     async fn run_commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         limits::check(&commit)?;
         let names = self.names(commit.shard)?;
-        let call = |by| scripts::commit(&self.scripts.commit, by, names, &commit);
-        let line = self.line(commit.shard);
-        match Self::run_script(line, COMMITTING, call).await? {
+        let command = |by| scripts::commit(&self.scripts.commit, by, names, &commit);
+        let call = self.call(commit.shard, Purpose::Conversations(commit.shard), COMMITTING)?;
+        match self.run_script(call, command).await? {
             Value::Int(1) => Ok(Committed::Written),
             Value::Int(0) => Ok(Committed::Fenced),
             Value::BulkString(header) => match Header::of_record(&header) {
@@ -196,50 +168,51 @@ impl RedisStore {
     async fn run_load(&self, shard: ShardId, key: Key) -> Result<Loaded, StoreError> {
         let names = self.names(shard)?;
         let member = key.text();
-        let mut commands = redis::pipe();
-        commands
-            .cmd("HGETALL")
-            .arg(names.inbox(&member))
-            .cmd("GET")
-            .arg(names.record(&member));
-        let answer = self.line(shard).run_all(LOADING, &commands).await;
-        let (inbox, record) = read(LOADING, answer.map_err(|failure| failure.into_store_error(LOADING))?)?;
+        let mut inbox = redis::cmd("HGETALL");
+        inbox.arg(names.inbox(&member));
+        let mut record = redis::cmd("GET");
+        record.arg(names.record(&member));
+        let call = self.call(shard, Purpose::Conversations(shard), LOADING)?;
+        let both = |_| {
+            let mut both = redis::pipe();
+            both.add_command(inbox.clone()).add_command(record.clone());
+            Commands::Several(both)
+        };
+        let (inbox, record) = read(LOADING, self.fleet.ask(call, both).await?)?;
         Ok(Loaded { record, inbox })
     }
 
     async fn run_answer(&self, shard: ShardId, key: Key, name: &str) -> Result<Option<Bytes>, StoreError> {
         let mut command = redis::cmd("GET");
         command.arg(self.names(shard)?.answer(&key.text(), name));
-        Self::run(self.line(shard), ANSWERING, &command).await
+        let call = self.call(shard, Purpose::Conversations(shard), ANSWERING)?;
+        self.run(call, &command).await
     }
 
     async fn run_due(&self, shard: ShardId, until_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
         let mut command = redis::cmd("ZRANGE");
         command.arg(self.names(shard)?.wakes()).arg("-inf").arg(until_ms);
-        self.run_index(WAKING, command, limit).await
+        let call = self.call(shard, Purpose::Control, WAKING)?;
+        self.run_index(call, command, limit).await
     }
 
     async fn run_parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
         let mut command = redis::cmd("ZRANGE");
         command.arg(self.names(shard)?.parked()).arg(from_ms).arg("+inf");
-        self.run_index(LISTING, command, limit).await
+        let call = self.call(shard, Purpose::Control, LISTING)?;
+        self.run_index(call, command, limit).await
     }
 
     /// Reads one of the sorted sets of a shard, by score.
-    async fn run_index(
-        &self,
-        doing: &'static str,
-        mut command: Cmd,
-        limit: usize,
-    ) -> Result<Vec<(Key, u64)>, StoreError> {
+    async fn run_index(&self, call: Call, mut command: Cmd, limit: usize) -> Result<Vec<(Key, u64)>, StoreError> {
         command.arg("BYSCORE").arg("LIMIT").arg(0).arg(limit).arg("WITHSCORES");
-        let members: Vec<(String, u64)> = Self::run(&self.control, doing, &command).await?;
+        let members: Vec<(String, u64)> = self.run(call, &command).await?;
         members
             .into_iter()
             .map(|(member, at_ms)| match Key::from_text(&member) {
                 Some(key) => Ok((key, at_ms)),
                 None => Err(StoreError::Corrupt {
-                    doing,
+                    doing: call.doing,
                     reason: format!("the member {member} is no key"),
                 }),
             })
@@ -247,7 +220,12 @@ impl RedisStore {
     }
 
     async fn run_now(&self) -> Result<u64, StoreError> {
-        let (seconds, microseconds): (u64, u64) = Self::run(&self.control, READING_CLOCK, &redis::cmd("TIME")).await?;
+        let call = Call {
+            slot: META_SLOT,
+            purpose: Purpose::Control,
+            doing: READING_CLOCK,
+        };
+        let (seconds, microseconds): (u64, u64) = self.run(call, &redis::cmd("TIME")).await?;
         Ok(seconds * 1_000 + microseconds / 1_000)
     }
 }

@@ -1,13 +1,16 @@
 //! Names of keys: all of a shard carry one hash tag, and the tags spread the shards evenly over the slots of a cluster.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use redis::{RedisWrite, ToRedisArgs};
 
 use crate::key::{KeyText, MAX_SHARDS, ShardId};
 
 /// Slots of a Redis Cluster.
-const SLOTS: u32 = 16_384;
+pub(super) const SLOTS: u16 = 16_384;
+/// Slot of the store's own keys, whose tag is `tl`.
+pub(super) const META_SLOT: u16 = 10_679;
 
 /// Key of the store's own facts.
 pub(super) const META: &str = "{tl}meta";
@@ -25,10 +28,9 @@ impl Tags {
     /// equally short. A changed answer would lose all data. `shards` is at most [`MAX_SHARDS`].
     pub(super) fn of(shards: u32) -> Self {
         debug_assert!((1..=MAX_SHARDS).contains(&shards));
-        let mut shard_of_slot = vec![None; SLOTS as usize];
+        let mut shard_of_slot = vec![None; usize::from(SLOTS)];
         for shard in 0..shards {
-            let slot = u64::from(shard) * u64::from(SLOTS) / u64::from(shards);
-            if let Some(wanted) = usize::try_from(slot).ok().and_then(|slot| shard_of_slot.get_mut(slot)) {
+            if let Some(wanted) = shard_of_slot.get_mut(usize::from(slot_of_shard(shard, shards))) {
                 *wanted = Some(shard);
             }
         }
@@ -50,6 +52,26 @@ impl Tags {
             }
         }
         Self(tags.into())
+    }
+
+    /// All shards.
+    pub(super) fn shards(&self) -> impl Iterator<Item = ShardId> {
+        (0..self.count()).map(ShardId)
+    }
+
+    /// The slot of a shard; `None` when there is no such shard.
+    pub(super) fn slot(&self, shard: ShardId) -> Option<u16> {
+        (shard.0 < self.count()).then(|| slot_of_shard(shard.0, self.count()))
+    }
+
+    /// The name of a key that was made with the store and lies where this shard does.
+    pub(super) fn probe(&self, shard: Option<ShardId>) -> Option<Arc<str>> {
+        Some(self.names(shard?)?.fence().to_string().into())
+    }
+
+    /// There are never more than [`MAX_SHARDS`].
+    fn count(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(MAX_SHARDS)
     }
 
     /// The names of the keys of one shard; `None` when there is no such shard.
@@ -146,6 +168,13 @@ impl ToRedisArgs for Name<'_> {
     }
 }
 
+/// Spreads the shards evenly over the slots.
+fn slot_of_shard(shard: u32, shards: u32) -> u16 {
+    let slot = u64::from(shard) * u64::from(SLOTS) / u64::from(shards);
+    // A shard is below the number of shards, so its slot is below the number of slots.
+    u16::try_from(slot).unwrap_or_default()
+}
+
 /// Slot of a hash tag: CRC16 (XMODEM) modulo the number of slots, as the Redis Cluster specification says.
 fn slot_of(tag: &[u8]) -> u16 {
     // The number of slots is a power of two below 2^16.
@@ -180,12 +209,17 @@ mod tests {
     }
 
     #[test]
+    fn the_store_s_own_keys_lie_in_their_slot() {
+        assert_eq!(slot_of(b"tl"), META_SLOT);
+    }
+
+    #[test]
     fn every_tag_lies_in_the_slot_of_its_shard() {
         for shards in [1, 3, 64, 1_000, DEFAULT_SHARDS, MAX_SHARDS] {
             let tags = Tags::of(shards);
             for shard in 0..shards {
                 let slot = u32::from(slot_of(digits(&tags, shard).as_bytes()));
-                assert_eq!(slot, shard * SLOTS / shards, "shard {shard} of {shards}");
+                assert_eq!(slot, shard * u32::from(SLOTS) / shards, "shard {shard} of {shards}");
             }
         }
     }

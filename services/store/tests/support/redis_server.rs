@@ -39,6 +39,13 @@ impl RedisServer {
         panic!("redis-server with {settings:?} did not start on any of five ports");
     }
 
+    /// Port of the server.
+    // Other users of this module have no need of it.
+    #[allow(dead_code)]
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Address of the server.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

@@ -41,6 +41,10 @@ pub(super) async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Res
                 connections => connections,
             };
             let config = RedisConfig {
+                sentinel_password: section
+                    .sentinel_password
+                    .as_ref()
+                    .map(|secret| secret.expose().to_owned()),
                 root_certificates,
                 shards: section.shards,
                 connections,

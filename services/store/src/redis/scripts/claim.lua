@@ -1,17 +1,17 @@
 #!lua
 -- KEYS: fence. ARGV: me, map, force ('1' or '0'), floor.
 -- Returns {'ours', epoch}, {'held', holder} or {'stale', map}.
-local epoch, holder, map = '0', '-', '0'
 local fence = redis.call('GET', KEYS[1])
-if fence then
-  epoch, holder, map = string.match(fence, '^(%d+):(%w+):(%d+)$')
-  if not epoch then
-    epoch, map = string.match(fence, '^(%d+):%-:(%d+)$')
-    holder = '-'
-  end
-  if not epoch then
-    return redis.error_reply('CORRUPT the fence of a shard cannot be read')
-  end
+if not fence then
+  return redis.error_reply('STORELOST the fence of a shard is gone')
+end
+local epoch, holder, map = string.match(fence, '^(%d+):(%w+):(%d+)$')
+if not epoch then
+  epoch, map = string.match(fence, '^(%d+):%-:(%d+)$')
+  holder = '-'
+end
+if not epoch then
+  return redis.error_reply('CORRUPT the fence of a shard cannot be read')
 end
 if tonumber(ARGV[2]) < tonumber(map) then
   return {'stale', map}

@@ -1,7 +1,9 @@
 //! What only Redis does.
 
+mod cluster;
 mod membership;
 mod running;
+mod sentinel;
 mod start;
 
 use std::sync::Arc;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use trunkline_teams::token::Secret;
+
 use super::super::choice::choice;
 use super::super::section::section;
 use super::super::tree::{Item, Value, quoted};
@@ -98,14 +100,18 @@ section! {
         /// When the embedded engine answers: always after the data is on disk; or a time, and then what was acknowledged in
         /// that time is lost when the process is killed.
         pub sync: Sync = "always",
-        /// Redis 7.0 or later, rediss:// for TLS. The password is never shown; better leave it to the environment
-        /// (TRUNKLINE_STORE__URL).
+        /// Redis 7.0 or later: one server (redis://host/database), Sentinel (redis+sentinel://host,host/master-name) or
+        /// Cluster (redis+cluster://host,host); rediss in place of redis for TLS. User and password before the hosts. The
+        /// password is never shown; better leave it to the environment (TRUNKLINE_STORE__URL).
         pub url: Option<StoreUrl> => "redis://127.0.0.1:6379/0",
+        /// Password of the sentinels, where they have one.
+        pub sentinel_password: Option<Secret> => "...",
         /// Certificates (PEM) that a rediss:// server is verified with, in place of those of the machine.
         pub root_certificates: Option<PathBuf> => "/etc/trunkline/redis-ca.pem",
-        /// Connections to Redis for conversations, beside the one for claims and scans; 0 is one for each arbiter.
+        /// Connections to each primary of Redis for conversations, beside those for claims and for beats; 0 is one for each
+        /// arbiter.
         pub connections: u32 = 0,
-        /// Longest wait for an answer of Redis.
+        /// Longest wait for an answer of Redis. Calls that meet a failover or a moving slot are held and repeated that long.
         pub response_timeout: Duration = "2 s",
         /// Longest wait for a new connection to Redis.
         pub connect_timeout: Duration = "2 s",

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use trunkline_store::redis::{AddressProblem, RedisAddress};
 use trunkline_teams::token::Secret;
-use url::Url;
 
 use super::{DOTS, SettingType, Wrong, text};
 use crate::configuration::tree::{Item, Origin, Table, Value, quoted};
@@ -19,25 +19,22 @@ impl SettingType for Secret {
     }
 }
 
-/// The URL of a Redis server, which may hold a password.
+/// The address of Redis, which may hold a password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoreUrl(Url);
+pub struct StoreUrl {
+    written: String,
+    address: RedisAddress,
+}
 
 impl StoreUrl {
     /// With the password, for the client.
     pub fn reveal(&self) -> &str {
-        self.0.as_str()
+        &self.written
     }
 
     /// Without the password.
     pub fn without_password(&self) -> String {
-        let mut shown = self.0.clone();
-        let hidden = self.0.password().is_none() || shown.set_password(Some("hidden")).is_err();
-        if hidden {
-            shown.to_string()
-        } else {
-            shown.to_string().replacen(":hidden@", &format!(":{DOTS}@"), 1)
-        }
+        self.address.to_string()
     }
 }
 
@@ -48,16 +45,17 @@ impl fmt::Debug for StoreUrl {
 }
 
 impl SettingType for StoreUrl {
-    const WHAT: &'static str =
-        "the URL of a Redis server, such as \"redis://127.0.0.1:6379/0\" or \"rediss://user@host:6380/0\"";
+    const WHAT: &'static str = "the address of Redis, such as \"redis://127.0.0.1:6379/0\", \"rediss://user@host:6380\", \
+        \"redis+sentinel://host:26379,host:26379/master-name\" or \"redis+cluster://host:6379,host:6379\"";
     const SECRET: bool = true;
     fn read(item: &Item) -> Result<Self, Wrong> {
-        let url = Url::parse(text(item)?).map_err(|error| Wrong::new(format!("is not a URL: {error}")))?;
-        match url.scheme() {
-            "redis" | "rediss" if url.has_host() => Ok(Self(url)),
-            "redis" | "rediss" => Err(Wrong::new("names no host")),
-            _ => Err(Wrong::new("does not begin with redis:// or rediss://")),
-        }
+        let written = text(item)?;
+        Ok(Self {
+            address: written
+                .parse()
+                .map_err(|problem: AddressProblem| Wrong::new(problem.to_string()))?,
+            written: written.to_owned(),
+        })
     }
     fn shown(&self) -> Option<String> {
         Some(quoted(&self.without_password()))

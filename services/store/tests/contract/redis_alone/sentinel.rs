@@ -1,0 +1,196 @@
+//! A primary, its replica and three sentinels, all real.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Commands as _;
+use tempfile::TempDir;
+use trunkline_store::StoreError;
+use trunkline_store::contract::{Committed, Header, Incarnation, Led, MapVersion, MapWrite, SharedStore};
+use trunkline_store::redis::{RedisConfig, RedisStore};
+
+use super::{PATIENCE, beside, own};
+use crate::members::beat_of;
+use crate::redis_server::{IN_MEMORY, RedisServer, free_port};
+use crate::world::{SHARD, SHARDS, header, key, turn};
+
+/// What Sentinel runs on, at its fastest.
+struct Guarded {
+    primary: RedisServer,
+    replica: RedisServer,
+    sentinels: Vec<Sentinel>,
+}
+
+/// A sentinel, ended with its owner.
+struct Sentinel {
+    process: Child,
+    port: u16,
+    _directory: TempDir,
+}
+
+impl Drop for Sentinel {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Sentinel {
+    fn start(primary: u16) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let settings = directory.path().join("sentinel.conf");
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor main 127.0.0.1 {primary} 2\n\
+             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n",
+            directory.path().display()
+        );
+        std::fs::write(&settings, text).unwrap();
+        Self {
+            process: spawn_sentinel(&settings),
+            port,
+            _directory: directory,
+        }
+    }
+
+    /// One field of what it knows of the primary.
+    fn knows(&self, field: &str) -> Option<u32> {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        let mut question = redis::cmd("SENTINEL");
+        question.arg("MASTER").arg("main");
+        let fields: Vec<(String, String)> = question.query(&mut client.get_connection().ok()?).ok()?;
+        let (_, value) = fields.into_iter().find(|(name, _)| name == field)?;
+        value.parse().ok()
+    }
+}
+
+fn spawn_sentinel(settings: &Path) -> Child {
+    Command::new("redis-server")
+        .arg(settings)
+        .arg("--sentinel")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Guarded {
+    /// Starts all and waits until the sentinels know each other and the replica.
+    fn start() -> Self {
+        let primary = RedisServer::start(IN_MEMORY);
+        let port = primary.port().to_string();
+        let replica = RedisServer::start(&[IN_MEMORY, &["--replicaof", "127.0.0.1", &port]].concat());
+        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(primary.port())).collect();
+        let guarded = Self {
+            primary,
+            replica,
+            sentinels,
+        };
+        wait_until("the sentinels know each other and the replica", || {
+            guarded.sentinels.iter().all(|sentinel| {
+                sentinel.knows("num-other-sentinels") == Some(2) && sentinel.knows("num-slaves") == Some(1)
+            })
+        });
+        wait_until("the replica has what the primary has", || {
+            let mut probe = beside(&guarded.primary);
+            let () = probe.set("probe", 1).unwrap();
+            beside(&guarded.replica).get("probe") == Ok(Some(1))
+        });
+        guarded
+    }
+
+    fn config(&self, master: &str) -> RedisConfig {
+        let sentinels: Vec<String> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
+            .collect();
+        RedisConfig {
+            shards: SHARDS,
+            connect_timeout: PATIENCE,
+            ..RedisConfig::at(format!("redis+sentinel://{}/{master}", sentinels.join(",")))
+        }
+    }
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Repeats a call until it is answered. A failover is never taken for the loss of the store.
+pub(super) async fn until_answered<T>(call: impl AsyncFn() -> Result<T, StoreError>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match call().await {
+            Ok(answer) => return answer,
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Refused { .. })) => {
+                assert!(Instant::now() < deadline, "{error}");
+            }
+            Err(error) => panic!("a failover came to {error}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sentinel_promotes_a_replica_and_writes_resume_on_it_by_themselves() {
+    let mut guarded = Guarded::start();
+    let store: SharedStore = Arc::new(RedisStore::open(guarded.config("main")).await.unwrap());
+    let token = own(&store).await;
+    let first = turn(token, key("c"), Header::ABSENT, header(1, 1));
+    assert_eq!(store.commit(first).await.unwrap(), Committed::Written);
+    let pulse = until_answered(async || store.beat(beat_of(1)).await).await;
+    let led = until_answered(async || store.lead(Incarnation(1), 60_000).await).await;
+    assert!(matches!(led, Led::Leading { .. }), "{led:?}");
+    let write_map = async || {
+        let map = b"map".as_slice().into();
+        store.write_map(Incarnation(1), MapVersion(0), MapVersion(1), map).await
+    };
+    assert_eq!(until_answered(write_map).await, MapWrite::Written);
+    // Replication is asynchronous: what was acknowledged but did not arrive may go. This arrived.
+    wait_until("the replica has the map", || {
+        beside(&guarded.replica).exists("{tl}map").unwrap_or(false)
+    });
+
+    guarded.primary.kill();
+    let killed = Instant::now();
+    let next = turn(token, key("c"), header(1, 1), header(2, 2));
+    let committed = until_answered(async || store.commit(next.clone()).await).await;
+    println!("writes resumed {:?} after the primary was killed", killed.elapsed());
+    assert_eq!(committed, Committed::Written);
+    let again = until_answered(async || store.beat(beat_of(1)).await).await;
+    assert_eq!((again.cluster, again.map), (pulse.cluster, MapVersion(1)));
+    assert!(
+        again.up_since_ms > pulse.now_ms,
+        "the failover gave no fresh leases: {again:?}"
+    );
+    let there: bool = beside(&guarded.replica).exists("{tl}meta").unwrap();
+    assert!(there);
+
+    // The old primary comes back without data, is made a replica, and takes no write.
+    assert!(guarded.primary.launch(), "the old primary did not start again");
+    let last = turn(token, key("c"), header(2, 2), header(3, 3));
+    let committed = until_answered(async || store.commit(last.clone()).await).await;
+    assert_eq!(committed, Committed::Written);
+    let fresh: SharedStore = Arc::new(RedisStore::open(guarded.config("main")).await.unwrap());
+    let loaded = fresh.load(SHARD, key("c")).await.unwrap();
+    assert_eq!(Header::of_record(&loaded.record.unwrap()), Some(header(3, 3)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_master_that_no_sentinel_knows_is_refused() {
+    let primary = RedisServer::start(IN_MEMORY);
+    let sentinel = Sentinel::start(primary.port());
+    wait_until("the sentinel answers", || sentinel.knows("port").is_some());
+    let config = RedisConfig::at(format!("redis+sentinel://127.0.0.1:{}/other", sentinel.port));
+    let error = RedisStore::open(config).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unfit { .. }), "{error}");
+    assert!(error.to_string().contains("`other`"), "{error}");
+}
