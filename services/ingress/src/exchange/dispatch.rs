@@ -7,7 +7,7 @@ use trunkline_store::ShardId;
 use super::connection::Connection;
 use super::connections::WorkerIndex;
 use super::message::{Answer, Delivery, Outgoing, RequestId};
-use super::{Exchange, Place};
+use super::{Exchange, LostAt, Place};
 
 impl<W> Exchange<W> {
     /// Sends what waits in every shard.
@@ -120,7 +120,7 @@ impl<W> Exchange<W> {
         let Some(id) = order.waiting.pop_front() else {
             return;
         };
-        let deaths = self.died_of(id).len();
+        let deaths = self.gone_with(id).count();
         let order = &mut self.shards[shard.0 as usize];
         let (Some(live), Some(stream)) = (self.requests.get_mut(&id), self.connections.stream(worker)) else {
             return;
@@ -184,9 +184,12 @@ impl<W> Exchange<W> {
         }
     }
 
-    /// Gives up a request that may be what kills workers: two processes died while it was with them.
+    /// Gives up a request that may be what kills workers: two processes died while it was with them. A lease that is over
+    /// proves no death; for those the worker is told, and takes care on its side.
     fn gave_up_as_poison(&mut self, now: Instant, id: RequestId) -> bool {
-        let workers = self.died_of(id);
+        let has_died = |lost: &LostAt| lost.broke_off || self.connections.to(lost.incarnation).is_some();
+        let dead = self.gone_with(id).filter(has_died);
+        let workers: Vec<u64> = dead.map(|lost| lost.incarnation).collect();
         if workers.len() < 2 {
             return false;
         }
@@ -196,10 +199,11 @@ impl<W> Exchange<W> {
         true
     }
 
-    /// The process runs that died while this request was with them.
-    fn died_of(&self, id: RequestId) -> Vec<u64> {
+    /// The process runs that this request was lost with and that are no more: nobody listens there, another run is in their
+    /// place, or the routes name them no longer.
+    fn gone_with(&self, id: RequestId) -> impl Iterator<Item = LostAt> {
         let lost_at = self.requests.get(&id).map_or(&[][..], |live| &live.lost_at);
-        let is_dead = |incarnation: &&u64| self.connections.to(**incarnation).is_none_or(Connection::is_dead);
-        lost_at.iter().filter(is_dead).copied().collect()
+        let is_gone = |lost: &LostAt| self.connections.to(lost.incarnation).is_none_or(Connection::is_dead);
+        lost_at.iter().copied().filter(is_gone)
     }
 }

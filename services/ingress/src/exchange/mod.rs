@@ -74,7 +74,15 @@ struct Live<W> {
     /// Held for its worker, not refused for want of a credit: it was sent before, or came while nobody served its shard.
     patient: bool,
     /// Process runs that it was outstanding at when the connection to them broke.
-    lost_at: Vec<u64>,
+    lost_at: Vec<LostAt>,
+}
+
+/// A process run that had a request when the connection to it broke.
+#[derive(Clone, Copy, Debug)]
+struct LostAt {
+    incarnation: u64,
+    /// The connection broke off as when a process dies; else it was silent, as a paused one is, too.
+    broke_off: bool,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use trunkline_store::ShardId;
 use super::connection::Stream;
 use super::connections::WorkerIndex;
 use super::message::{Answer, Loss, Outgoing, RequestId};
-use super::{Exchange, Place, timing};
+use super::{Exchange, LostAt, Place, timing};
 
 impl<W> Exchange<W> {
     /// One outcome of a worker.
@@ -102,9 +102,10 @@ impl<W> Exchange<W> {
             live.patient = true;
             if let Some(incarnation) = incarnation
                 && loss != Loss::Ended
-                && !live.lost_at.contains(&incarnation)
+                && live.lost_at.iter().all(|lost| lost.incarnation != incarnation)
             {
-                live.lost_at.push(incarnation);
+                let broke_off = matches!(loss, Loss::Reset | Loss::Refused);
+                live.lost_at.push(LostAt { incarnation, broke_off });
             }
             order.hand_back(id);
         }

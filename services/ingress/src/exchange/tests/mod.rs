@@ -4,6 +4,7 @@
 mod overload;
 mod properties;
 mod routes;
+mod simulation;
 mod world;
 
 use std::time::Duration;

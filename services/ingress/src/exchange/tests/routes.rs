@@ -353,6 +353,20 @@ fn a_request_that_two_nodes_died_of_is_refused_and_names_them() {
 }
 
 #[test]
+fn a_request_that_two_nodes_were_silent_with_is_no_poison_but_they_are_counted() {
+    let (mut world, a, b) = routed_world();
+    let request = world.submit(0);
+    world.lose(a, Loss::Failed);
+    world.route(b, 8, &[B, (4, "c:7400", false)], all_to(0));
+    let c = world.place_of("c:7400");
+    world.welcome(c, 4, &[]);
+    world.grant(c, 10);
+    world.lose(b, Loss::Failed);
+    world.route(c, 9, &[(4, "c:7400", false)], all_to(0));
+    assert_eq!((world.at(c), world.deaths), (vec![request], vec![0, 1, 2]));
+}
+
+#[test]
 fn a_request_that_two_drained_nodes_did_not_finish_is_no_poison() {
     let (mut world, a, b) = routed_world();
     let request = world.submit(0);
