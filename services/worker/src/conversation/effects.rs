@@ -105,6 +105,7 @@ pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context
                 if let Some(open) = open {
                     entry.stream_id.clone_from(&open.id);
                     entry.stream_began_ms = open.began_ms;
+                    entry.stream_next_ms = open.next_ms;
                 }
             }
             Effect::Update {

@@ -130,6 +130,8 @@ pub struct OpenStream {
     pub id: String,
     /// When it began, in milliseconds since 1970.
     pub began_ms: u64,
+    /// When Teams takes its next part, in milliseconds since 1970.
+    pub next_ms: u64,
 }
 
 /// What an actor asks its shell to do.

@@ -17,7 +17,7 @@ impl Conversation {
             return;
         }
         while let Some(memory) = self.memory.as_ref().filter(|memory| !memory.record.outbox.is_empty()) {
-            match self.outbox.next(&memory.record, self.committed_below, now.steady_ms) {
+            match self.outbox.next(&memory.record, self.committed_below, now) {
                 None => return,
                 Some(Ok(work)) => out.push(Action::Send(Box::new(work))),
                 Some(Err(Unsendable { sequence, reason })) => {

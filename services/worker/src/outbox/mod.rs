@@ -4,12 +4,16 @@
 mod operation;
 
 pub use self::operation::{Operation, SendWork, Target};
+use crate::conversation::Now;
 use crate::record::{Entry, Record};
 
 /// Keeps the keys of deliveries apart from those of activities.
 const DELIVERY_SEED: u64 = 0x7465_6c6c_5f6f_6e63;
 /// Longest wait between two tries of one entry.
 const LONGEST_WAIT_MS: u64 = 30_000;
+
+/// Longest wait of a stream's final text for the stream's pace: Teams takes one part a second, the final one included.
+const STREAM_PACE_MS: u64 = 1_000;
 
 /// What came of one try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +116,7 @@ pub enum Fallback {
 
 impl Outbox {
     /// What is to be sent now: at most one entry for each lane, of those below `committed_below`.
-    pub fn next(&mut self, record: &Record, committed_below: u64, now_ms: u64) -> Option<Result<SendWork, Unsendable>> {
+    pub fn next(&mut self, record: &Record, committed_below: u64, now: Now) -> Option<Result<SendWork, Unsendable>> {
         for lane_of_actors in [false, true] {
             let lane = if lane_of_actors {
                 &mut self.actors
@@ -132,8 +136,10 @@ impl Outbox {
             if entry.sequence >= committed_below {
                 continue;
             }
-            let trying = lane.trying_of(entry.sequence, now_ms);
-            if trying.not_before > now_ms {
+            // Not beyond the pace: the time is a clock's that can step.
+            let wait = entry.stream_next_ms.saturating_sub(now.wall_ms).min(STREAM_PACE_MS);
+            let trying = lane.trying_of(entry.sequence, now.steady_ms, wait);
+            if trying.not_before > now.steady_ms {
                 continue;
             }
             let fallback = trying.fallback;
@@ -155,7 +161,7 @@ impl Outbox {
             return Verdict::Unknown;
         }
         lane.sending = None;
-        let trying = lane.trying_of(entry.sequence, now_ms);
+        let trying = lane.trying_of(entry.sequence, now_ms, 0);
         let tries = trying.tries;
         let verdict = match result {
             SendResult::Taken { id, conversation } => Verdict::Sent { id, conversation },
@@ -228,8 +234,8 @@ impl Outbox {
 }
 
 impl Lane {
-    /// The try of an entry, begun now when it is another one than before.
-    fn trying_of(&mut self, sequence: u64, now_ms: u64) -> &mut Trying {
+    /// The try of an entry, begun now when it is another one than before: then after a wait.
+    fn trying_of(&mut self, sequence: u64, now_ms: u64, wait_ms: u64) -> &mut Trying {
         let is_same = self.trying.as_ref().is_some_and(|trying| trying.sequence == sequence);
         if !is_same {
             self.trying = None;
@@ -238,7 +244,7 @@ impl Lane {
             sequence,
             began_at: now_ms,
             tries: 0,
-            not_before: now_ms,
+            not_before: now_ms + wait_ms,
             fallback: Fallback::None,
         })
     }
@@ -270,4 +276,47 @@ pub(crate) fn delivery_key(sender: &[u8; 16], sequence: u64) -> u64 {
     input[..16].copy_from_slice(sender);
     input[16..].copy_from_slice(&sequence.to_be_bytes());
     xxhash_rust::xxh3::xxh3_64_with_seed(&input, DELIVERY_SEED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use trunkline_store::key::Triple;
+
+    fn at(ms: u64) -> Now {
+        Now {
+            steady_ms: ms,
+            wall_ms: 1_000_000 + ms,
+            may_begin: true,
+        }
+    }
+
+    fn record_with_final_text(stream_next_ms: u64) -> Record {
+        let mut record = Record::new(&Triple::conversation("b", "t", "c"));
+        record.outbox.push(Entry {
+            sequence: 1,
+            stream_id: "s".to_owned(),
+            stream_next_ms,
+            ..Entry::default()
+        });
+        record
+    }
+
+    #[test]
+    fn the_final_text_of_a_stream_waits_for_the_pace_of_its_parts() {
+        let mut outbox = Outbox::default();
+        let record = record_with_final_text(1_000_400);
+        assert!(outbox.next(&record, u64::MAX, at(0)).is_none());
+        assert_eq!(outbox.deadline(), Some(400));
+        assert!(outbox.next(&record, u64::MAX, at(399)).is_none());
+        assert!(outbox.next(&record, u64::MAX, at(400)).is_some());
+    }
+
+    #[test]
+    fn a_clock_that_stepped_back_holds_the_final_text_for_a_second_at_most() {
+        let mut outbox = Outbox::default();
+        let record = record_with_final_text(u64::MAX);
+        assert!(outbox.next(&record, u64::MAX, at(0)).is_none());
+        assert!(outbox.next(&record, u64::MAX, at(1_000)).is_some());
+    }
 }

@@ -84,6 +84,9 @@ pub struct Entry {
     /// When its turn committed, in milliseconds since 1970.
     #[prost(fixed64, tag = "16")]
     pub queued_ms: u64,
+    /// When that stream takes its next part, in milliseconds since 1970.
+    #[prost(fixed64, tag = "17")]
+    pub stream_next_ms: u64,
 }
 
 impl Entry {

@@ -19,6 +19,7 @@ const PACE: Duration = Duration::from_secs(1);
 pub(crate) struct StreamedText {
     name: String,
     began_ms: u64,
+    began_at: Instant,
     shared: Arc<Shared>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -33,6 +34,8 @@ struct Shared {
 struct State {
     newest: Option<Partial>,
     id: Option<String>,
+    /// When Teams takes the next part.
+    next_at: Option<Instant>,
     is_stopped: bool,
     /// No further part is wanted.
     is_over: bool,
@@ -58,6 +61,7 @@ impl StreamedText {
         Self {
             name: name.to_owned(),
             began_ms,
+            began_at: Instant::now(),
             shared,
             task,
         }
@@ -90,10 +94,14 @@ impl StreamedText {
         let _ = (&mut self.task).await;
         let state = self.shared.state();
         let id = state.id.clone()?;
+        let next_at = state.next_at.unwrap_or(self.began_at);
+        let since_began = next_at.saturating_duration_since(self.began_at).as_millis();
+        let since_began = u64::try_from(since_began).unwrap_or_default();
         Some(OpenStream {
             name: self.name.clone(),
             id,
             began_ms: self.began_ms,
+            next_ms: self.began_ms + since_began,
         })
     }
 }
@@ -137,7 +145,10 @@ async fn show_parts(
             return;
         };
         next_at = Instant::now() + PACE;
-        match bot.connector.attempt(&call.with_traceparent(&traceparent)).await {
+        let answer = bot.connector.attempt(&call.with_traceparent(&traceparent)).await;
+        // Teams counts from when it took the part, which was no later than its answer.
+        shared.state().next_at = Some(Instant::now() + PACE);
+        match answer {
             Ok(answer) => {
                 if let Some(id) = answer.sent().id {
                     stream.started(id);
