@@ -118,7 +118,7 @@ impl Conversation {
         };
         effects::apply(record, outcome.effects, &context);
         let mut done = memory.take_steps(item.turn_key);
-        done.extend(memory.take_note(item.turn_key));
+        done.extend(memory.take_note_of(&item));
         if let Some(sequence) = item.inbox {
             done.push(sequence.to_string());
         }
@@ -203,7 +203,7 @@ impl Conversation {
         if let Some(sequence) = item.inbox {
             let mut done = vec![sequence.to_string()];
             if let Some(memory) = self.memory.as_mut() {
-                done.extend(memory.take_note(item.turn_key));
+                done.extend(memory.take_note_of(&item));
             }
             self.concluding = Some((item, Conclusion::Dropped));
             self.write_fields(done, now, out);
@@ -226,7 +226,8 @@ impl Conversation {
         self.give_place(&mut item, now);
         let Some(memory) = self.memory.as_mut() else { return };
         memory.parked_changed |= matches!(conclusion, Conclusion::Parked);
-        let done = memory.take_note(item.turn_key).into_iter().collect();
+        let note = memory.take_note_of(&item);
+        let done = note.into_iter().chain(memory.take_mark(item.turn_key)).collect();
         let timer = item.timer.take();
         let changes_record = timer.is_some() || failure.is_some();
         if let Some((name, key)) = timer {

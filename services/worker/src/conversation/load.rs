@@ -8,6 +8,7 @@ use super::event::{Action, Note, Now};
 use super::item::Item;
 use super::memory::{Found, Memory};
 use super::operator::Response;
+use super::turn::turn_key_of_timer;
 use super::{Conversation, Identity, Loading, Phase, Reply, refused, reply_all};
 use crate::record::RecordError;
 
@@ -83,6 +84,13 @@ impl Conversation {
         }
         self.memory = Some(found.memory);
         self.committed_below = u64::MAX;
+        if let Some(memory) = self.memory.as_mut().filter(|memory| !memory.notes.is_empty()) {
+            let timers = memory.record.timers.iter().map(turn_key_of_timer);
+            let parked = memory.parked.iter().map(|(_, entry)| entry.turn_key);
+            let entries = found.accepted.iter().map(|(_, entry)| entry.turn_key);
+            let pending: Vec<u64> = timers.chain(parked).chain(entries).collect();
+            memory.forget_notes_but(&pending);
+        }
         let claimed_ms = self.holding.token.epoch.0;
         for (sequence, accepted) in found.accepted.into_iter().rev() {
             let key = accepted.repeat_key;
@@ -128,8 +136,7 @@ impl Conversation {
             let Some(key) = item.repeat_key.filter(|_| item.is_promised && item.inbox.is_none()) else {
                 return true;
             };
-            let ring = memory.record.ring.as_ref();
-            let is_done = memory.is_parked(key) || ring.is_some_and(|ring| ring.status_of(key).is_some());
+            let is_done = memory.is_known(key);
             if !is_done {
                 out.push(Action::Note(Note::ReacceptedAfterLoss));
             }

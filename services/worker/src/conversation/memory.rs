@@ -159,6 +159,12 @@ impl Memory {
         self.parked.iter().any(|(_, entry)| entry.repeat_key == Some(key))
     }
 
+    /// Whether the activity of this key was applied or given up.
+    pub(super) fn is_known(&self, key: u64) -> bool {
+        let ring = self.record.ring.as_ref();
+        self.is_parked(key) || ring.is_some_and(|ring| ring.status_of(key).is_some())
+    }
+
     /// Since when something has been parked.
     pub(super) fn parked_since(&self) -> Option<u64> {
         self.parked.iter().map(|(_, entry)| parked_ms(entry)).min()
@@ -198,6 +204,13 @@ impl Memory {
             !is_of_turn
         });
         fields
+    }
+
+    /// Removes the mark of a turn whose steps stay as long as its entry in the inbox, and returns its field.
+    pub(super) fn take_mark(&mut self, turn_key: u64) -> Option<String> {
+        let is_mark = |step: &StoredStep| step.turn_key == turn_key && step.name.is_empty();
+        let place = self.steps.iter().position(is_mark)?;
+        Some(self.steps.swap_remove(place).field())
     }
 
     /// When the steps of some invoke are to be swept.

@@ -145,7 +145,7 @@ impl Conversation {
         }
         let reference = effects::reference(self.key.0, item.turn_key);
         out.push(Action::Note(Note::Replayed { reference }));
-        let note = self.memory.as_mut().and_then(|memory| memory.take_note(item.turn_key));
+        let note = self.memory.as_mut().and_then(|memory| memory.take_note_of(&item));
         self.concluding = Some((item, Conclusion::Replayed));
         // With the record, so that no late copy of an earlier commit can put the entry back as it was.
         self.write_record(note.into_iter().collect(), None, now, out);

@@ -53,7 +53,7 @@ impl RunNote {
 
     /// Name of its field in the inbox.
     pub(super) fn field(&self) -> String {
-        format!("{}{:016x}", Self::PREFIX, self.turn_key)
+        field_of_note(self.turn_key)
     }
 
     /// What stands in it.
@@ -65,6 +65,10 @@ impl RunNote {
         }
         value.freeze()
     }
+}
+
+fn field_of_note(turn_key: u64) -> String {
+    format!("{}{turn_key:016x}", RunNote::PREFIX)
 }
 
 impl Memory {
@@ -94,6 +98,26 @@ impl Memory {
     pub(super) fn noted(&mut self, note: RunNote) {
         self.notes.retain(|known| known.turn_key != note.turn_key);
         self.notes.push(note);
+    }
+
+    /// Removes the note that an item may have and returns its field: a late copy of the commit that wrote it may have put it
+    /// back unseen.
+    pub(super) fn take_note_of(&mut self, item: &Item) -> Option<String> {
+        let known = self.take_note(item.turn_key);
+        let may_be_noted = item.is_found || item.deaths > 0;
+        known.or_else(|| may_be_noted.then(|| field_of_note(item.turn_key)))
+    }
+
+    /// Removes notes of turns that are done: nothing of theirs is here.
+    pub(super) fn forget_notes_but(&mut self, pending: &[u64]) {
+        let obsolete = &mut self.obsolete;
+        self.notes.retain(|note| {
+            let is_pending = pending.contains(&note.turn_key);
+            if !is_pending {
+                obsolete.push(note.field());
+            }
+            is_pending
+        });
     }
 
     /// Removes the note of a turn and returns its field.

@@ -13,7 +13,7 @@ use super::item::Item;
 use super::runs::Admission;
 use super::work::Work;
 use super::{Conversation, Late, Phase, Running, milliseconds, refused, reply_all};
-use crate::record::EntryKind;
+use crate::record::{EntryKind, Timer};
 
 impl Conversation {
     /// Starts the next turn. `true` when something ended on the way and there may be more to do.
@@ -40,7 +40,7 @@ impl Conversation {
                 continue;
             }
             if self.is_repeat(&mut item, out) {
-                continue;
+                return true;
             }
             let least = milliseconds(self.settings.least_remaining);
             if item.inbox.is_none() && item.deadline_at.saturating_sub(now.steady_ms) < least {
@@ -70,20 +70,20 @@ impl Conversation {
         true
     }
 
-    /// Work that was applied before it got its turn: an entry of the inbox whose removal was not written, or a repeat that
+    /// Work that was applied or given up before it got its turn: an entry of the inbox whose removal was not written, or a repeat that
     /// waited for the load.
     fn is_repeat(&mut self, item: &mut Item, out: &mut Vec<Action>) -> bool {
-        let is_applied = item.repeat_key.is_some_and(|key| {
-            let ring = self.memory.as_ref().and_then(|memory| memory.record.ring.as_ref());
-            ring.is_some_and(|ring| ring.status_of(key).is_some())
-        });
-        if is_applied
+        let is_known = item
+            .repeat_key
+            .is_some_and(|key| self.memory.as_ref().is_some_and(|memory| memory.is_known(key)));
+        if is_known
             && let Some(sequence) = item.inbox
             && let Some(memory) = self.memory.as_mut()
         {
             memory.obsolete.push(sequence.to_string());
+            memory.inbox_bytes = memory.inbox_bytes.saturating_sub(item.work.body_bytes());
         }
-        self.reply_from_ring(item, out) || is_applied
+        self.reply_from_ring(item, out) || is_known
     }
 
     /// The earliest timer that is due, if it is older than what waits in the queue.
@@ -102,7 +102,7 @@ impl Conversation {
         };
         let names = (timer.name.clone(), timer.key.clone());
         let timer_at_ms = timer.at_ms;
-        let turn_key = xxh3_64(format!("{}\n{}\n{}", timer.name, timer.key, timer.at_ms).as_bytes());
+        let turn_key = turn_key_of_timer(timer);
         let id = self.next_number();
         let mut item = Item::internal(id, work, turn_key, now);
         item.timer = Some(names);
@@ -247,6 +247,11 @@ impl Conversation {
         running.steps_kept += 1;
         running.step = Some(step);
     }
+}
+
+/// Names the turn of a timer in each of its runs.
+pub(super) fn turn_key_of_timer(timer: &Timer) -> u64 {
+    xxh3_64(format!("{}\n{}\n{}", timer.name, timer.key, timer.at_ms).as_bytes())
 }
 
 /// The mark that an invoke leaves with its first step.

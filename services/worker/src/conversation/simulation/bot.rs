@@ -1,5 +1,7 @@
 //! The bot of the simulation: it remembers the numbers of the activities that it saw, and replies with each.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use trunkline_bot::logic::{
@@ -10,13 +12,24 @@ use trunkline_teams::activity::Activity;
 pub(super) fn number_of(begin: &Begin) -> Option<u64> {
     match &begin.input {
         Input::Activity(activity) => activity.id.as_ref()?.parse().ok(),
+        Input::Signal { name, .. } => name.parse().ok(),
         _ => None,
     }
 }
 
+/// Timers have numbers of their own.
+const TIMERS: u64 = 1_000;
+/// How far ahead they are set.
+const TIMER_WAIT: Duration = Duration::from_secs(7);
+
+/// The timer that the turn of this activity sets.
+pub(super) fn timer_of(number: u64) -> Option<u64> {
+    (number < TIMERS && number % 6 == 1 && !is_told(number)).then_some(number + TIMERS)
+}
+
 /// Some turns tell the user something and leave the state as it is.
 pub(super) fn is_told(number: u64) -> bool {
-    number % 7 == 5
+    number < TIMERS && number % 7 == 5
 }
 
 pub(super) fn numbers_of(state: Option<&Bytes>) -> Vec<u64> {
@@ -42,9 +55,16 @@ pub(super) fn end_of(begin: &Begin) -> End {
         targeted: false,
     };
     let bytes = serde_json::to_vec(&applied).unwrap().into();
+    let timer = timer_of(number).map(|timer| Effect::SetTimer {
+        name: timer.to_string(),
+        key: String::new(),
+        at: begin.now + TIMER_WAIT,
+        every: None,
+        payload: Bytes::new(),
+    });
     let outcome = Outcome {
         state: Some(StoredState { version: 1, bytes }),
-        effects: vec![reply],
+        effects: timer.into_iter().chain([reply]).collect(),
         answer: None,
     };
     if is_told(number) {

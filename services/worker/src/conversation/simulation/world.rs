@@ -1,154 +1,158 @@
-//! The world around the simulated core.
+//! The world around the simulated cores: time, the store, turns, the Connector and the callers.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
 use trunkline_bot::logic::{Begin, KeptStep};
-use trunkline_store::contract::{Committed, Epoch, Incarnation, MapVersion, Token};
-use trunkline_store::key::{ShardId, Triple};
+use trunkline_store::contract::{Commit, Committed};
 use trunkline_teams::activity::Activity;
 
-use super::super::event::{Action, Arrival, ArrivalKind, Event, Now, Reply, Ticket};
-use super::super::{BotRules, Conversation, ConversationSettings, Gates, Holding, Unreadable, Work};
+use super::super::event::{Action, Arrival, ArrivalKind, Event, Reply, Ticket};
+use super::super::{BotRules, Unreadable, Work};
 use super::bot::{Silent, end_of, failed, number_of};
-use super::store::{SimulatedStore, no_answer};
+use super::faults::Faults;
+use super::owners::Owner;
+use super::store::{Replicated, no_answer};
 use crate::outbox::{Operation, SendResult};
 
 /// Activities of each caller.
 pub(super) const ACTIVITIES: u64 = 12;
 pub(super) const CALLERS: u64 = 2;
+/// The activity that kills whoever runs it.
+pub(super) const KILLER: u64 = 9;
 /// Faults end at this time; everything must settle afterwards.
 const CALM_AT: u64 = 120_000;
 const END_AT: u64 = 600_000;
-const WALL: u64 = 1_800_000_000_000;
-
-/// What may go wrong.
-#[derive(Clone, Copy)]
-pub(crate) struct Faults {
-    pub(crate) store: bool,
-    pub(crate) turns: bool,
-    pub(crate) connector: bool,
-    pub(crate) crashes: bool,
-    pub(crate) lease: bool,
-}
-
-impl Faults {
-    pub(crate) const NONE: Self = Self {
-        store: false,
-        turns: false,
-        connector: false,
-        crashes: false,
-        lease: false,
-    };
-    pub(crate) const ALL: Self = Self {
-        store: true,
-        turns: true,
-        connector: true,
-        crashes: true,
-        lease: true,
-    };
-}
+pub(super) const WALL: u64 = 1_800_000_000_000;
+/// How often the wake index is read, and what is idle leaves memory.
+const SWEEP_MS: u64 = 25_000;
 
 /// What happens in the world at a time.
-enum Happening {
-    /// To the core of this life.
+pub(super) enum Happening {
+    /// To the core of this process.
     Core {
         life: u64,
         event: Event,
     },
-    /// A commit that the network held back reaches the store.
-    LateCommit(Box<trunkline_store::contract::Commit>),
+    /// A commit that the network held back, or one more copy of it, reaches the store.
+    LateCommit(Box<Commit>),
     /// A caller sends its next activity, or repeats the one that was not acknowledged.
     Caller(u64),
     /// Teams sends what was acknowledged once more.
     Repeat(u64),
+    /// This process dies.
+    Dies(u64),
+    /// Whichever process serves dies.
     Crash,
     /// From here on nothing may begin.
     LeaseLost,
     LeaseBack,
+    /// The next process claims.
+    Claim,
+    HandOver,
+    Leaves(u64),
+    Pause,
+    GoesOn(u64),
+    /// A process that was paused notices that it is not a member any more.
+    Notices(u64),
+    FailOver,
+    Sweep,
+}
+
+/// Somebody who waits: a caller, unless it is Teams that repeats, for an activity at a process.
+struct Waiting {
+    caller: Option<u64>,
+    number: u64,
+    life: u64,
 }
 
 pub(crate) struct World {
     pub(super) seed: u64,
     random: u64,
-    faults: Faults,
-    now: u64,
-    may_begin: bool,
+    pub(super) faults: Faults,
+    pub(super) now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     happenings: HashMap<u64, Happening>,
-    pub(super) store: SimulatedStore,
-    pub(super) core: Conversation,
-    life: u64,
-    rules: Arc<BotRules>,
-    tick_at: Option<u64>,
+    pub(super) store: Replicated,
+    pub(super) owners: BTreeMap<u64, Owner>,
+    pub(super) serving: Option<u64>,
+    pub(super) life: u64,
+    pub(super) epoch: u64,
+    pub(super) rules: Arc<BotRules>,
     /// For each caller: the activity it is at.
     pub(super) at: BTreeMap<u64, u64>,
-    /// Tickets under way: the caller, unless it is Teams that repeats, and the activity.
-    tickets: BTreeMap<u64, (Option<u64>, u64)>,
+    tickets: BTreeMap<u64, Waiting>,
+    /// Tickets of callers that do not wait any more.
+    forgotten: BTreeSet<u64>,
     pub(super) acknowledged: BTreeSet<u64>,
     heard: Vec<Reply>,
+    /// Workers that died with an activity, as the ingress knows.
+    deaths: BTreeMap<u64, u32>,
+    /// Processes that the killer took with it.
+    pub(super) killed: u32,
     /// What reached the Connector, in order.
     pub(super) sent: Vec<u64>,
     /// Steps whose keeping was confirmed, by the seed of their turn.
     kept: BTreeSet<String>,
-    /// Turns that wait for their step.
-    stepping: HashMap<u64, (Begin, u64)>,
+    /// Turns that wait for their step, by process and run.
+    pub(super) stepping: HashMap<(u64, u64), (Begin, u64)>,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, faults: Faults) -> Self {
-        let rules = Arc::new(BotRules::new(
-            Arc::new(Silent),
-            Duration::from_secs(20),
-            Unreadable::Park,
-        ));
-        let mut store = SimulatedStore::default();
-        let core = core_of(&rules, &mut store, 1, seed);
+        let turn_limit = Duration::from_secs(20);
         let mut world = Self {
             seed,
             random: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) | 1,
             faults,
             now: 0,
-            may_begin: true,
             order: 0,
             queue: BinaryHeap::new(),
             happenings: HashMap::new(),
-            store,
-            core,
-            life: 1,
-            rules,
-            tick_at: None,
+            store: Replicated::default(),
+            owners: BTreeMap::new(),
+            serving: None,
+            life: 0,
+            epoch: 0,
+            rules: Arc::new(BotRules::new(Arc::new(Silent), turn_limit, Unreadable::Park)),
             at: BTreeMap::new(),
             tickets: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
             acknowledged: BTreeSet::new(),
             heard: Vec::new(),
+            deaths: BTreeMap::new(),
+            killed: 0,
             sent: Vec::new(),
             kept: BTreeSet::new(),
             stepping: HashMap::new(),
         };
+        world.claim();
         for caller in 0..CALLERS {
             world.at.insert(caller, 0);
             world.later(caller * 7, Happening::Caller(caller));
         }
-        if faults.crashes {
-            for _ in 0..world.below(6) {
-                let at = world.below(CALM_AT);
-                world.later(at, Happening::Crash);
-            }
-        }
-        if faults.lease {
-            for _ in 0..world.below(4) {
-                let at = world.below(CALM_AT);
-                world.later(at, Happening::LeaseLost);
-            }
-        }
+        world.later(SWEEP_MS, Happening::Sweep);
+        world.plan(faults.crashes, 6, || Happening::Crash);
+        world.plan(faults.lease, 4, || Happening::LeaseLost);
+        world.plan(faults.owners, 5, || Happening::HandOver);
+        world.plan(faults.owners, 4, || Happening::Pause);
+        world.plan(faults.failovers, 4, || Happening::FailOver);
         world
+    }
+
+    /// A fault that comes at times of its own.
+    fn plan(&mut self, is_on: bool, below: u64, fault: impl Fn() -> Happening) {
+        if is_on {
+            for _ in 0..self.below(below) {
+                let at = self.below(CALM_AT);
+                self.later(at, fault());
+            }
+        }
     }
 
     pub(crate) fn replies(&self) -> impl Iterator<Item = &Reply> {
@@ -162,27 +166,40 @@ impl World {
                 break;
             }
             self.now = self.now.max(at);
-            match self.happenings.remove(&order).expect("each happening is queued once") {
-                Happening::Core { life, event } => {
-                    if life == self.life {
-                        self.tell(event);
-                    }
-                }
-                Happening::LateCommit(commit) => {
-                    self.store.commit(&commit);
-                }
-                Happening::Caller(caller) => self.call(caller),
-                Happening::Repeat(number) => self.arrive(None, number),
-                Happening::Crash => self.crash(),
-                Happening::LeaseLost => {
-                    self.may_begin = false;
-                    let wait = 1 + self.below(8_000);
-                    self.later(wait, Happening::LeaseBack);
-                }
-                Happening::LeaseBack => {
-                    self.may_begin = true;
-                    self.tell(Event::Tick);
-                }
+            let happening = self.happenings.remove(&order).expect("each happening is queued once");
+            self.happens(happening);
+        }
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Core { life, event } => self.tell(life, event),
+            Happening::LateCommit(commit) => {
+                self.store.commit(&commit, self.seed);
+            }
+            Happening::Caller(caller) => self.call(caller),
+            Happening::Repeat(number) => self.arrive(None, number),
+            Happening::Dies(life) => self.die(life),
+            Happening::Crash => self.die(self.serving.unwrap_or_default()),
+            Happening::LeaseLost => {
+                self.set_lease(false);
+                let wait = 1 + self.below(8_000);
+                self.later(wait, Happening::LeaseBack);
+            }
+            Happening::LeaseBack => self.set_lease(true),
+            Happening::Claim => self.claim(),
+            Happening::HandOver => self.hand_over(),
+            Happening::Leaves(life) => self.leaves(life),
+            Happening::Pause => self.pause(),
+            Happening::GoesOn(life) => self.goes_on(life),
+            Happening::Notices(life) => self.has_lost(life),
+            Happening::FailOver => {
+                let lacking = 1 + self.below(5);
+                self.store.fail_over(usize::try_from(lacking).unwrap());
+            }
+            Happening::Sweep => {
+                self.passivate();
+                self.later(SWEEP_MS, Happening::Sweep);
             }
         }
     }
@@ -191,129 +208,101 @@ impl World {
         kind && self.now < CALM_AT
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random % bound
     }
 
-    fn later(&mut self, wait: u64, happening: Happening) {
+    pub(super) fn later(&mut self, wait: u64, happening: Happening) {
         self.order += 1;
         self.queue.push(Reverse((self.now + wait, self.order)));
         self.happenings.insert(self.order, happening);
     }
 
-    fn core_later(&mut self, wait: u64, event: Event) {
-        let life = self.life;
+    pub(super) fn core_later(&mut self, life: u64, wait: u64, event: Event) {
         self.later(wait, Happening::Core { life, event });
     }
 
-    fn clock(&self) -> Now {
-        Now {
-            steady_ms: self.now,
-            wall_ms: WALL + self.now,
-            may_begin: self.may_begin,
-        }
-    }
-
-    fn tell(&mut self, event: Event) {
-        let mut actions = Vec::new();
-        self.core.handle(event, self.clock(), &mut actions);
-        for action in actions {
-            self.act(action);
-        }
-        let deadline = self.core.deadline(self.clock());
-        if let Some(at) = deadline.map(|at| at.max(self.now + 1))
-            && self.tick_at.is_none_or(|tick| tick <= self.now || tick > at)
-        {
-            self.tick_at = Some(at);
-            self.core_later(at - self.now, Event::Tick);
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        let is_beginning = matches!(action, Action::Run(_) | Action::Send(_));
-        assert!(
-            self.may_begin || !is_beginning,
-            "seed {}: {action:?} without a lease",
-            self.seed
-        );
+    pub(super) fn act(&mut self, life: u64, action: Action) {
         match action {
             Action::Load => {
                 let lost = self.is_faulty(self.faults.store) && self.below(10) == 0;
-                let loaded = if lost { Err(no_answer()) } else { Ok(self.store.load()) };
+                let loaded = if lost {
+                    Err(no_answer())
+                } else {
+                    Ok(self.store.primary.load())
+                };
                 let wait = 1 + self.below(5);
-                self.core_later(wait, Event::Loaded(loaded));
+                self.core_later(life, wait, Event::Loaded(loaded));
             }
-            Action::Commit { id, commit } => self.commit(id, *commit),
-            Action::Run(run) => self.begin(run.run, run.begin),
+            Action::Commit { id, commit } => self.commit(life, id, &commit),
+            Action::Run(run) => self.begin(life, run.run, run.begin),
             Action::Drop { run } => {
-                self.stepping.remove(&run);
+                self.stepping.remove(&(life, run));
             }
             Action::Reply { ticket, reply } => self.hear(ticket, reply),
             Action::ReplyFromRecord { .. } => unreachable!("only messages are sent"),
             Action::StepKept { run, result } => {
-                if let Some((begin, wait)) = self.stepping.remove(&run) {
+                if let Some((begin, wait)) = self.stepping.remove(&(life, run)) {
                     let end = if result.is_ok() {
                         self.kept.insert(begin.seed.clone());
                         end_of(&begin)
                     } else {
                         failed()
                     };
-                    self.core_later(
-                        wait,
-                        Event::TurnEnded {
-                            run,
-                            end,
-                            streams: Vec::new(),
-                        },
-                    );
+                    self.end_later(life, wait, run, end);
                 }
             }
-            Action::Send(work) => self.send(work.sequence, &work.operation),
-            Action::ShardLost => unreachable!("nobody else claims"),
+            Action::Send(work) => self.send(life, work.sequence, &work.operation),
+            Action::ShardLost => self.later(0, Happening::Notices(life)),
             Action::Answer { .. } | Action::Note(_) => {}
         }
     }
 
-    fn commit(&mut self, id: u64, commit: trunkline_store::contract::Commit) {
+    fn end_later(&mut self, life: u64, wait: u64, run: u64, end: trunkline_bot::logic::End) {
+        let streams = Vec::new();
+        self.core_later(life, wait, Event::TurnEnded { run, end, streams });
+    }
+
+    fn commit(&mut self, life: u64, id: u64, commit: &Commit) {
         let wait = 1 + self.below(4);
         if self.is_faulty(self.faults.crashes) && self.below(25) == 0 {
             // Whatever becomes of it, the process dies before anybody hears.
-            self.later(0, Happening::Crash);
+            self.later(0, Happening::Dies(life));
         }
         let fate = if self.is_faulty(self.faults.store) {
-            self.below(12)
+            self.below(14)
         } else {
             99
         };
+        if matches!(fate, 2 | 3) {
+            // A copy of it arrives after the client has given up on it, or has its answer.
+            let late = 10 + self.below(3_000);
+            self.later(late, Happening::LateCommit(Box::new(commit.clone())));
+        }
         let result = match fate {
-            // Never arrives.
-            0 => Err(no_answer()),
+            // Never arrives, or late.
+            0 | 2 => Err(no_answer()),
             // Written, the answer is lost.
             1 => {
-                self.store.commit(&commit);
+                self.store.commit(commit, self.seed);
                 Err(no_answer())
             }
-            // Arrives after the client has given up on it.
-            2 => {
-                let late = 10 + self.below(3_000);
-                self.later(late, Happening::LateCommit(Box::new(commit)));
-                Err(no_answer())
-            }
-            _ => Ok(self.store.commit(&commit)),
+            _ => Ok(self.store.commit(commit, self.seed)),
         };
         assert!(
-            !matches!(result, Ok(Committed::Fenced)),
+            self.faults.owners || self.faults.failovers || !matches!(result, Ok(Committed::Fenced)),
             "seed {}: fenced without another owner",
             self.seed
         );
-        self.core_later(wait, Event::Committed { id, result });
+        self.core_later(life, wait, Event::Committed { id, result });
     }
 
-    fn begin(&mut self, run: u64, begin: Begin) {
-        if self.kept.contains(&begin.seed) {
+    fn begin(&mut self, life: u64, run: u64, begin: Begin) {
+        let is_sure = self.store.lost.is_empty() && !self.faults.failovers;
+        if is_sure && self.kept.contains(&begin.seed) {
             assert_eq!(
                 begin.steps.len(),
                 1,
@@ -322,6 +311,12 @@ impl World {
                 begin.attempt
             );
         }
+        let number = number_of(&begin);
+        if self.is_faulty(self.faults.killer) && number == Some(KILLER) {
+            self.killed += 1;
+            self.later(0, Happening::Dies(life));
+            return;
+        }
         let is_faulty = self.is_faulty(self.faults.turns);
         let wait = if is_faulty && self.below(8) == 0 {
             2_000 + self.below(25_000)
@@ -329,41 +324,29 @@ impl World {
             self.below(30)
         };
         if is_faulty && self.below(7) == 0 {
-            let end = failed();
-            self.core_later(
-                wait,
-                Event::TurnEnded {
-                    run,
-                    end,
-                    streams: Vec::new(),
-                },
-            );
-            return;
-        }
-        if begin.steps.is_empty() && number_of(&begin).is_some_and(|number| number % 5 == 3) {
+            self.end_later(life, wait, run, failed());
+        } else if begin.steps.is_empty() && number.is_some_and(|number| number % 5 == 3) {
             let step = KeptStep {
                 name: "paid".to_owned(),
                 result: Bytes::from_static(b"1"),
             };
-            self.stepping.insert(run, (begin, wait));
-            self.core_later(1, Event::KeepStep { run, step });
-            return;
+            self.stepping.insert((life, run), (begin, wait));
+            self.core_later(life, 1, Event::KeepStep { run, step });
+        } else {
+            self.end_later(life, wait, run, end_of(&begin));
         }
-        self.core_later(
-            wait,
-            Event::TurnEnded {
-                run,
-                end: end_of(&begin),
-                streams: Vec::new(),
-            },
-        );
     }
 
-    fn send(&mut self, sequence: u64, operation: &Operation) {
+    fn send(&mut self, life: u64, sequence: u64, operation: &Operation) {
         let Operation::Post { body, .. } = operation else {
             panic!("only messages are sent")
         };
         let number: u64 = serde_json::from_slice(body).unwrap();
+        assert!(
+            self.store.asked_for.contains(&number),
+            "seed {}: reply {number} leaves before its turn has committed",
+            self.seed
+        );
         let wait = 1 + self.below(40);
         let fate = if self.is_faulty(self.faults.connector) {
             self.below(6)
@@ -389,22 +372,36 @@ impl World {
                 }
             }
         };
-        self.core_later(wait, Event::Sent { sequence, result });
+        self.core_later(life, wait, Event::Sent { sequence, result });
     }
 
     /// A caller's next activity, or the same again.
     fn call(&mut self, caller: u64) {
         let place = self.at[&caller];
-        if place >= ACTIVITIES {
-            return;
+        if place < ACTIVITIES {
+            self.arrive(Some(caller), place * CALLERS + caller);
         }
-        self.arrive(Some(caller), place * CALLERS + caller);
     }
 
     fn arrive(&mut self, caller: Option<u64>, number: u64) {
+        let deaths = self.deaths.get(&number).copied().unwrap_or_default();
+        let Some(life) = self.serving else {
+            if let Some(caller) = caller {
+                self.later(100, Happening::Caller(caller));
+            }
+            return;
+        };
+        if deaths >= 2 && !self.acknowledged.contains(&number) {
+            // The ingress refuses it for good.
+            if let Some(caller) = caller {
+                *self.at.get_mut(&caller).unwrap() += 1;
+                self.later(100, Happening::Caller(caller));
+            }
+            return;
+        }
         self.order += 1;
         let seq = self.order;
-        self.tickets.insert(seq, (caller, number));
+        self.tickets.insert(seq, Waiting { caller, number, life });
         let body = json!({ "type": "message", "id": number.to_string(), "text": "hi", "from": { "id": "29:ines" } });
         let body: Bytes = serde_json::to_vec(&body).unwrap().into();
         let arrival = Arrival {
@@ -413,8 +410,8 @@ impl World {
             repeat_key: Some(number + 1),
             remaining: Duration::from_secs(13),
             traceparent: String::new(),
-            is_shed: false,
-            deaths: 0,
+            is_shed: self.is_faulty(self.faults.owners) && self.below(6) == 0,
+            deaths,
             work: Work::Activity {
                 parsed: Some(Box::new(Activity::parse(&body).unwrap())),
                 body,
@@ -422,12 +419,14 @@ impl World {
                 is_verified: true,
             },
         };
-        self.tell(Event::Arrived(Box::new(arrival)));
+        self.tell(life, Event::Arrived(Box::new(arrival)));
     }
 
     fn hear(&mut self, ticket: Ticket, reply: Reply) {
-        let Some((caller, number)) = self.tickets.remove(&ticket.seq) else {
-            panic!("seed {}: a caller was answered twice", self.seed)
+        let Some(Waiting { caller, number, .. }) = self.tickets.remove(&ticket.seq) else {
+            let was_forgotten = self.forgotten.remove(&ticket.seq);
+            assert!(was_forgotten, "seed {}: a caller was answered twice", self.seed);
+            return;
         };
         let is_acknowledged = matches!(reply, Reply::Done(_) | Reply::Accepted(_) | Reply::Repeated(_));
         let Some(caller) = caller else { return };
@@ -444,38 +443,26 @@ impl World {
         self.later(wait, Happening::Caller(caller));
     }
 
-    /// The process dies; the next one claims and is woken if something is due. Callers repeat what was not acknowledged.
-    fn crash(&mut self) {
-        self.life += 1;
-        self.tick_at = None;
-        self.stepping.clear();
-        self.core = core_of(&self.rules.clone(), &mut self.store, self.life, self.seed);
-        for (_, (caller, _)) in std::mem::take(&mut self.tickets) {
-            let Some(caller) = caller else { continue };
-            let wait = self.below(2_000);
-            self.later(wait, Happening::Caller(caller));
-        }
-        if self.store.wake.is_some() {
-            self.core_later(300, Event::Wake);
+    /// A process does not answer its callers any more: they come again.
+    pub(super) fn forget_callers(&mut self, life: u64, has_died: bool) {
+        let gone: Vec<u64> = self
+            .tickets
+            .iter()
+            .filter(|(_, waiting)| waiting.life == life)
+            .map(|(seq, _)| *seq)
+            .collect();
+        for seq in gone {
+            self.forgotten.insert(seq);
+            let Some(waiting) = self.tickets.remove(&seq) else {
+                continue;
+            };
+            if has_died {
+                *self.deaths.entry(waiting.number).or_default() += 1;
+            }
+            if let Some(caller) = waiting.caller {
+                let wait = self.below(2_000);
+                self.later(wait, Happening::Caller(caller));
+            }
         }
     }
-}
-
-fn core_of(rules: &Arc<BotRules>, store: &mut SimulatedStore, life: u64, seed: u64) -> Conversation {
-    let triple = Triple::conversation("test", "tenant", "a:1");
-    let token = Token {
-        epoch: Epoch(life),
-        holder: Incarnation(life),
-        map: MapVersion(1),
-    };
-    store.fence = Some(token);
-    let bots = Arc::new([("test".to_owned(), rules.clone())].into());
-    let settings = Arc::new(ConversationSettings::default());
-    let holding = Holding {
-        shard: ShardId(0),
-        token,
-        backlog: Rc::default(),
-        gates: Gates::default(),
-    };
-    Conversation::new(triple.key(), holding, Some(triple), settings, bots, seed ^ (life << 32))
 }

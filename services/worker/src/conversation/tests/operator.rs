@@ -140,6 +140,28 @@ fn parked_work_survives_its_owner() {
 }
 
 #[test]
+fn a_late_copy_of_the_acceptance_of_parked_work_is_taken_away_again() {
+    let mut stage = Stage::usual();
+    stage.says(1, "bad");
+    stage.passes(Duration::from_millis(5_100));
+    let accepted = stage.store.inbox.clone();
+    for wait in [600, 2_500, 0] {
+        stage.fails();
+        stage.passes(Duration::from_millis(wait));
+    }
+    stage.commits("told");
+    let (_, entry) = accepted.first_key_value().unwrap();
+    stage.store.inbox.insert("7".to_owned(), entry.clone());
+    stage.dies();
+    assert_eq!(
+        (stage.runs.len(), stage.store.inbox.len()),
+        (0, 1),
+        "{:?}",
+        stage.store.inbox.keys()
+    );
+}
+
+#[test]
 fn an_inspection_says_what_runs_waits_and_ran() {
     let mut stage = Stage::usual();
     stage.says(1, "done");

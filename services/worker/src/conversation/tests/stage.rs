@@ -292,9 +292,18 @@ impl Stage {
     }
 
     pub(super) fn fails(&mut self) {
+        self.fails_with(None);
+    }
+
+    /// The last run fails and says when it is worth another try.
+    pub(super) fn fails_until(&mut self, retry_after: Duration) {
+        self.fails_with(Some(retry_after));
+    }
+
+    fn fails_with(&mut self, retry_after: Option<Duration>) {
         self.ends(End::Failed(TurnError {
             message: "told to".to_owned(),
-            retry_after: None,
+            retry_after,
             is_final: false,
         }));
     }

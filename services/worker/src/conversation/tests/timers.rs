@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trunkline_bot::logic::Input;
+use trunkline_bot::logic::{Input, KeptStep};
 
 use super::super::event::Event;
 use super::stage::Stage;
@@ -72,4 +72,25 @@ fn a_recurring_timer_that_fails_is_tried_again_and_the_next_one_comes_in_time() 
     assert!(stage.store.inbox.is_empty());
     stage.passes(DAY);
     assert_eq!(stage.runs.len(), 4, "set, failed, rung, rung: {:?}", stage.runs.len());
+}
+
+#[test]
+fn steps_of_a_timer_that_failed_stay_until_its_entry_has_run() {
+    let mut stage = Stage::usual();
+    stage.sets_timer("reminder", DAY, None);
+    stage.passes(DAY);
+    let run = stage.runs.last().unwrap().0;
+    let step = KeptStep {
+        name: "paid".to_owned(),
+        result: bytes::Bytes::from_static(b"7"),
+    };
+    stage.tell(Event::KeepStep {
+        run,
+        step: step.clone(),
+    });
+    stage.fails_until(Duration::from_secs(3_600));
+    stage.passes(Duration::from_secs(3_601));
+    assert_eq!(stage.runs.last().unwrap().1.steps, [step]);
+    stage.commits("rung");
+    assert!(stage.store.inbox.is_empty(), "{:?}", stage.store.inbox);
 }
