@@ -265,7 +265,7 @@ impl Conversation {
                 at(repeat_at);
             }
         } else if let Some(dirty_since) = self.memory.as_ref().and_then(|memory| memory.dirty_since) {
-            at(dirty_since + self.settle_within());
+            at(self.settle_at(dirty_since));
         }
         if self.memory.is_none() && self.loading.is_wanted && !self.loading.is_running {
             at(self.loading.not_before);
@@ -402,13 +402,6 @@ impl Conversation {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
-    }
-
-    fn settle_within(&self) -> u64 {
-        match self.phase {
-            Phase::Serving => milliseconds(self.settings.settle_within),
-            Phase::Quiescing(_) | Phase::Lost => 0,
-        }
     }
 }
 

@@ -5,6 +5,7 @@ mod operator;
 mod overload;
 mod poison;
 mod regressions;
+mod settling;
 mod stage;
 mod timers;
 

@@ -152,12 +152,7 @@ impl Stage {
         let mut events = vec![event];
         while let Some(event) = events.pop() {
             let mut actions = Vec::new();
-            let now = Now {
-                steady_ms: self.now,
-                wall_ms: self.wall(),
-                may_begin: self.may_begin,
-            };
-            self.core.handle(event, now, &mut actions);
+            self.core.handle(event, self.clocks(), &mut actions);
             for action in actions {
                 match action {
                     Action::Load => events.insert(0, Event::Loaded(Ok(self.store.load()))),
@@ -193,12 +188,7 @@ impl Stage {
     pub(super) fn passes(&mut self, time: Duration) {
         let end = self.now + u64::try_from(time.as_millis()).unwrap();
         loop {
-            let now = Now {
-                steady_ms: self.now,
-                wall_ms: self.wall(),
-                may_begin: self.may_begin,
-            };
-            match self.core.deadline(now).map(|at| at.max(self.now + 1)) {
+            match self.core.deadline(self.clocks()).map(|at| at.max(self.now + 1)) {
                 Some(at) if at <= end => self.now = at,
                 _ => break,
             }
@@ -289,6 +279,19 @@ impl Stage {
             effects: vec![reply],
             ..Outcome::default()
         }));
+    }
+
+    /// How long until the core wants to be told that time passed.
+    pub(super) fn waits(&self) -> Option<u64> {
+        Some(self.core.deadline(self.clocks())? - self.now)
+    }
+
+    pub(super) fn clocks(&self) -> Now {
+        Now {
+            steady_ms: self.now,
+            wall_ms: self.wall(),
+            may_begin: self.may_begin,
+        }
     }
 
     pub(super) fn fails(&mut self) {
