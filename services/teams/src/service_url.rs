@@ -114,17 +114,21 @@ impl ServiceUrl {
     /// # Errors
     /// A segment is empty or would be taken for a step in the path.
     pub(crate) fn join(&self, segments: &[&str]) -> Result<Url, AddressError> {
-        let mut text =
-            String::with_capacity(self.as_str().len() + 64 + segments.iter().map(|s| s.len()).sum::<usize>());
-        text.push_str(self.as_str());
+        let base = self.base.path();
+        let base = base.strip_suffix('/').unwrap_or(base);
+        let mut path = String::with_capacity(base.len() + 64 + segments.iter().map(|s| s.len()).sum::<usize>());
+        path.push_str(base);
         for segment in segments {
             if matches!(*segment, "" | "." | "..") {
                 return Err(AddressError::UnusableId);
             }
-            text.push('/');
-            text.extend(utf8_percent_encode(segment, SEGMENT));
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, SEGMENT));
         }
-        Ok(Url::parse(&text)?)
+        // Only the path is read anew, not the host.
+        let mut url = self.base.clone();
+        url.set_path(&path);
+        Ok(url)
     }
 }
 

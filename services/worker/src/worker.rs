@@ -26,6 +26,7 @@ use crate::conversation::{BotRules, Bots, Gates};
 use crate::metrics::WorkerMetrics;
 use crate::shards::{STATIC_MAP, Shards};
 use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
+use crate::shell::courier::Bases;
 use crate::shell::directory::Directory;
 use crate::shell::operator::Operator;
 use crate::shell::ownership::{IsQuiet, MapKnown, Order, QuiesceAll};
@@ -326,6 +327,7 @@ fn host(bots: Vec<HostedBot>) -> Result<(Bots, HashMap<String, Arc<HostedParts>>
             logic: bot.logic,
             connector: bot.connector,
             allows_service_url: bot.allows_service_url,
+            bases: Bases::default(),
             executor: bot.executor,
         };
         if rules.insert(name.clone(), Arc::new(of_bot)).is_some() {

@@ -49,7 +49,7 @@ impl Conversation {
         }
     }
 
-    fn item_of(&mut self, arrival: Arrival, now: Now, out: &mut Vec<Action>) -> Option<Item> {
+    fn item_of(&mut self, arrival: Arrival, now: Now, out: &mut Vec<Action>) -> Option<Box<Item>> {
         let Arrival {
             ticket,
             kind,
@@ -94,7 +94,7 @@ impl Conversation {
             Work::Sent { .. } | Work::Failed(_) => 0,
         });
         let id = self.next_number();
-        let mut item = Item::internal(id, work, turn_key, now);
+        let mut item = Box::new(Item::internal(id, work, turn_key, now));
         item.kind = kind;
         item.ticket = Some(ticket);
         item.repeat_key = repeat_key;

@@ -204,7 +204,7 @@ impl Conversation {
             id,
             commit: Box::new(commit.clone()),
         });
-        self.in_flight = Some(InFlight {
+        self.in_flight = Some(Box::new(InFlight {
             id,
             commit,
             header,
@@ -221,7 +221,7 @@ impl Conversation {
             repeat_at: None,
             give_up_at,
             began_at: now.steady_ms,
-        });
+        }));
     }
 
     /// Items that this commit makes durable.

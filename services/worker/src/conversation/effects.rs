@@ -78,6 +78,7 @@ fn bytes_of(effect: &Effect) -> usize {
 
 /// Puts the effects of a turn into the record, in their order.
 pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context<'_>) {
+    record.outbox.reserve_exact(effects.len());
     for effect in effects {
         let mut entry = Entry {
             of_failure: context.of_failure,

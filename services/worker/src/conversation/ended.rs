@@ -59,7 +59,7 @@ impl Conversation {
 
     pub(super) fn commit_outcome(
         &mut self,
-        mut running: Running,
+        mut running: Box<Running>,
         mut outcome: Outcome,
         result: TurnResult,
         streams: &[OpenStream],
@@ -133,7 +133,7 @@ impl Conversation {
     }
 
     /// A turn that failed commits nothing of its own: it is tried again from the inbox, parked, or answered with an error.
-    pub(super) fn fail(&mut self, mut running: Running, error: &TurnError, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn fail(&mut self, mut running: Box<Running>, error: &TurnError, now: Now, out: &mut Vec<Action>) {
         let item = &mut running.item;
         // A turn that is cut off because the shard leaves has not failed.
         let is_leaving = matches!(self.phase, Phase::Quiescing(_));
@@ -168,7 +168,14 @@ impl Conversation {
     }
 
     /// The last attempt failed: the work stays in the inbox, marked, and the bot is told.
-    pub(super) fn give_up(&mut self, mut item: Item, reason: &str, attempts: u32, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn give_up(
+        &mut self,
+        mut item: Box<Item>,
+        reason: &str,
+        attempts: u32,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         match item.work {
             Work::Activity { .. } | Work::Signal { .. } => {}
             Work::Sent { .. } | Work::Failed(_) | Work::Change { .. } => {
@@ -198,7 +205,7 @@ impl Conversation {
     }
 
     /// Work of our own that cannot be done is not kept: nobody could do anything about it.
-    pub(super) fn drop_work(&mut self, mut item: Item, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn drop_work(&mut self, mut item: Box<Item>, now: Now, out: &mut Vec<Action>) {
         reply_all(&mut item, &refused(Reason::NewerState, 0), out);
         if let Some(sequence) = item.inbox {
             let mut done = vec![sequence.to_string()];
@@ -212,7 +219,7 @@ impl Conversation {
 
     pub(super) fn keep_for_later(
         &mut self,
-        mut item: Item,
+        mut item: Box<Item>,
         conclusion: Conclusion,
         failure: Option<Failure>,
         now: Now,
@@ -250,7 +257,7 @@ impl Conversation {
     pub(super) fn queue_own(&mut self, work: Work, is_urgent: bool, now: Now) {
         let id = self.next_number();
         let turn_key = self.next_random();
-        let mut item = Item::internal(id, work, turn_key, now);
+        let mut item = Box::new(Item::internal(id, work, turn_key, now));
         self.give_place(&mut item, now);
         if is_urgent {
             self.queue.push_front(item);
@@ -261,7 +268,7 @@ impl Conversation {
 
     pub(super) fn state_problem(
         &mut self,
-        mut running: Running,
+        mut running: Box<Running>,
         problem: StateProblem,
         now: Now,
         out: &mut Vec<Action>,

@@ -1,5 +1,7 @@
 //! Reading the record and the inbox, and forgetting them.
 
+use std::sync::Arc;
+
 use trunkline_proto::routing::{Accepted, Reason};
 use trunkline_store::StoreError;
 use trunkline_store::contract::Loaded;
@@ -77,10 +79,10 @@ impl Conversation {
                 out.push(Action::Note(Note::CannotLoad { reason }));
                 return;
             };
-            self.identity = Some(Identity {
+            self.identity = Some(Arc::new(Identity {
                 triple: found.triple,
                 bot,
-            });
+            }));
         }
         self.memory = Some(found.memory);
         self.committed_below = u64::MAX;
@@ -115,7 +117,7 @@ impl Conversation {
                 continue;
             }
             let id = self.next_number();
-            let mut item = Item::from_accepted(id, sequence, accepted, now);
+            let mut item = Box::new(Item::from_accepted(id, sequence, accepted, now));
             if let (Some(identity), Some(activity)) = (&self.identity, item.work.activity()) {
                 item.route = identity.bot.route_of(activity);
             }
@@ -150,6 +152,6 @@ impl Conversation {
         self.committed_below = u64::MAX;
         self.loading.is_wanted = true;
         self.pass = None;
-        self.queue.retain_mut(Item::outlives_memory);
+        self.queue.retain_mut(|item| item.outlives_memory());
     }
 }

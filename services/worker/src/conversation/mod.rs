@@ -72,13 +72,14 @@ pub struct Conversation {
     settings: Arc<ConversationSettings>,
     bots: Arc<Bots>,
     /// Whose record it is; unknown while an actor that was woken by its key alone has not loaded.
-    identity: Option<Identity>,
+    identity: Option<Arc<Identity>>,
     memory: Option<Memory>,
     loading: Loading,
-    queue: VecDeque<Item>,
-    running: Option<Running>,
-    concluding: Option<(Item, Conclusion)>,
-    in_flight: Option<InFlight>,
+    // Boxed: most actors are at rest, and have none of these.
+    queue: VecDeque<Box<Item>>,
+    running: Option<Box<Running>>,
+    concluding: Option<(Box<Item>, Conclusion)>,
+    in_flight: Option<Box<InFlight>>,
     outbox: Outbox,
     /// Entries of the outbox from this sequence on are not known to be written.
     committed_below: u64,
@@ -110,7 +111,6 @@ pub struct Holding {
     pub gates: Gates,
 }
 
-#[derive(Clone)]
 struct Identity {
     triple: Triple,
     bot: Arc<BotRules>,
@@ -135,7 +135,7 @@ enum Phase {
 /// The turn that runs.
 struct Running {
     run: u64,
-    item: Item,
+    item: Box<Item>,
     started_at: u64,
     limit_at: u64,
     /// Who may stop it.
@@ -177,7 +177,7 @@ impl Conversation {
     ) -> Self {
         let identity = triple.and_then(|triple| {
             let bot = bots.get(&triple.bot)?.clone();
-            Some(Identity { triple, bot })
+            Some(Arc::new(Identity { triple, bot }))
         });
         Self {
             key,
@@ -364,7 +364,7 @@ impl Conversation {
         let concluding = self.concluding.as_mut().map(|(item, _)| item);
         let running = self.running.as_mut().map(|running| &mut running.item);
         let items = self.queue.iter_mut().chain(running).chain(concluding);
-        items.flat_map(Item::take_tickets).collect()
+        items.flat_map(|item| item.take_tickets()).collect()
     }
 
     /// Whether a turn could start as far as turns and commits are concerned.

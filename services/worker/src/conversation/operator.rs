@@ -134,7 +134,7 @@ impl Conversation {
 
     fn replay(&mut self, sequence: u64, entry: Accepted, now: Now, out: &mut Vec<Action>) {
         let id = self.next_number();
-        let mut item = Item::from_accepted(id, sequence, entry, now);
+        let mut item = Box::new(Item::from_accepted(id, sequence, entry, now));
         item.parking = None;
         item.attempts = 0;
         item.not_before_ms = 0;
@@ -152,9 +152,10 @@ impl Conversation {
     }
 
     /// A replayed entry is durable as work again: it goes where its place in the inbox is.
-    pub(super) fn take_back(&mut self, item: Item) {
+    pub(super) fn take_back(&mut self, item: Box<Item>) {
         let is_behind = |other: &Item| other.inbox.is_none_or(|place| Some(place) > item.inbox);
-        let place = self.queue.iter().position(is_behind).unwrap_or(self.queue.len());
+        let place = self.queue.iter().position(|other| is_behind(other));
+        let place = place.unwrap_or(self.queue.len());
         self.queue.insert(place, item);
     }
 

@@ -91,6 +91,10 @@ impl Conversation {
                 (!entry.of_failure).then_some(Work::Failed(failure))
             }
         };
+        if memory.record.outbox.is_empty() {
+            // So most conversations rest, and the room of an entry is a quarter of a kilobyte.
+            memory.record.outbox = Vec::new();
+        }
         memory.dirty_since.get_or_insert(now.steady_ms);
         if let Some(own) = own {
             self.queue_own(own, false, now);

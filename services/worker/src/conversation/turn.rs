@@ -61,7 +61,7 @@ impl Conversation {
     }
 
     /// Work that took its process down as often as work may.
-    fn poison(&mut self, item: Item, deaths: u32, now: Now, out: &mut Vec<Action>) -> bool {
+    fn poison(&mut self, item: Box<Item>, deaths: u32, now: Now, out: &mut Vec<Action>) -> bool {
         self.pass = None;
         let route = item.route;
         out.push(Action::Note(Note::Poisoned { route, deaths }));
@@ -87,7 +87,7 @@ impl Conversation {
     }
 
     /// The earliest timer that is due, if it is older than what waits in the queue.
-    fn due_timer(&mut self, now: Now) -> Option<Item> {
+    fn due_timer(&mut self, now: Now) -> Option<Box<Item>> {
         let memory = self.memory.as_ref()?;
         let timer = memory.record.timers.iter().min_by_key(|timer| timer.at_ms)?;
         let is_turn =
@@ -104,7 +104,7 @@ impl Conversation {
         let timer_at_ms = timer.at_ms;
         let turn_key = turn_key_of_timer(timer);
         let id = self.next_number();
-        let mut item = Item::internal(id, work, turn_key, now);
+        let mut item = Box::new(Item::internal(id, work, turn_key, now));
         item.timer = Some(names);
         // Due before the shard was ours: its turn may have run at an earlier owner.
         item.is_found = timer_at_ms <= self.holding.token.epoch.0;
@@ -112,7 +112,7 @@ impl Conversation {
     }
 
     /// Begins a turn. `true` when it ended at once.
-    pub(super) fn start(&mut self, mut item: Item, now: Now, out: &mut Vec<Action>) -> bool {
+    pub(super) fn start(&mut self, mut item: Box<Item>, now: Now, out: &mut Vec<Action>) -> bool {
         item.counted = None;
         let run = self.next_number();
         let (Some(identity), Some(memory)) = (self.identity.clone(), self.memory.as_ref()) else {
@@ -126,7 +126,7 @@ impl Conversation {
             bytes: state.bytes.clone(),
         });
         let steps = memory.steps_of(item.turn_key);
-        let mut running = Running {
+        let mut running = Box::new(Running {
             run,
             started_at: now.steady_ms,
             limit_at: now.steady_ms + milliseconds(identity.bot.turn_limit),
@@ -136,7 +136,7 @@ impl Conversation {
             late: Late::No,
             ended: None,
             item,
-        };
+        });
         if let Work::Change { name, change } = &running.item.work {
             let end = match identity.bot.apply(name, state, change) {
                 Ok(state) => End::Commit(Outcome {

@@ -43,7 +43,6 @@ pub(crate) struct ConversationActor {
     timer: Option<(u64, SpawnHandle)>,
     /// Callers whose recorded answer is being read.
     reading: Vec<Ticket>,
-    actions: Vec<Action>,
 }
 
 /// The future of a turn; dropping it cancels the turn.
@@ -87,7 +86,6 @@ impl ConversationActor {
             next_question: 0,
             timer: None,
             reading: Vec::new(),
-            actions: Vec::new(),
         }
     }
 
@@ -97,12 +95,12 @@ impl ConversationActor {
         if !now.may_begin {
             self.context.has_waited.set(true);
         }
-        let mut actions = std::mem::take(&mut self.actions);
+        let mut actions = self.context.actions.take();
         self.core.handle(event, now, &mut actions);
         for action in actions.drain(..) {
             self.act(action, ctx);
         }
-        self.actions = actions;
+        self.context.actions.replace(actions);
         self.slot.active_at.set(now.steady_ms);
         self.report(now);
         self.set_timer(now, ctx);

@@ -13,13 +13,14 @@ use trunkline_proto::routing::Outcome;
 use trunkline_store::SharedStore;
 use trunkline_store::key::ShardId;
 
+use super::courier::Bases;
 use super::directory::Directory;
 use super::pace::Paces;
 use super::pool::Pool;
 use super::watchdog::Pulse;
 use crate::clock::Clock;
 use crate::config::{AllowsServiceUrl, Executor};
-use crate::conversation::{Bots, ConversationSettings, Gates, Now, Reply, ShardBacklog, Ticket};
+use crate::conversation::{Action, Bots, ConversationSettings, Gates, Now, Reply, ShardBacklog, Ticket};
 use crate::metrics::WorkerMetrics;
 use crate::shards::Shards;
 use crate::stream::{Outgoing, OutgoingSender, Pressure};
@@ -33,6 +34,7 @@ pub(crate) struct HostedParts {
     pub(crate) logic: Arc<dyn Logic>,
     pub(crate) connector: trunkline_teams::connector::Connector,
     pub(crate) allows_service_url: AllowsServiceUrl,
+    pub(crate) bases: Bases,
     pub(crate) executor: Executor,
 }
 
@@ -84,6 +86,8 @@ pub(crate) struct ArbiterContext {
     backlogs: RefCell<HashMap<ShardId, Weak<ShardBacklog>>>,
     /// Something may have waited for the lease.
     pub(crate) has_waited: Cell<bool>,
+    /// Room for what a conversation asks for, used by one after the other.
+    pub(crate) actions: RefCell<Vec<Action>>,
     callers: RefCell<Callers>,
 }
 
@@ -103,6 +107,7 @@ impl ArbiterContext {
             bytes: Cell::new(0),
             backlogs: RefCell::default(),
             has_waited: Cell::new(false),
+            actions: RefCell::default(),
             callers: RefCell::default(),
         }
     }

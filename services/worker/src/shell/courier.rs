@@ -1,5 +1,7 @@
 //! Carries one entry of an outbox to the Connector or to another actor, once, and says what came of it.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,16 +21,45 @@ use crate::outbox::{Operation, SendResult, SendWork, Target, delivery_key};
 /// How long another actor may take to say that it has a signal or change; it keeps it in its inbox well before.
 const TELL_TIME: Duration = Duration::from_secs(13);
 
+/// Bases that are remembered of each bot. Teams has one a region; what is more was not made by Teams.
+const BASES: usize = 256;
+
+/// Bases of the Connector that were read before, with what was decided about them: for claims that were not verified, and
+/// for those that were.
+#[derive(Default)]
+pub(crate) struct Bases(Mutex<HashMap<String, [Option<ServiceUrl>; 2]>>);
+
+impl Bases {
+    fn get(&self, service_url: &str, is_verified: bool) -> Option<ServiceUrl> {
+        let bases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        bases.get(service_url)?[usize::from(is_verified)].clone()
+    }
+
+    fn remember(&self, service_url: &str, is_verified: bool, base: &ServiceUrl) {
+        let mut bases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if bases.len() >= BASES {
+            bases.clear();
+        }
+        bases.entry(service_url.to_owned()).or_default()[usize::from(is_verified)] = Some(base.clone());
+    }
+}
+
 /// The Connector's base, with the reason for which the bot's token may go there.
 pub(crate) fn base_of(service_url: &str, is_verified: bool, bot: &HostedParts) -> Result<ServiceUrl, AddressError> {
-    let base = ServiceUrl::parse(service_url)?;
-    if (bot.allows_service_url)(service_url) {
-        base.trusted(Trust::AllowList)
-    } else if is_verified {
-        base.trusted(Trust::VerifiedActivity)
-    } else {
-        Ok(base)
+    let known = &bot.bases;
+    if let Some(base) = known.get(service_url, is_verified) {
+        return Ok(base);
     }
+    let base = ServiceUrl::parse(service_url)?;
+    let base = if (bot.allows_service_url)(service_url) {
+        base.trusted(Trust::AllowList)?
+    } else if is_verified {
+        base.trusted(Trust::VerifiedActivity)?
+    } else {
+        base
+    };
+    known.remember(service_url, is_verified, &base);
+    Ok(base)
 }
 
 /// Tries an entry once, in a span that joins the trace of the request that asked for it.
