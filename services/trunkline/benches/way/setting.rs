@@ -49,8 +49,8 @@ struct Reading {
 }
 
 impl Setting {
-    /// Starts everything and waits until it serves.
-    pub(crate) async fn start() -> io::Result<Self> {
+    /// Starts everything and waits until it serves. `trunkline` is the binary that is measured.
+    pub(crate) async fn start(trunkline: &str, arbiters: &str) -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
         let teams = teams::start(SimulatedTeamsConfig {
             tenant: teams::TENANT.to_owned(),
@@ -73,16 +73,11 @@ impl Setting {
                 "--set=ingress.threads=1".to_owned(),
                 format!("--set=ingress.workers=127.0.0.1:{worker_port}"),
                 format!("--set=worker.listen=127.0.0.1:{worker_port}"),
-                "--set=worker.arbiters=1".to_owned(),
+                format!("--set=worker.arbiters={arbiters}"),
                 format!("--set=admin.listen=127.0.0.1:{admin}"),
                 "--set=log.filter=warn".to_owned(),
             ];
-            Process::start(
-                name,
-                Some(MEASURED_CORE),
-                env!("CARGO_BIN_EXE_trunkline").as_ref(),
-                &arguments,
-            )
+            Process::start(name, Some(MEASURED_CORE), trunkline.as_ref(), &arguments)
         };
         let worker = role("worker", worker_admin)?;
         let ingress = role("ingress", ingress_admin)?;
