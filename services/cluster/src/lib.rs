@@ -13,11 +13,13 @@ pub mod channel;
 mod facts;
 pub mod map;
 mod order;
+pub mod plan;
 mod shell;
 mod view;
 
 pub use facts::{ClusterConfig, Load, NodeFacts};
 pub use map::{MapNode, ShardMap};
 pub use order::ShardOrder;
+pub use plan::plan;
 pub use shell::{ClusterError, MoveRefused};
 pub use view::{Health, NodeView, ShardState, Standing, View};

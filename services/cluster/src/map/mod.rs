@@ -15,7 +15,7 @@ pub use encoding::FORMAT;
 pub const MAX_NODES: usize = NOBODY as usize;
 
 /// The owner of a shard that has none.
-const NOBODY: u16 = u16::MAX;
+pub(crate) const NOBODY: u16 = u16::MAX;
 
 /// One node that may own shards.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -35,12 +35,12 @@ pub struct MapNode {
 /// Who owns which shard, as of one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardMap {
-    version: MapVersion,
-    nodes: Vec<MapNode>,
+    pub(crate) version: MapVersion,
+    pub(crate) nodes: Vec<MapNode>,
     /// Place of the owner in `nodes`, [`NOBODY`] for none.
-    owners: Vec<u16>,
+    pub(crate) owners: Vec<u16>,
     /// Shards that an operator placed by hand.
-    pinned: BTreeSet<ShardId>,
+    pub(crate) pinned: BTreeSet<ShardId>,
 }
 
 impl ShardMap {
