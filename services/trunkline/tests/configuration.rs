@@ -213,7 +213,7 @@ fn secrets_are_dots_wherever_a_configuration_is_shown() {
 #[test]
 fn values_that_do_not_go_together_are_refused() {
     let text = format!(
-        "{BOT}client_secret_file = \"/x\"\n[bots.other]\napp_id = \"5C1F0A2E-6D4B-4F7A-9B7E-0D9C6A3F1E52\"\n[ingress]\nplain_http = true\ntls_certificate = \"c\"\n[store]\nengine = \"redis\"\n[worker]\nshards = \"0-4096\"\n"
+        "{BOT}client_secret_file = \"/x\"\n[bots.other]\napp_id = \"5C1F0A2E-6D4B-4F7A-9B7E-0D9C6A3F1E52\"\n[ingress]\nplain_http = true\ntls_certificate = \"c\"\n[store]\nengine = \"redis\"\nwait_replicas = 1\nwait_timeout = \"2 s\"\n[worker]\nshards = \"0-4096\"\n"
     );
     let found = problems(&text);
     let settings: Vec<&str> = found.iter().map(|(_, setting, _, _)| setting.as_str()).collect();
@@ -224,6 +224,7 @@ fn values_that_do_not_go_together_are_refused() {
         "ingress.tls_certificate",
         "ingress.plain_http",
         "store.url",
+        "store.wait_timeout",
         "worker.shards",
     ] {
         assert!(settings.contains(&expected), "{expected} is missing in {settings:?}");

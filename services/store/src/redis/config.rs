@@ -24,6 +24,12 @@ pub struct RedisConfig {
     /// Longest wait for the answer to a beat, which has a connection of its own: a slow answer is worth less than the next
     /// beat. In place of `response_timeout` for all that concerns nodes, leader and map.
     pub beat_timeout: Duration,
+    /// Replicas that must have a write, and what a read rests on, before a call about a conversation is answered; 0 for none.
+    /// A call that they do not confirm is repeated and then [unavailable](crate::StoreError::Unavailable), although it may
+    /// have been written.
+    pub wait_replicas: u32,
+    /// Longest wait for them; less than `response_timeout`.
+    pub wait_timeout: Duration,
     /// Longest wait for a new connection, with TLS and sign-in.
     pub connect_timeout: Duration,
 }
@@ -39,6 +45,8 @@ impl RedisConfig {
             connections: 1,
             response_timeout: Duration::from_secs(2),
             beat_timeout: Duration::from_millis(300),
+            wait_replicas: 0,
+            wait_timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(2),
         }
     }
@@ -55,6 +63,8 @@ impl fmt::Debug for RedisConfig {
             .field("connections", &self.connections)
             .field("response_timeout", &self.response_timeout)
             .field("beat_timeout", &self.beat_timeout)
+            .field("wait_replicas", &self.wait_replicas)
+            .field("wait_timeout", &self.wait_timeout)
             .field("connect_timeout", &self.connect_timeout)
             .finish()
     }

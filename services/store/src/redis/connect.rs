@@ -13,7 +13,7 @@ use redis::{
 use super::address::{Deployment, Node, RedisAddress};
 use super::config::RedisConfig;
 use super::failure::{failed, is_redirect, store_lost};
-use super::fitness::Facts;
+use super::fitness::{Facts, Keeping};
 use super::founding::read_identity;
 use super::tags::META;
 use crate::contract::{Identity, StoreError};
@@ -235,8 +235,8 @@ impl Connector {
         }
     }
 
-    /// A connection to a fit server, and whether that server keeps an append-only file.
-    pub(super) async fn fit_connection(&self) -> Result<(MultiplexedConnection, bool), StoreError> {
+    /// A connection to a fit server, and what keeps that server's writes.
+    pub(super) async fn fit_connection(&self) -> Result<(MultiplexedConnection, Keeping), StoreError> {
         let node = match &self.way {
             Way::Fixed(node) | Way::Member { node, .. } => node.clone(),
             Way::Sentinel {
@@ -253,7 +253,7 @@ impl Connector {
         let facts = Facts::of_info(&info);
         facts.check(self.is_member())?;
         if facts.is_primary() {
-            return Ok((connection, facts.append_only()));
+            return Ok((connection, facts.keeping()));
         }
         Err(match self.way {
             Way::Fixed(_) => StoreError::Unfit {

@@ -3,6 +3,7 @@
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use super::address::Node;
+use super::confirm::UNCONFIRMED;
 use crate::contract::StoreError;
 
 /// Turns an error into one of the store; for `map_err`.
@@ -80,7 +81,7 @@ pub(super) fn advice(error: &RedisError) -> Advice {
             _ => Advice::GiveUp,
         },
         // A new primary has no replicas for a moment.
-        _ if error.code() == Some("NOREPLICAS") => Advice::Wait,
+        _ if matches!(error.code(), Some("NOREPLICAS" | UNCONFIRMED)) => Advice::Wait,
         _ if error.is_io_error() || error.is_unrecoverable_error() => Advice::Wait,
         _ => Advice::GiveUp,
     }

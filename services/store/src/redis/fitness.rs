@@ -9,6 +9,15 @@ const LEAST_VERSION: (u32, u32) = (7, 0);
 /// Largest difference between the server's clock and ours.
 const CLOCK_DIFFERENCE: Duration = Duration::from_secs(5);
 
+/// What keeps the writes of a server beside its memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keeping {
+    /// Whether it writes each change to its append-only file.
+    pub(super) append_only: bool,
+    /// Replicas that are connected to it now.
+    pub(super) replicas: u32,
+}
+
 /// What `INFO` says of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Facts<'i> {
@@ -17,6 +26,7 @@ pub(super) struct Facts<'i> {
     role: &'i str,
     cluster: bool,
     append_only: bool,
+    replicas: u32,
 }
 
 impl<'i> Facts<'i> {
@@ -34,12 +44,16 @@ impl<'i> Facts<'i> {
             role: field("role"),
             cluster: field("cluster_enabled") == "1",
             append_only: field("aof_enabled") == "1",
+            replicas: field("connected_slaves").parse().unwrap_or_default(),
         }
     }
 
-    /// Whether the server writes each change to its append-only file.
-    pub(super) fn append_only(&self) -> bool {
-        self.append_only
+    /// What keeps the server's writes.
+    pub(super) fn keeping(&self) -> Keeping {
+        Keeping {
+            append_only: self.append_only,
+            replicas: self.replicas,
+        }
     }
 
     /// Whether the server takes writes.
@@ -110,7 +124,7 @@ mod tests {
     use super::*;
 
     const FIT: &str = "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n# Memory\r\n\
-        maxmemory_policy:noeviction\r\n# Persistence\r\naof_enabled:1\r\n# Replication\r\nrole:master\r\n\
+        maxmemory_policy:noeviction\r\n# Persistence\r\naof_enabled:1\r\n# Replication\r\nrole:master\r\nconnected_slaves:2\r\n\
         # Cluster\r\ncluster_enabled:0\r\n";
 
     fn problem_of(info: &str) -> String {
@@ -124,7 +138,11 @@ mod tests {
     fn a_fit_server_is_taken() {
         let facts = Facts::of_info(FIT);
         assert!(facts.check(false).is_ok());
-        assert!(facts.append_only());
+        let kept = Keeping {
+            append_only: true,
+            replicas: 2,
+        };
+        assert_eq!(facts.keeping(), kept);
     }
 
     #[test]

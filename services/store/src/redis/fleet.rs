@@ -72,6 +72,12 @@ impl Fleet {
                 redis+cluster://, with rediss for TLS"
                 .to_owned(),
         })?;
+        if config.wait_replicas > 0 && config.wait_timeout >= config.response_timeout {
+            return Err(StoreError::Unfit {
+                problem: "the wait for replicas is not shorter than the wait for an answer".to_owned(),
+                remedy: "make wait_timeout less than response_timeout: half of it suits".to_owned(),
+            });
+        }
         let dialler = Dialler::new(config, &address);
         let only = Connector::to_the_primary(config, &address, &dialler);
         let slots = match only {
@@ -86,7 +92,7 @@ impl Fleet {
             }],
             (None, slots) => slots.iter().flat_map(|slots| grounds(slots, &tags, &dialler)).collect(),
         };
-        let identity = found(&grounds, &tags, config.shards).await?;
+        let identity = found(&grounds, &tags, config).await?;
 
         let lines = Arc::new(Lines::of(config, identity));
         let members = Arc::new(Members {
@@ -134,6 +140,7 @@ impl Fleet {
         let mut detour = None;
         let mut redirections = 0;
         let mut pause = FIRST_PAUSE;
+        let mut last = None;
         loop {
             let attempt = timeout_at(deadline.into(), self.attempt(call, detour.take(), &built));
             let failure = match attempt.await {
@@ -141,10 +148,10 @@ impl Fleet {
                 Ok(Err(failure)) => failure,
                 Err(_) => {
                     self.report();
-                    return Err(StoreError::Unavailable {
+                    return Err(last.unwrap_or_else(|| StoreError::Unavailable {
                         doing: call.doing,
                         reason: format!("no answer within {patience:?}"),
-                    });
+                    }));
                 }
             };
             match failure.advice {
@@ -174,6 +181,7 @@ impl Fleet {
             if Instant::now() + pause_now >= deadline {
                 return Err(failure.error);
             }
+            last = Some(failure.error);
             self.news_or(pause_now).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -207,14 +215,25 @@ impl Fleet {
             .up(LOOK_AGAIN)
             .await
             .map_err(|error| Unanswered::no_line(call.doing, error))?;
+        let mark = self.mark(call.purpose);
         let answer = match commands {
-            Commands::One(command) if asking => line.send(up, &after_asking(command)).await.map(without_asking),
-            commands => line.send(up, commands).await,
+            Commands::One(command) if asking => line.send(up, &after_asking(command), mark).await.map(without_asking),
+            commands => line.send(up, commands, mark).await,
         };
         answer.map_err(|error| Unanswered {
             advice: advice(&error),
             error: failed(call.doing)(error),
         })
+    }
+
+    /// The key whose write replicas must confirm before an answer counts; `None` when none need to.
+    fn mark(&self, purpose: Purpose) -> Option<String> {
+        match purpose {
+            Purpose::Conversations(shard) if self.members.lines.confirmation.is_some() => {
+                Some(self.members.tags.names(shard)?.mark().to_string())
+            }
+            _ => None,
+        }
     }
 
     /// Has the task look at the cluster again.

@@ -6,6 +6,7 @@
 use rand::RngExt as _;
 use redis::aio::MultiplexedConnection;
 
+use super::config::RedisConfig;
 use super::connect::{CONNECTING, Connector};
 use super::failure::failed;
 use super::fitness::{check_clock, our_clock_ms};
@@ -28,12 +29,20 @@ pub(super) struct Ground {
 }
 
 /// Checks every primary, its clock, too, and makes the store when there is none.
-pub(super) async fn found(grounds: &[Ground], tags: &Tags, shards: u32) -> Result<Identity, StoreError> {
+pub(super) async fn found(grounds: &[Ground], tags: &Tags, config: &RedisConfig) -> Result<Identity, StoreError> {
+    let (shards, wait_replicas) = (config.shards, config.wait_replicas);
     let mut connections = Vec::new();
     for ground in grounds {
-        let (mut connection, append_only) = ground.connector.fit_connection().await?;
-        if !append_only {
+        let (mut connection, keeping) = ground.connector.fit_connection().await?;
+        if !keeping.append_only {
             tracing::warn!("Redis keeps no append-only file: a restart of it loses what was acknowledged");
+        }
+        if keeping.replicas < wait_replicas {
+            tracing::warn!(
+                connected = keeping.replicas,
+                wait_replicas,
+                "Redis has fewer replicas than wait_replicas: until they are there, no turn is acknowledged"
+            );
         }
         let (seconds, _): (u64, u64) = redis::cmd("TIME")
             .query_async(&mut connection)

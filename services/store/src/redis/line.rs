@@ -10,6 +10,7 @@ use redis::{Cmd, Pipeline, RedisError, Value};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::confirm::{Confirmation, Confirmer};
 use super::connect::{CONNECTING, Connector};
 use super::failure::needs_new_connection;
 use crate::contract::{Identity, StoreError};
@@ -41,6 +42,8 @@ pub(super) struct Line {
     state: watch::Receiver<State>,
     /// Number of the newest connection that failed a caller.
     broken: watch::Sender<u64>,
+    /// Holds answers back until replicas confirm them.
+    confirmer: Option<Confirmer>,
 }
 
 /// What is sent at once.
@@ -58,7 +61,19 @@ impl Line {
         let (publish, state) = watch::channel(down("there is no connection yet"));
         let (broken, reports) = watch::channel(0);
         runtime.spawn(keep(connector, identity, longest_pause, publish, reports));
-        Self { state, broken }
+        Self {
+            state,
+            broken,
+            confirmer: None,
+        }
+    }
+
+    /// The same line, whose answers wait for replicas when they come with a mark.
+    pub(super) fn confirmed(self, rule: Option<Confirmation>, runtime: &Handle) -> Self {
+        Self {
+            confirmer: rule.map(|rule| Confirmer::start(rule, runtime)),
+            ..self
+        }
     }
 
     /// The connection of the moment; while there is none, the next one, if it comes within `patience`.
@@ -79,15 +94,22 @@ impl Line {
         }
     }
 
-    /// Sends commands and reads their answers. The first error of several is the error of all.
-    pub(super) async fn send(&self, up: Connection, commands: &Commands) -> Result<Value, RedisError> {
+    /// Sends commands and reads their answers. The first error of several is the error of all. `mark` names a key beside those
+    /// of the commands.
+    pub(super) async fn send(
+        &self,
+        up: Connection,
+        commands: &Commands,
+        mark: Option<String>,
+    ) -> Result<Value, RedisError> {
         let Connection { mut connection, number } = up;
-        let answer = match commands {
-            Commands::One(command) => connection
-                .send_packed_command(command)
-                .await
-                .and_then(Value::extract_error),
-            Commands::Several(commands) => {
+        let answer = match (&self.confirmer, mark, commands) {
+            (Some(confirmer), Some(mark), commands) => confirmer.send(connection, number, commands, mark).await,
+            (_, _, Commands::One(command)) => {
+                let answer = connection.send_packed_command(command).await;
+                answer.and_then(Value::extract_error)
+            }
+            (_, _, Commands::Several(commands)) => {
                 let answers = connection.send_packed_commands(commands, 0, commands.len()).await;
                 answers.and_then(|answers| Value::Array(answers).extract_error())
             }

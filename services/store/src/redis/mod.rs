@@ -11,6 +11,7 @@
 
 mod address;
 mod config;
+mod confirm;
 mod connect;
 mod failure;
 mod fitness;

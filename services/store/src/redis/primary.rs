@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use super::address::Node;
 use super::config::RedisConfig;
+use super::confirm::Confirmation;
 use super::connect::Connector;
 use super::line::Line;
 use crate::contract::Identity;
@@ -37,6 +38,8 @@ pub(super) struct Lines {
     /// Number of connections for conversations, at least 1.
     pub(super) conversations: usize,
     pub(super) beat_timeout: Duration,
+    /// What answers about conversations wait for.
+    pub(super) confirmation: Option<Confirmation>,
 }
 
 impl Lines {
@@ -47,6 +50,10 @@ impl Lines {
             runtime: Handle::current(),
             conversations: config.connections.max(1),
             beat_timeout: config.beat_timeout,
+            confirmation: (config.wait_replicas > 0).then_some(Confirmation {
+                replicas: config.wait_replicas,
+                timeout: config.wait_timeout,
+            }),
         }
     }
 }
@@ -93,7 +100,11 @@ impl Primary {
                 .get_or_init(|| Line::start(self.connector.clone(), identity, LONGEST_PAUSE, &self.settings.runtime)),
             Purpose::Conversations(shard) => {
                 let line = &self.conversations[shard.0 as usize % self.conversations.len()];
-                line.get_or_init(|| Line::start(self.connector.clone(), identity, LONGEST_PAUSE, &Handle::current()))
+                line.get_or_init(|| {
+                    let here = Handle::current();
+                    let line = Line::start(self.connector.clone(), identity, LONGEST_PAUSE, &here);
+                    line.confirmed(self.settings.confirmation, &here)
+                })
             }
         }
     }

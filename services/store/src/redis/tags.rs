@@ -103,6 +103,11 @@ impl<'t> Names<'t> {
         self.name("p", "", "")
     }
 
+    /// What is written only to see when replicas have it.
+    pub(super) fn mark(self) -> Name<'t> {
+        self.name("m", "", "")
+    }
+
     /// The record of a conversation.
     pub(super) fn record<'m>(self, member: &'m KeyText) -> Name<'m>
     where

@@ -231,6 +231,13 @@ fn check_worker(found: &mut Found<'_>, purpose: Purpose) {
             "set engine = \"redis\", or remove the URL",
         );
     }
+    if store.wait_replicas > 0 && store.wait_timeout >= store.response_timeout {
+        found.contradiction(
+            "store.wait_timeout",
+            "store.wait_timeout is not less than store.response_timeout".to_owned(),
+            "wait for replicas half as long as for an answer",
+        );
+    }
     let shards = store.shards;
     if !(1..=16_384).contains(&shards) {
         found.contradiction(

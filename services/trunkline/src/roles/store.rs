@@ -49,6 +49,8 @@ pub(super) async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Res
                 shards: section.shards,
                 connections,
                 response_timeout: section.response_timeout,
+                wait_replicas: section.wait_replicas,
+                wait_timeout: section.wait_timeout,
                 connect_timeout: section.connect_timeout,
                 ..RedisConfig::at(url.reveal())
             };

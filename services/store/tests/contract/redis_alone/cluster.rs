@@ -362,7 +362,25 @@ async fn a_slot_that_moves_under_load_loses_and_fails_nothing() {
         moving.await.unwrap();
         moved.store(true, Ordering::Relaxed);
     };
-    let (versions, ()) = tokio::join!(load, moving);
+    // Whoever only reads is sent after the keys that have moved already.
+    let reading = async {
+        while !moved.load(Ordering::Relaxed) {
+            for number in 0..CONVERSATIONS {
+                let key = key(&format!("conversation {number}"));
+                let loaded = until_answered(async || store.load(shard, key).await).await;
+                let version = loaded
+                    .record
+                    .map_or(0, |record| Header::of_record(&record).unwrap().version);
+                // The inbox is read first.
+                assert!(
+                    loaded.inbox.len() as u64 <= version,
+                    "{:?} at version {version}",
+                    loaded.inbox
+                );
+            }
+        }
+    };
+    let (versions, (), ()) = tokio::join!(load, moving, reading);
     println!("{} commits while the slot moved", versions.iter().sum::<u64>());
     let left: Vec<String> = beside(&cluster.nodes[from]).keys("*c:*").unwrap();
     assert!(left.is_empty(), "{left:?} did not move");

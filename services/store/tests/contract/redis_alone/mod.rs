@@ -2,10 +2,12 @@
 
 mod cluster;
 mod membership;
+mod replicas;
 mod running;
 mod sentinel;
 mod start;
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,4 +51,17 @@ pub(super) fn set(server: &RedisServer, setting: &str, value: &str) {
     let mut command = redis::cmd("CONFIG");
     command.arg("SET").arg(setting).arg(value);
     command.exec(&mut beside(server)).unwrap();
+}
+
+/// The process of a server.
+pub(super) fn redis_pid(server: &RedisServer) -> u32 {
+    let info: String = redis::cmd("INFO").arg("server").query(&mut beside(server)).unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// Sends a signal to a process.
+pub(super) fn signal(pid: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
+    assert!(sent.success(), "{signal} was not sent");
 }

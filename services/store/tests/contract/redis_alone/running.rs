@@ -1,6 +1,5 @@
 //! Scripts that are forgotten, servers that go away, memory that is full.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use trunkline_store::StoreError;
 use trunkline_store::contract::{Commit, Committed, Header, SharedStore, Wake};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
-use super::{PATIENCE, beside, config, open, own, set};
+use super::{PATIENCE, beside, config, open, own, redis_pid, set, signal};
 use crate::redis_server::{IN_MEMORY, RedisServer};
 use crate::world::{SHARD, claim_of, header, key, touch, turn};
 
@@ -238,15 +237,4 @@ async fn open_hasty(server: &RedisServer) -> SharedStore {
         ..config(server)
     };
     Arc::new(RedisStore::open(hasty).await.unwrap())
-}
-
-fn redis_pid(server: &RedisServer) -> u32 {
-    let info: String = redis::cmd("INFO").arg("server").query(&mut beside(server)).unwrap();
-    let line = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
-    line.trim().parse().unwrap()
-}
-
-fn signal(pid: u32, signal: &str) {
-    let sent = Command::new("kill").args([signal, &pid.to_string()]).status().unwrap();
-    assert!(sent.success(), "{signal} was not sent");
 }

@@ -113,6 +113,11 @@ section! {
         pub connections: u32 = 0,
         /// Longest wait for an answer of Redis. Calls that meet a failover or a moving slot are held and repeated that long.
         pub response_timeout: Duration = "2 s",
+        /// Replicas of Redis that must have a turn before anything of it leaves, and what an answer from the record rests on
+        /// before it is given. 0: none, and a failover loses what had not arrived. Goes with min-replicas-to-write in Redis.
+        pub wait_replicas: u32 = 0,
+        /// Longest wait for them; less than response_timeout. What they do not confirm is not acknowledged.
+        pub wait_timeout: Duration = "1 s",
         /// Longest wait for a new connection to Redis.
         pub connect_timeout: Duration = "2 s",
         /// Shards of the store, fixed when it is created. Ingresses need the same number.
