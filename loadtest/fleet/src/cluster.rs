@@ -59,6 +59,8 @@ pub struct Cluster {
     configuration: String,
     directory: PathBuf,
     network: Network,
+    /// Where certificates of every role lie, if processes need them.
+    certificates: Option<PathBuf>,
     _teams: Handle,
     _home: TempDir,
 }
@@ -73,10 +75,8 @@ impl Cluster {
             ..SimulatedTeamsConfig::default()
         });
         let service_url = format!("http://{connector}");
-        let mut text = teams::configuration(&plan.bot, store_url, &teams, &format!("http://{}", connector.ip()));
-        if network.can_cut() {
-            text.push_str(&certificates(&plan.program, directory.path()));
-        }
+        let text = teams::configuration(&plan.bot, store_url, &teams, &format!("http://{}", connector.ip()));
+        let certificates = network.can_cut().then(|| certificates(&plan.program, directory.path()));
         let file = directory.path().join("trunkline.toml");
         std::fs::write(&file, text).unwrap();
         let sender = Sender {
@@ -95,6 +95,7 @@ impl Cluster {
             configuration: file.display().to_string(),
             directory: directory.path().to_owned(),
             network: network.clone(),
+            certificates,
             _teams: teams,
             _home: directory,
             plan,
@@ -150,6 +151,9 @@ impl Cluster {
         if role == "ingress" {
             recipe = recipe.environment("TRUNKLINE_INGRESS__WORKERS", seeds.collect::<Vec<_>>().join(","));
         }
+        for (variable, value) in self.certificates_of(role) {
+            recipe = recipe.environment(variable, value);
+        }
         for (setting, value) in &self.plan.settings {
             let variable = format!("TRUNKLINE_{}", setting.to_uppercase().replace('.', "__"));
             recipe = recipe.environment(&variable, value);
@@ -167,6 +171,19 @@ impl Cluster {
         }
     }
 
+    /// The settings by which a process proves this role.
+    fn certificates_of(&self, role: &str) -> Vec<(&'static str, String)> {
+        let Some(directory) = &self.certificates else {
+            return Vec::new();
+        };
+        let file = |name: &str| directory.join(name).display().to_string();
+        vec![
+            ("TRUNKLINE_CLUSTER__TLS_CA", file("ca.crt")),
+            ("TRUNKLINE_CLUSTER__TLS_CERTIFICATE", file(&format!("{role}.crt"))),
+            ("TRUNKLINE_CLUSTER__TLS_KEY", file(&format!("{role}.key"))),
+        ]
+    }
+
     /// Runs an operator's command against this cluster and returns what it printed.
     ///
     /// # Panics
@@ -175,6 +192,7 @@ impl Cluster {
         let output = std::process::Command::new(&self.plan.program)
             .args(arguments)
             .args(["--config", &self.configuration])
+            .envs(self.certificates_of("operator"))
             .env(
                 "TRUNKLINE_INGRESS__WORKERS",
                 self.workers
@@ -240,8 +258,8 @@ impl Node {
     }
 }
 
-/// Makes certificates with the product's own command; the section that names them.
-fn certificates(program: &Path, directory: &Path) -> String {
+/// Makes certificates of every role with the product's own command.
+fn certificates(program: &Path, directory: &Path) -> PathBuf {
     let to = directory.join("certificates");
     let output = std::process::Command::new(program)
         .args(["dev", "certificate", "--out"])
@@ -253,11 +271,5 @@ fn certificates(program: &Path, directory: &Path) -> String {
         "dev certificate: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let file = |name: &str| to.join(name).display().to_string();
-    format!(
-        "\n[cluster]\ntls_ca = \"{}\"\ntls_certificate = \"{}\"\ntls_key = \"{}\"\n",
-        file("ca.pem"),
-        file("node.pem"),
-        file("node.key")
-    )
+    to
 }

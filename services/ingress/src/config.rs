@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use trunkline_cluster::channel::IdentityFiles;
 use trunkline_store::key::DEFAULT_SHARDS;
 use trunkline_teams::envelope::DEFAULT_DEPTH;
 use trunkline_teams::identity::source::SourceRules;
@@ -26,6 +27,8 @@ pub struct IngressConfig {
     /// `host:port` of workers that are asked for routes: at the start, and again when none of the workers that the routes
     /// name can be reached. A name is resolved by every attempt.
     pub workers: Vec<String>,
+    /// How this process proves itself to workers, and they to it; `None` within one machine.
+    pub workers_tls: Option<IdentityFiles>,
     /// Shards of the cluster: the number that the store was created with.
     pub shards: u32,
     /// Networks that may send requests, and proxies that are believed.
@@ -163,6 +166,7 @@ impl IngressConfig {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             node: "ingress".to_owned(),
             workers,
+            workers_tls: None,
             shards: DEFAULT_SHARDS,
             sources: SourceRules::default(),
             limits: Limits::default(),

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+
+use trunkline_cluster::channel::TlsError;
 
 /// Why an ingress cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -48,50 +49,10 @@ pub enum IngressError {
         /// The address that others reach.
         address: SocketAddr,
     },
-    /// The certificate cannot be used.
+    /// A certificate, a key or the cluster's authority cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The server ended by itself.
     #[error("the HTTP server ended")]
     Server(#[source] io::Error),
-}
-
-/// Why a certificate cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// A file is not what it should be.
-    #[error("{path} holds no {expected} in PEM form")]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// What should be in it.
-        expected: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: rustls::pki_types::pem::Error,
-    },
-    /// Certificate and key do not fit each other, or are of a kind that is not supported.
-    #[error("certificate {certificate} and key {key} cannot be used together")]
-    Pair {
-        /// File of the certificate.
-        certificate: PathBuf,
-        /// File of the key.
-        key: PathBuf,
-        /// What is wrong with them.
-        #[source]
-        source: rustls::Error,
-    },
-    /// The cryptography of this build does not offer the versions.
-    #[error("TLS 1.2 and 1.3 are not available")]
-    Versions(#[source] rustls::Error),
 }

@@ -19,6 +19,6 @@ mod tls;
 mod trace;
 
 pub use config::{Clock, IngressConfig, Limits, StopTimes, TlsFiles, Transport};
-pub use error::{IngressError, TlsError};
+pub use error::IngressError;
 pub use readiness::{NotReady, Readiness};
 pub use server::Ingress;

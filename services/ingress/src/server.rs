@@ -11,6 +11,7 @@ use actix_web::{App, HttpServer};
 use prometheus_client::registry::Registry;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use trunkline_cluster::channel::{Connector, Identity, Role};
 use trunkline_proto::routing::MESSAGE_LIMIT;
 use trunkline_teams::envelope::MAX_DEPTH;
 use trunkline_teams::identity::Verifier;
@@ -33,6 +34,7 @@ const FRAME_OVERHEAD: usize = 64 * 1024;
 pub struct Ingress {
     listeners: Vec<(SocketAddr, TcpListener)>,
     certificate: Option<Arc<Certificate>>,
+    identity: Option<Arc<Identity>>,
     shared: Arc<Shared>,
     streams: StreamSettings,
     stream_metrics: Arc<StreamMetrics>,
@@ -57,11 +59,16 @@ impl Ingress {
                 source,
             })?;
         }
+        let identity = match &config.workers_tls {
+            Some(files) => Some(Identity::load(files.clone(), Role::Ingress, registry).await?),
+            None => None,
+        };
         let streams = StreamSettings {
             node: config.node.clone(),
             incarnation: rand::random(),
             shards: config.shards,
             seeds: config.workers.clone(),
+            connector: Connector::new(identity.clone()),
         };
         let certificate = match &config.transport {
             Transport::Tls(files) => Some(Certificate::load(files.clone()).await?),
@@ -90,6 +97,7 @@ impl Ingress {
         Ok(Self {
             listeners,
             certificate,
+            identity,
             shared: Arc::new(shared),
             streams,
             stream_metrics,
@@ -147,6 +155,10 @@ impl Ingress {
             );
             actix_rt::spawn(async move { certificate.keep_fresh(stop, reloads, failures).await });
         }
+        if let Some(identity) = self.identity.clone() {
+            let stop = stop.clone();
+            actix_rt::spawn(async move { identity.keep_fresh(stop).await });
+        }
         stop.drop_guard()
     }
 
@@ -160,6 +172,7 @@ impl Ingress {
             shared,
             streams,
             stream_metrics,
+            ..
         } = self;
         let next_thread = Arc::new(AtomicU32::new(0));
         let app = move || {

@@ -8,7 +8,7 @@ use clap::Parser as _;
 use trunkline_bot::logic::Logic;
 use trunkline_bot::{Bot, State};
 
-use crate::command::{self, Arguments, Command, Exit};
+use crate::command::{self, Arguments, Command, DevArguments, DevCommand, Exit};
 use crate::configuration::{Code, Configuration, ConfigurationError, Inputs, Origin, Problem, Purpose};
 use crate::roles::{CrewEnd, DevOptions, Running};
 use crate::telemetry::Telemetry;
@@ -171,6 +171,14 @@ pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCo
                 Ok(bots.into_iter().map(|(name, _)| name).collect())
             })
         }
+        Command::Dev(DevArguments {
+            instead: Some(DevCommand::Certificate(asked)),
+            ..
+        }) => ended(
+            command::make_certificates(asked)
+                .map_err(Stopped::from)
+                .map(|said| command::print(&said)),
+        ),
         Command::Dev(dev) => {
             let mut inputs = arguments.sources.inputs(None);
             inputs.flags.extend(dev.settings());

@@ -77,7 +77,7 @@ fn the_environment_wins_over_the_file_and_flags_win_over_both() {
     written.inputs.environment = vec![
         ("TRUNKLINE_WORKER__QUEUE".into(), "2".into()),
         ("TRUNKLINE_LOG__FORMAT".into(), "json".into()),
-        ("TRUNKLINE_INGRESS__WORKERS".into(), "10.0.0.1:1, 10.0.0.2:2".into()),
+        ("TRUNKLINE_INGRESS__WORKERS".into(), "127.0.0.1:1, localhost:2".into()),
         ("TRUNKLINE_INGRESS__PLAIN_HTTP".into(), "true".into()),
     ];
     written.inputs.flags = vec![("worker.queue".into(), "3".into(), "--set worker.queue".into())];
@@ -240,8 +240,36 @@ fn the_files_of_the_clusters_tls_come_together() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         found[0].2,
-        "cluster.tls_ca is set and cluster.tls_key is not; set tls_ca, tls_certificate and tls_key, or none of them"
+        "cluster.tls_ca is set and cluster.tls_key is not; set tls_ca, tls_certificate and tls_key, or none of them; \
+         `trunkline dev certificate` makes them"
     );
+}
+
+#[test]
+fn without_tls_nothing_leaves_this_machine() {
+    let tls = "[cluster]\ntls_ca = \"a\"\ntls_certificate = \"c\"\ntls_key = \"k\"\n";
+    for (purpose, setting, text) in [
+        (
+            Purpose::Worker,
+            "worker.listen",
+            "[worker]\nlisten = \"0.0.0.0:7400\"\n",
+        ),
+        (
+            Purpose::Ingress,
+            "ingress.workers",
+            "[ingress]\nplain_http = true\nworkers = [\"localhost:1\", \"[::1]:1\", \"worker-2.internal:1\"]\n",
+        ),
+    ] {
+        let load = |text: &str| Configuration::load(&written(&format!("{BOT}{text}")).inputs, purpose);
+        let error = load(text).expect_err("refused");
+        let fact = &error.facts()[0];
+        assert_eq!((error.facts().len(), fact.setting), (1, setting), "{}", fact.message);
+        assert!(
+            fact.remedy
+                .contains("cluster.tls_ca, cluster.tls_certificate and cluster.tls_key")
+        );
+        load(&format!("{text}{tls}")).unwrap_or_else(|error| panic!("{}", rendered(&error)));
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_bot::logic::Logic;
+use trunkline_cluster::channel::{IdentityFiles, SETTINGS, TlsError};
 use trunkline_store::StoreError;
 use trunkline_teams::connector::Connector;
 
@@ -14,8 +15,10 @@ use crate::conversation::{ConversationSettings, Unreadable};
 /// How a worker is set up.
 #[derive(Clone, Debug)]
 pub struct WorkerConfig {
-    /// Where ingresses connect. Loopback only: the stream has no TLS yet.
+    /// Where ingresses connect. Without TLS a loopback address.
     pub listen: SocketAddr,
+    /// How this process and those that connect prove themselves; `None` within one machine.
+    pub tls: Option<IdentityFiles>,
     /// Label of this process, for logs.
     pub name: String,
     /// Threads that conversations are spread over; 0 for one a core.
@@ -46,6 +49,7 @@ impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: None,
             name: "worker".to_owned(),
             arbiters: 0,
             pool_threads: 0,
@@ -121,14 +125,15 @@ impl fmt::Debug for HostedBot {
 /// Why a worker cannot start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// The stream carries activities in the clear: it may not leave this machine.
-    #[error(
-        "the worker cannot listen at {listen}: the stream between ingress and worker has no TLS yet; use a loopback address"
-    )]
+    /// Without TLS activities travel in the clear: they may not leave this machine.
+    #[error("the worker cannot listen at {listen} without TLS: set {SETTINGS}, or use a loopback address")]
     NotLoopback {
         /// The address that was configured.
         listen: SocketAddr,
     },
+    /// Certificate, key or authority cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address cannot be bound.
     #[error("the worker cannot listen at {listen}")]
     Listen {

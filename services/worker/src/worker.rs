@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Addr};
 use actix_rt::{Arbiter, ArbiterHandle};
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use trunkline_cluster::ShardOrder;
+use trunkline_cluster::channel::{Identity, Listener, Role};
 use trunkline_proto::routing::routing_server::RoutingServer;
 use trunkline_proto::routing::{CONNECTION_WINDOW, MESSAGE_LIMIT, STREAM_WINDOW};
 use trunkline_store::SharedStore;
@@ -50,7 +49,8 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 pub struct Worker {
     parts: Arc<WorkerParts>,
     arbiters: Arbiters,
-    listener: std::net::TcpListener,
+    listener: Listener,
+    identity: Option<Arc<Identity>>,
     address: SocketAddr,
     service: RoutingService,
     /// Ends streams and the watchdog.
@@ -125,13 +125,16 @@ impl Worker {
         registry: &mut Registry,
     ) -> Result<Self, WorkerError> {
         let listen = config.listen;
-        if !listen.ip().is_loopback() {
+        if config.tls.is_none() && !listen.ip().is_loopback() {
             return Err(WorkerError::NotLoopback { listen });
         }
+        let identity = match config.tls {
+            Some(files) => Some(Identity::load(files, Role::Worker, registry).await?),
+            None => None,
+        };
         let refused = |source| WorkerError::Listen { listen, source };
-        let listener = std::net::TcpListener::bind(listen).map_err(refused)?;
-        listener.set_nonblocking(true).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let listener = Listener::bind(listen, identity.clone()).map_err(refused)?;
+        let address = listener.address();
 
         let (rules, hosted) = host(bots)?;
         let needs_pool = hosted.values().any(|bot| bot.executor == Executor::Pool);
@@ -175,6 +178,7 @@ impl Worker {
             parts,
             arbiters,
             listener,
+            identity,
             address,
             service,
             closing,
@@ -201,6 +205,7 @@ impl Worker {
             arbiters,
             listener,
             address,
+            identity,
             service,
             closing,
         } = self;
@@ -209,11 +214,10 @@ impl Worker {
             .max_encoding_message_size(MESSAGE_LIMIT);
         let closed = closing.clone();
         let streams = async move {
-            let incoming = TcpListener::from_std(listener).map_err(|source| WorkerError::Listen {
+            let connections = listener.connections().map_err(|source| WorkerError::Listen {
                 listen: address,
                 source,
             })?;
-            let incoming = TcpIncoming::from(incoming).with_nodelay(Some(true));
             Server::builder()
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
@@ -221,13 +225,18 @@ impl Worker {
                 .http2_keepalive_interval(Some(KEEP_ALIVE))
                 .http2_keepalive_timeout(Some(KEEP_ALIVE))
                 .add_service(routing)
-                .serve_with_incoming_shutdown(incoming, closed.cancelled_owned())
+                .serve_with_incoming_shutdown(connections, closed.cancelled_owned())
                 .await
                 .map_err(WorkerError::Serve)
         };
         let server = arbiters.serve(streams, &closing);
         let life = live(&parts, &shutdown, &closing);
-        let (ended, ()) = futures_util::join!(server, life);
+        let fresh = async {
+            if let Some(identity) = identity {
+                identity.keep_fresh(closing.clone()).await;
+            }
+        };
+        let (ended, (), ()) = futures_util::join!(server, life, fresh);
         drop(parts);
         arbiters.end().await;
         ended

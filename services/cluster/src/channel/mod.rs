@@ -8,6 +8,8 @@
 //! The way of a connection: a [`Listener`] accepts, shakes hands beside its accepting and yields a [`Connection`] that knows
 //! its [`Peer`]; a [`Connector`] begins one. Both take the [`Identity`] that holds at this moment, so that a changed
 //! certificate serves the next connection and no stream is dropped.
+//!
+//! What operators are told of it stands in `docs/tls.md` of this crate.
 
 mod client;
 mod connection;

@@ -25,6 +25,9 @@ impl Role {
     /// Every role.
     pub const ALL: [Self; 3] = [Self::Ingress, Self::Worker, Self::Operator];
 
+    /// The domain of the names where nobody chose another. `internal` is kept for such names (ICANN, 2024-07-29).
+    pub const DOMAIN: &str = "trunkline.internal";
+
     /// The first part of its DNS name.
     pub fn label(self) -> &'static str {
         match self {

@@ -26,7 +26,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// Where a process listens for the others.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    socket: std::net::TcpListener,
     address: SocketAddr,
     identity: Option<Arc<Identity>>,
 }
@@ -40,7 +40,6 @@ impl Listener {
     pub fn bind(listen: SocketAddr, identity: Option<Arc<Identity>>) -> io::Result<Self> {
         let socket = std::net::TcpListener::bind(listen)?;
         socket.set_nonblocking(true)?;
-        let socket = TcpListener::from_std(socket)?;
         let address = socket.local_addr()?;
         Ok(Self {
             socket,
@@ -54,18 +53,22 @@ impl Listener {
         self.address
     }
 
-    /// The connections, one after the other as they are ready. Dropping the stream ends the handshakes under way.
-    pub fn connections(self) -> impl Stream<Item = io::Result<Connection>> + Send {
+    /// The connections, one after the other as they are ready; handshakes run in the runtime that polls them. Dropping the
+    /// stream ends the handshakes under way.
+    ///
+    /// # Errors
+    /// What the system says. Needs a tokio runtime around it.
+    pub fn connections(self) -> io::Result<impl Stream<Item = io::Result<Connection>> + Send> {
         let accepting = Accepting {
-            socket: self.socket,
+            socket: TcpListener::from_std(self.socket)?,
             identity: self.identity,
             handshakes: Handshakes::default(),
             log: RefusalLog::default(),
         };
-        stream::unfold(accepting, |mut accepting| async move {
+        Ok(stream::unfold(accepting, |mut accepting| async move {
             let connection = accepting.next().await;
             Some((Ok(connection), accepting))
-        })
+        }))
     }
 }
 

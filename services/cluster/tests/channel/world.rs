@@ -115,7 +115,7 @@ impl Worker {
         tokio::spawn(async move {
             Server::builder()
                 .add_service(RoutingServer::new(Echo))
-                .serve_with_incoming_shutdown(listener.connections(), stopped)
+                .serve_with_incoming_shutdown(listener.connections().unwrap(), stopped)
                 .await
                 .unwrap();
         });

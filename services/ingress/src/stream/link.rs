@@ -14,6 +14,7 @@ use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 use tonic_prost::ProstCodec;
+use trunkline_cluster::channel::Connector;
 use trunkline_proto::routing::{CONNECTION_WINDOW, Hello, MESSAGE_LIMIT, STREAM_WINDOW, ToIngress, ToWorker};
 
 use super::Streams;
@@ -25,14 +26,14 @@ use crate::metrics::StreamMetrics;
 const PATH: &str = "/trunkline.routing.v1.Routing/Exchange";
 /// HTTP/2 keep-alive, interval and answer (design: "Between ingress and worker").
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
-/// For the TCP connection alone; the exchange bounds the time to the welcome.
+/// For the connection with its handshake; the exchange bounds the time to the welcome.
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// The settings of every connection to a worker: no waiting for full packets, and windows that a frame never fills.
+/// The settings of every connection to a worker: windows that a frame never fills. The scheme says nothing: the connector
+/// decides about TLS.
 pub(crate) fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     Ok(endpoint
-        .tcp_nodelay(true)
         .connect_timeout(CONNECT)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -71,6 +72,7 @@ pub(super) struct Beginning {
     pub(super) worker: WorkerIndex,
     pub(super) generation: u64,
     pub(super) address: Arc<str>,
+    pub(super) connector: Connector,
     pub(super) hello: Hello,
     pub(super) map_version: u64,
     pub(super) queue: UnboundedReceiver<Outgoing>,
@@ -93,12 +95,13 @@ async fn exchange_frames(streams: &Weak<Streams>, beginning: Beginning) -> Resul
         worker,
         generation,
         address,
+        connector,
         hello,
         map_version,
         queue,
         metrics,
     } = beginning;
-    let channel = endpoint(&address)?.connect().await?;
+    let channel = endpoint(&address)?.connect_with_connector(connector).await?;
     let mut client = Grpc::new(channel).max_decoding_message_size(MESSAGE_LIMIT);
     client.ready().await?;
     let frames = Frames::new(hello, map_version, queue, metrics.clone());
@@ -181,7 +184,9 @@ impl EndedBy {
 
     /// The error with its causes, for one line of the log.
     pub(super) fn explained(&self) -> String {
-        let texts: Vec<String> = self.sources().map(ToString::to_string).collect();
+        let mut texts: Vec<String> = self.sources().map(ToString::to_string).collect();
+        // A wrapper that says what it wraps says it once.
+        texts.dedup();
         texts.join(": ")
     }
 }

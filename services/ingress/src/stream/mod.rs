@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
+use trunkline_cluster::channel::Connector;
 use trunkline_proto::routing::{Hello, PROTOCOL};
 
 use crate::exchange::{Action, Answer, Exchange, Request, RequestId, TICK, WorkerIndex};
@@ -31,6 +32,7 @@ pub(crate) struct StreamSettings {
     pub(crate) shards: u32,
     /// `host:port` of the workers that are asked for routes.
     pub(crate) seeds: Vec<String>,
+    pub(crate) connector: Connector,
 }
 
 /// One ingress thread's way to the workers.
@@ -148,6 +150,7 @@ impl Streams {
             worker,
             generation,
             address: address.clone(),
+            connector: self.settings.connector.clone(),
             hello: Hello {
                 protocol: PROTOCOL,
                 ingress: self.settings.node.clone(),

@@ -7,7 +7,8 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::tls::Version;
 use reqwest::{Certificate, Client, Response};
 use tempfile::TempDir;
-use trunkline_ingress::{IngressError, TlsError, TlsFiles, Transport};
+use trunkline_cluster::channel::TlsError;
+use trunkline_ingress::{IngressError, TlsFiles, Transport};
 
 use crate::signer::token;
 use crate::worker::FakeWorker;
@@ -168,13 +169,13 @@ async fn files_that_cannot_be_used_are_named_at_the_start() {
     std::fs::remove_file(files.path("tls.key")).unwrap();
     let error = bind(&files).await;
     assert!(
-        matches!(&error, IngressError::Tls(TlsError::Read { path, .. }) if *path == files.path("tls.key")),
+        matches!(&error, IngressError::Tls(TlsError::Read { file, .. }) if file.path == files.path("tls.key")),
         "{error}"
     );
     std::fs::write(files.path("tls.key"), "nothing").unwrap();
     let error = bind(&files).await;
     assert!(
-        matches!(&error, IngressError::Tls(TlsError::Pem { path, .. }) if *path == files.path("tls.key")),
+        matches!(&error, IngressError::Tls(TlsError::Pem { file, .. }) if file.path == files.path("tls.key")),
         "{error}"
     );
     let other = Files::new();

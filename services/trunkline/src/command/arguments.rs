@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use trunkline_cluster::channel::Role;
 
 use crate::configuration::Inputs;
 use crate::configuration::find_file;
@@ -69,7 +70,8 @@ impl Sources {
 pub enum Command {
     /// Run all roles and a simulated Teams in one process, on this machine only. Needs no configuration.
     #[command(
-        after_help = "Examples:\n  trunkline dev\n  trunkline dev --bot echo --allow-unauthenticated    for tools such as Microsoft 365 Agents Playground\n  trunkline dev --fresh --data /tmp/try"
+        after_help = "Examples:\n  trunkline dev\n  trunkline dev --bot echo --allow-unauthenticated    for tools such as Microsoft 365 Agents Playground\n  trunkline dev --fresh --data /tmp/try\n  trunkline dev certificate --out tls          certificates for a cluster on several machines",
+        args_conflicts_with_subcommands = true
     )]
     Dev(DevArguments),
     /// Run the edge that Teams sends activities to.
@@ -90,6 +92,9 @@ pub enum Command {
 /// What `dev` takes beside the settings.
 #[derive(Args, Debug)]
 pub struct DevArguments {
+    /// Something else than to run.
+    #[command(subcommand)]
+    pub instead: Option<DevCommand>,
     /// Host this bot only.
     #[arg(long, value_name = "NAME")]
     pub bot: Option<String>,
@@ -125,6 +130,33 @@ impl DevArguments {
             .map(|(setting, value, flag)| (setting.to_owned(), value, flag.to_owned()))
             .collect()
     }
+}
+
+/// What an author needs beside a running `dev`.
+#[derive(Debug, Subcommand)]
+pub enum DevCommand {
+    /// Make a small authority and certificates of nodes, for the TLS between processes: for tests, laptops and first steps.
+    #[command(
+        after_help = "Examples:\n  trunkline dev certificate --out tls\n  trunkline dev certificate --out tls --node worker-1 --node worker-2    with the authority that is in tls, if there is one"
+    )]
+    Certificate(CertificateArguments),
+}
+
+/// What certificates to make.
+#[derive(Args, Debug)]
+pub struct CertificateArguments {
+    /// Directory to write to. An authority that is there (ca.crt with ca.key) is used, else a new one is made.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub out: PathBuf,
+    /// A node: its role (ingress, worker, operator), alone or with a suffix, as in worker-1. Its files are called so.
+    #[arg(long = "node", value_name = "NAME", default_values = ["ingress", "worker", "operator"])]
+    pub nodes: Vec<String>,
+    /// The cluster's domain (cluster.tls_domain).
+    #[arg(long, value_name = "DOMAIN", default_value = Role::DOMAIN)]
+    pub domain: String,
+    /// Write over certificates of these nodes that are there: renews them.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Questions about the configuration.

@@ -1,10 +1,14 @@
 //! The command line: what can be asked, and the exit code that answers.
 
 mod arguments;
+mod certificate;
 mod config;
 mod output;
 
-pub use arguments::{Arguments, Command, ConfigCommand, DevArguments, Output, RoleArgument};
+pub use arguments::{
+    Arguments, CertificateArguments, Command, ConfigCommand, DevArguments, DevCommand, Output, RoleArgument,
+};
+pub use certificate::make as make_certificates;
 pub use config::run as run_config;
 pub use output::{print, report, report_failure};
 

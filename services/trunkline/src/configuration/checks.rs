@@ -21,6 +21,9 @@ pub(super) fn contradictions(configuration: &Configuration, purpose: Purpose) ->
     found.problems
 }
 
+const WITHOUT_TLS: &str = "set cluster.tls_ca, cluster.tls_certificate and cluster.tls_key, or use a loopback address; \
+                           `trunkline dev certificate` makes them";
+
 struct Found<'a> {
     configuration: &'a Configuration,
     problems: Vec<Problem>,
@@ -152,7 +155,7 @@ fn check_cluster(found: &mut Found<'_>) {
         found.contradiction(
             &format!("cluster.{there}"),
             format!("cluster.{there} is set and cluster.{missing} is not"),
-            "set tls_ca, tls_certificate and tls_key, or none of them",
+            "set tls_ca, tls_certificate and tls_key, or none of them; `trunkline dev certificate` makes them",
         );
     }
 }
@@ -198,6 +201,20 @@ fn check_ingress(found: &mut Found<'_>, purpose: Purpose) {
             "write a path such as \"/api/messages\"",
         );
     }
+    let elsewhere = ingress.workers.iter().find(|worker| !worker.is_of_this_machine());
+    if let Some(worker) = elsewhere
+        && is_wanted
+        && found.configuration.cluster.tls_ca.is_none()
+    {
+        found.contradiction(
+            "ingress.workers",
+            format!(
+                "ingress.workers names {}, which is not of this machine, and activities would go there in the clear",
+                worker.as_str()
+            ),
+            WITHOUT_TLS,
+        );
+    }
     if purpose == Purpose::Ingress && ingress.workers.is_empty() {
         found.contradiction(
             "ingress.workers",
@@ -209,11 +226,11 @@ fn check_ingress(found: &mut Found<'_>, purpose: Purpose) {
 
 fn check_worker(found: &mut Found<'_>, purpose: Purpose) {
     let listen = found.configuration.worker.listen;
-    if !listen.ip().is_loopback() {
+    if found.configuration.cluster.tls_ca.is_none() && !listen.ip().is_loopback() {
         found.contradiction(
             "worker.listen",
-            format!("worker.listen = \"{listen}\" is not a loopback address"),
-            "use 127.0.0.1: the connection between ingress and worker is not encrypted yet",
+            format!("worker.listen = \"{listen}\" is not a loopback address, and activities would come in the clear"),
+            WITHOUT_TLS,
         );
     }
     let store = &found.configuration.store;

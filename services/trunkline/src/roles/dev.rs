@@ -67,6 +67,8 @@ pub(super) fn start(
     let cloud = simulated_cloud(&teams)?;
     let worker_config = trunkline_worker::WorkerConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        // It never leaves this process.
+        tls: None,
         first_shard: 0,
         last_shard: None,
         ..worker::config(configuration, "dev".to_owned())?
@@ -88,6 +90,7 @@ pub(super) fn start(
         listen: vec![listen],
         transport: Transport::PlainHttp,
         workers: vec![worker.to_string()],
+        workers_tls: None,
         sources: trunkline_teams::identity::source::SourceRules::default(),
         // Nothing balances load in front of dev.
         stop: StopTimes {

@@ -12,6 +12,7 @@ use trunkline_teams::identity::Verifier;
 use trunkline_teams::identity::source::SourceRules;
 
 use super::address::AddressUnavailable;
+use super::cluster_tls;
 use super::crew::Crew;
 use crate::configuration::Configuration;
 use crate::configuration::schema::{IngressSection, Sources};
@@ -43,6 +44,7 @@ pub(super) fn config_of(
             .iter()
             .map(|worker| worker.as_str().to_owned())
             .collect(),
+        workers_tls: cluster_tls(&configuration.cluster),
         shards: configuration.store.shards,
         sources: sources(section),
         limits: Limits {

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use trunkline_bot::logic::Logic;
+use trunkline_cluster::channel::IdentityFiles;
 use trunkline_teams::connector::http_client;
 use trunkline_teams::token::login_client;
 
@@ -20,6 +21,7 @@ pub use crew::{Crew, CrewEnd, Stage};
 pub use dev::DevOptions;
 
 use crate::configuration::Configuration;
+use crate::configuration::schema::ClusterSection;
 use crate::telemetry::{Admin, AdminError, Health, Metrics};
 
 /// A process whose admin port answers; its roles are started one by one.
@@ -110,6 +112,18 @@ impl Running {
             tracing::warn!(%error, "not everything ended in good order");
         }
     }
+}
+
+/// How the processes of the cluster prove themselves, if they do.
+fn cluster_tls(section: &ClusterSection) -> Option<IdentityFiles> {
+    let (authority, certificate, key) = (&section.tls_ca, &section.tls_certificate, &section.tls_key);
+    let domain = &section.tls_domain;
+    Some(IdentityFiles::new(
+        authority.as_ref()?,
+        certificate.as_ref()?,
+        key.as_ref()?,
+        domain,
+    ))
 }
 
 /// What other processes' logs call this one.

@@ -12,7 +12,7 @@ use trunkline_worker::{Executor, HostedBot, Worker, WorkerConfig, WorkerError};
 
 use super::address::AddressUnavailable;
 use super::crew::Crew;
-use super::{identity, ingress, store};
+use super::{cluster_tls, identity, ingress, store};
 use crate::configuration::Configuration;
 use crate::configuration::schema::{self, BotSection, StoreSection};
 use crate::telemetry::Metrics;
@@ -25,6 +25,7 @@ pub(super) fn config(configuration: &Configuration, name: String) -> anyhow::Res
     let section = &configuration.worker;
     Ok(WorkerConfig {
         listen: section.listen,
+        tls: cluster_tls(&configuration.cluster),
         name,
         arbiters: ingress::threads(section.arbiters)?,
         pool_threads: ingress::threads(section.pool_threads)?,
@@ -49,7 +50,6 @@ pub(super) fn config(configuration: &Configuration, name: String) -> anyhow::Res
             inbox_bytes: section.inbox_bytes.as_usize(),
             ..ConversationSettings::default()
         },
-        ..WorkerConfig::default()
     })
 }
 

@@ -13,5 +13,6 @@ mod dev;
 mod example;
 mod kill;
 mod steps;
+mod tls;
 mod traces;
 mod world;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
+use trunkline_cluster::channel::{Peer, Role};
 use trunkline_proto::routing::routing_server::Routing;
 use trunkline_proto::routing::{Deliver, Hello, PROTOCOL, ToIngress, ToWorker, Welcome};
 use trunkline_store::contract::{Incarnation, MapVersion};
@@ -74,6 +75,10 @@ impl Routing for RoutingService {
     type ExchangeStream = Outcomes;
 
     async fn exchange(&self, request: Request<Streaming<ToWorker>>) -> Result<Response<Outcomes>, Status> {
+        let peer = request.extensions().get::<Peer>();
+        if !peer.is_some_and(|peer| peer.may_act_as(Role::Ingress)) {
+            return Err(Status::permission_denied("only an ingress delivers activities"));
+        }
         let (outgoing, queue) = mpsc::unbounded_channel();
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let incoming = Incoming {

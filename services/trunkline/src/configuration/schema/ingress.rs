@@ -86,7 +86,8 @@ section! {
         /// Tokens that are remembered after they were verified, so that a signature is checked once.
         pub remembered_tokens: u32 = 4096,
         /// Workers to ask where activities go, host and port of each: some that are always there, or one name that leads to
-        /// all. They tell of the others. Names are resolved again by every attempt.
+        /// all. They tell of the others. Names are resolved again by every attempt. Without TLS (cluster.tls_ca) on this machine
+        /// only.
         pub workers: Vec<HostPort> = ["127.0.0.1:7400"],
         /// Most requests in flight; more are refused with 503.
         pub in_flight_requests: u32 = 4096,

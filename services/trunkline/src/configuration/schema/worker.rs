@@ -14,7 +14,7 @@ use super::super::value::{SettingType, Shards, Size, StoreUrl, Wrong};
 section! {
     /// The process that holds conversations and runs the bots' turns.
     pub struct WorkerSection {
-        /// Address and port for the ingresses. Loopback only: the connection is not encrypted yet.
+        /// Address and port for the other processes of the cluster. Without TLS (cluster.tls_ca) a loopback address.
         pub listen: SocketAddr = "127.0.0.1:7400",
         /// Threads that run turns; 0 is one a core.
         pub arbiters: u32 = 0,

@@ -1,6 +1,7 @@
 //! Settings that name something: secrets, addresses, ids, ranges, and what only a bot understands.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use trunkline_store::redis::{AddressProblem, RedisAddress};
 use trunkline_teams::token::Secret;
@@ -101,6 +102,12 @@ impl HostPort {
     /// `host:port`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it names a loopback address. Of other names nobody knows before they are looked up.
+    pub fn is_of_this_machine(&self) -> bool {
+        let is_loopback = |address: SocketAddr| address.ip().is_loopback();
+        self.0.parse().is_ok_and(is_loopback) || self.0.starts_with("localhost:")
     }
 }
 
