@@ -57,6 +57,16 @@ async fn a_repeat_is_answered_from_the_record_and_not_run_again() {
     assert_eq!(house.connector.texts(), ["1. hello", "2. next"]);
 }
 
+#[actix::test]
+async fn a_message_that_an_ingress_sheds_is_accepted_and_runs_later_and_the_stream_says_how_many_may_be() {
+    let house = House::with(echo_bot()).await;
+    assert!(house.ingress.shed_window.is_some_and(|window| window > 0));
+    let said = Said::message("a:1", "1", "hello").shed();
+    assert_eq!(house.ingress.sends(&said).await, Answered::Accepted);
+    until("the reply has come", || house.connector.texts().len() == 1).await;
+    assert_eq!(house.connector.texts(), ["1. hello"]);
+}
+
 /// Pays once, whatever happens to the turn afterwards.
 async fn pay(turn: &mut Turn, heard: &mut Heard, message: Message) -> Result {
     let payments: &'static AtomicU64 = &PAYMENTS;

@@ -1,6 +1,6 @@
 //! The connection to one worker, as the exchange sees it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,8 +62,10 @@ pub(super) struct Stream {
     since: Instant,
     /// Deliveries that may still be sent.
     pub(super) credits: u32,
-    /// Deliveries that may still be sent to be accepted without a turn.
-    pub(super) shed_credits: u32,
+    /// Deliveries that may be outstanding to be accepted without a turn.
+    pub(super) shed_window: u32,
+    /// Those that are.
+    pub(super) sheds: BTreeSet<u64>,
     pub(super) next_seq: u64,
     /// Sent and not answered.
     pub(super) outstanding: AHashMap<u64, RequestId>,
@@ -80,7 +82,8 @@ impl Stream {
         Self {
             since: now,
             credits: 0,
-            shed_credits: 0,
+            shed_window: 0,
+            sheds: BTreeSet::new(),
             next_seq: 1,
             outstanding: AHashMap::new(),
             starving: VecDeque::new(),
@@ -88,6 +91,19 @@ impl Stream {
             pinged: now,
             asked_for: 0,
         }
+    }
+
+    /// One more may be sent to be accepted without a turn.
+    pub(super) fn has_room_for_shed(&self) -> bool {
+        self.sheds.len() < self.shed_window as usize
+    }
+
+    /// Nothing more is expected for this sequence. Returns whose it was.
+    pub(super) fn forget(&mut self, seq: u64) -> Option<RequestId> {
+        if !self.sheds.is_empty() {
+            self.sheds.remove(&seq);
+        }
+        self.outstanding.remove(&seq)
     }
 }
 

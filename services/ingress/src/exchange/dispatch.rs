@@ -78,13 +78,10 @@ impl<W> Exchange<W> {
             return false;
         };
         let is_first = self.shards[shard.0 as usize].waiting.front() == Some(&id);
-        let Some(stream) = self.connections.stream(worker).filter(|stream| stream.shed_credits > 0) else {
-            return false;
-        };
-        if !is_first {
+        let stream = self.connections.stream(worker);
+        if !is_first || !stream.is_some_and(|stream| stream.has_room_for_shed()) {
             return false;
         }
-        stream.shed_credits -= 1;
         self.tally.sheds += 1;
         self.send_first(now, worker, shard, true);
         true
@@ -131,6 +128,9 @@ impl<W> Exchange<W> {
         let seq = stream.next_seq;
         stream.next_seq += 1;
         stream.outstanding.insert(seq, id);
+        if is_shed {
+            stream.sheds.insert(seq);
+        }
         live.place = Place::Outstanding { worker, seq };
         live.sendings += 1;
         self.tally.resends += u64::from(live.sendings > 1);

@@ -187,7 +187,7 @@ impl<W> Exchange<W> {
         };
         stream.heard = now;
         stream.credits = stream.credits.saturating_add(frame.credits);
-        stream.shed_credits = stream.shed_credits.saturating_add(frame.shed_credits);
+        stream.shed_window = frame.shed_window.unwrap_or(stream.shed_window);
         if frame.ping {
             self.send(worker, Outgoing::Pong);
         }
@@ -262,7 +262,7 @@ impl<W> Exchange<W> {
         if let Place::Abandoned { worker, seq, .. } = live.place
             && let Some(stream) = self.connections.stream(worker)
         {
-            stream.outstanding.remove(&seq);
+            stream.forget(seq);
         }
         let shard = live.request.shard;
         self.shards[shard.0 as usize].one_less_outstanding();

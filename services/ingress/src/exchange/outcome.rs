@@ -17,7 +17,7 @@ impl<W> Exchange<W> {
         let Some(stream) = self.connections.stream(worker) else {
             return;
         };
-        let Some(id) = stream.outstanding.remove(&outcome.seq) else {
+        let Some(id) = stream.forget(outcome.seq) else {
             return;
         };
         let Some(live) = self.requests.get_mut(&id) else {
@@ -132,7 +132,7 @@ impl<W> Exchange<W> {
             self.requests.remove(&id);
         }
         if let Some(stream) = self.connections.stream(worker) {
-            stream.outstanding.remove(&seq);
+            stream.forget(seq);
             if is_wanted {
                 self.send(worker, Outgoing::Cancel(seq));
             }

@@ -12,6 +12,9 @@ const LEAST: u32 = FULL / 16;
 /// What the window gains a second: half a minute from a half to the whole, so that one slow second is not felt for long.
 const GAIN: u32 = FULL / 64;
 
+/// The part of a stream's window that may be shed deliveries at once.
+const SHED_PART: u32 = 8;
+
 /// What share of their window the streams of this process have.
 #[derive(Debug)]
 pub(crate) struct Pressure(AtomicU32);
@@ -33,6 +36,11 @@ impl Pressure {
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     }
 
+    /// The store was slow so often that the window cannot shrink any more.
+    fn is_full(&self) -> bool {
+        self.0.load(Ordering::Relaxed) <= LEAST
+    }
+
     /// The window of a stream whose full one this is; at least 1.
     pub(crate) fn window(&self, full: u32) -> u32 {
         let share = u64::from(full) * u64::from(self.0.load(Ordering::Relaxed)) / u64::from(FULL);
@@ -46,11 +54,35 @@ pub(crate) struct Account {
     full: u32,
     /// Credits that the ingress has, and deliveries that it has outstanding.
     given: u32,
+    /// What it was told of the deliveries that it may shed.
+    shed_window: Option<u32>,
 }
 
 impl Account {
     pub(crate) fn new(full: u32) -> Self {
-        Self { full, given: 0 }
+        Self {
+            full,
+            given: 0,
+            shed_window: None,
+        }
+    }
+
+    /// Deliveries came that were shed, so no credit was given for them. They count until their outcome all the same.
+    pub(crate) fn shed(&mut self, deliveries: u32) {
+        self.given = self.given.saturating_add(deliveries);
+    }
+
+    /// How many deliveries the ingress may shed at once, if it is to be told: a part of the window, and none while the store
+    /// is as slow as can be, because each is a commit.
+    pub(crate) fn shed_window(&mut self, pressure: &Pressure) -> Option<u32> {
+        let window = if pressure.is_full() {
+            0
+        } else {
+            (pressure.window(self.full) / SHED_PART).max(1)
+        };
+        let is_news = self.shed_window != Some(window);
+        self.shed_window = Some(window);
+        is_news.then_some(window)
     }
 
     /// Credits to give with a frame of so many outcomes.
@@ -85,6 +117,30 @@ mod tests {
             pressure.grow();
         }
         assert_eq!(account.give(0, &pressure), 50);
+    }
+
+    #[test]
+    fn what_was_shed_takes_the_place_of_a_credit_until_its_outcome() {
+        let (mut account, pressure) = (Account::new(100), Pressure::new());
+        account.give(0, &pressure);
+        account.shed(10);
+        assert_eq!(account.give(30, &pressure), 20, "30 ended, 10 of them for the shed");
+        assert_eq!(account.give(10, &pressure), 10);
+    }
+
+    #[test]
+    fn the_room_for_what_is_shed_is_told_when_it_changes_and_is_none_while_the_store_crawls() {
+        let (mut account, pressure) = (Account::new(800), Pressure::new());
+        assert_eq!(account.shed_window(&pressure), Some(100));
+        assert_eq!(account.shed_window(&pressure), None);
+        pressure.shrink();
+        assert_eq!(account.shed_window(&pressure), Some(50));
+        for _ in 0..4 {
+            pressure.shrink();
+        }
+        assert_eq!(account.shed_window(&pressure), Some(0));
+        pressure.grow();
+        assert_eq!(account.shed_window(&pressure), Some(7));
     }
 
     proptest! {

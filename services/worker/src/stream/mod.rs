@@ -6,7 +6,7 @@ mod outgoing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -81,7 +81,9 @@ impl Routing for RoutingService {
         }
         let (outgoing, queue) = mpsc::unbounded_channel();
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
+        let sheds = Arc::new(AtomicU32::new(0));
         let incoming = Incoming {
+            sheds: sheds.clone(),
             worker: self.worker.clone(),
             stream,
             outgoing,
@@ -89,13 +91,15 @@ impl Routing for RoutingService {
             outstanding: VecDeque::new(),
         };
         tokio::spawn(incoming.run(request.into_inner(), self.welcome()));
-        let outcomes = Outcomes::new(queue, self.worker.clone(), self.credits, self.closing.clone());
+        let outcomes = Outcomes::new(queue, self.worker.clone(), self.credits, sheds, self.closing.clone());
         Ok(Response::new(outcomes))
     }
 }
 
 /// The incoming half of one stream.
 struct Incoming {
+    /// Deliveries that were shed, for the account of the stream.
+    sheds: Arc<AtomicU32>,
     worker: Arc<WorkerParts>,
     stream: u64,
     outgoing: OutgoingSender,
@@ -186,6 +190,9 @@ impl Incoming {
         };
         let map = MapVersion(frame.map_version);
         for deliver in &frame.deliver {
+            if deliver.shed {
+                self.sheds.fetch_add(1, Ordering::Relaxed);
+            }
             if let Some(key) = Key::from_bytes(&deliver.key) {
                 self.outstanding.push_back((deliver.seq, ShardId(deliver.shard), key));
             }

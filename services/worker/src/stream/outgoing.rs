@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
@@ -38,6 +39,8 @@ pub(crate) struct Outcomes {
     taken: Vec<Outgoing>,
     worker: Arc<WorkerParts>,
     account: Account,
+    /// Shed deliveries that arrived since the last frame.
+    sheds: Arc<AtomicU32>,
     closing: BoxFuture<'static, ()>,
     is_over: bool,
 }
@@ -47,6 +50,7 @@ impl Outcomes {
         queue: mpsc::UnboundedReceiver<Outgoing>,
         worker: Arc<WorkerParts>,
         credits: u32,
+        sheds: Arc<AtomicU32>,
         closing: CancellationToken,
     ) -> Self {
         Self {
@@ -55,6 +59,7 @@ impl Outcomes {
             taken: Vec::with_capacity(AT_ONCE),
             worker,
             account: Account::new(credits),
+            sheds,
             closing: closing.cancelled_owned().boxed(),
             is_over: false,
         }
@@ -87,6 +92,8 @@ impl Outcomes {
                 }
             }
         }
+        self.account.shed(self.sheds.swap(0, Ordering::Relaxed));
+        frame.shed_window = self.account.shed_window(&self.worker.pressure);
         frame.credits = self.account.give(frame.outcome.len(), &self.worker.pressure);
         self.worker.metrics.outcomes.inc_by(frame.outcome.len() as u64);
         Ok(frame)

@@ -28,6 +28,8 @@ pub struct FakeIngress {
     service_url: String,
     pub welcome: Welcome,
     pub credits: Arc<AtomicU64>,
+    /// Deliveries that may be shed at once, as the first frame says.
+    pub shed_window: Option<u32>,
 }
 
 /// What was answered.
@@ -82,6 +84,7 @@ impl FakeIngress {
             service_url: service_url.to_owned(),
             welcome: first.welcome.expect("a welcome"),
             credits,
+            shed_window: first.shed_window,
         }
     }
 
@@ -139,6 +142,7 @@ pub struct Said {
     pub body: Value,
     pub remaining: Duration,
     pub traceparent: String,
+    pub is_shed: bool,
 }
 
 impl Said {
@@ -167,7 +171,15 @@ impl Said {
             body,
             remaining: Duration::from_secs(13),
             traceparent: String::new(),
+            is_shed: false,
         }
+    }
+
+    /// Not to be run at once.
+    #[must_use]
+    pub fn shed(mut self) -> Self {
+        self.is_shed = true;
+        self
     }
 
     #[must_use]
@@ -197,6 +209,7 @@ impl Said {
             }),
             conversation: self.conversation.clone(),
             activity: serde_json::to_vec(&body).unwrap().into(),
+            shed: self.is_shed,
             ..Deliver::default()
         }
     }

@@ -51,13 +51,13 @@ fn requests_that_a_crash_handed_back_are_not_shed_for_want_of_credits() {
 }
 
 /// A worker without a place for turns, that accepts so many without one.
-fn crowded_world(shed_credits: u32) -> World {
+fn crowded_world(shed_window: u32) -> World {
     let mut world = World::new(1);
     world.welcome(0, 1, &[(0, 7)]);
     world.frame(
         0,
         ToIngress {
-            shed_credits,
+            shed_window: Some(shed_window),
             ..ToIngress::default()
         },
     );
@@ -75,7 +75,10 @@ fn a_message_that_found_no_place_for_100_ms_is_sent_to_be_accepted_without_a_tur
     assert_eq!(world.answers[&refused], Answer::NoCredit, "acceptance is bounded, too");
     world.say(0, &[(shed, accepted)]);
     assert_eq!(world.answers[&shed], Answer::Accepted);
-    assert_eq!(world.exchange.take_tally().sheds, 1);
+    let next = world.submit(1);
+    world.pass(Duration::from_millis(110));
+    assert_eq!(world.sheds, [shed, next], "there is room again");
+    assert_eq!(world.exchange.take_tally().sheds, 2);
 }
 
 #[test]
@@ -98,7 +101,7 @@ fn what_is_accepted_without_a_turn_keeps_the_order_of_its_shard() {
     world.frame(
         0,
         ToIngress {
-            shed_credits: 10,
+            shed_window: Some(10),
             ..ToIngress::default()
         },
     );
@@ -124,7 +127,7 @@ fn a_message_that_a_crash_handed_back_is_accepted_without_a_turn_where_there_is_
     world.frame(
         0,
         ToIngress {
-            shed_credits: 1,
+            shed_window: Some(1),
             ..ToIngress::default()
         },
     );

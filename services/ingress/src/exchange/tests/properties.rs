@@ -29,7 +29,7 @@ enum Step {
         which: usize,
         moves: bool,
     },
-    GrantSheds {
+    LetShed {
         worker: usize,
         credits: u32,
     },
@@ -64,7 +64,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         8 => (worker, any::<usize>(), any::<bool>()).prop_map(|(worker, which, moves)| {
             Step::Answer { worker, which, moves }
         }),
-        1 => (worker, 0..3_u32).prop_map(|(worker, credits)| Step::GrantSheds { worker, credits }),
+        1 => (worker, 0..3_u32).prop_map(|(worker, credits)| Step::LetShed { worker, credits }),
         2 => (worker, loss).prop_map(|(worker, loss)| Step::Lose { worker, loss }),
         2 => (worker, 1..9_u64, 0..16_u8, any::<[u8; SHARDS as usize]>()).prop_map(
             |(worker, version, nodes, owners)| Step::Route { worker, version, nodes, owners }
@@ -109,8 +109,8 @@ proptest! {
                         world.frame(worker, ToIngress { outcome, ..ToIngress::default() });
                     }
                 }
-                Step::GrantSheds { worker, credits } => {
-                    world.frame(worker % there, ToIngress { shed_credits: credits, ..ToIngress::default() });
+                Step::LetShed { worker, credits } => {
+                    world.frame(worker % there, ToIngress { shed_window: Some(credits), ..ToIngress::default() });
                 }
                 Step::Lose { worker, loss } => world.lose(worker % there, loss),
                 Step::Route { worker, version, nodes, owners } => {

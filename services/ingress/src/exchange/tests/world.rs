@@ -48,7 +48,9 @@ pub(super) struct SimulatedLink {
     pub(super) address: String,
     /// Version of the map that the ingress named last.
     pub(super) map_version: u64,
-    pub(super) shed_credits: u32,
+    pub(super) shed_window: u32,
+    /// Sequences that were sent to be accepted without a turn.
+    sheds: BTreeSet<u64>,
     /// A stream is asked for or open.
     pub(super) generation: Option<u64>,
     pub(super) is_up: bool,
@@ -168,9 +170,10 @@ impl World {
             return;
         }
         link.credits += frame.credits;
-        link.shed_credits += frame.shed_credits;
+        link.shed_window = frame.shed_window.unwrap_or(link.shed_window);
         for outcome in &frame.outcome {
             link.outstanding.remove(&outcome.seq);
+            link.sheds.remove(&outcome.seq);
         }
         let generation = link.generation.unwrap();
         self.exchange
@@ -299,6 +302,7 @@ impl World {
             Outgoing::Suspect(incarnation) => self.suspects.push((worker, incarnation)),
             Outgoing::Cancel(seq) => {
                 self.cancels.push(seq);
+                self.links[worker].sheds.remove(&seq);
                 // What somebody still waits for was taken back.
                 let number = self.links[worker].outstanding.get(&seq).copied();
                 if number.is_some_and(|number| self.live.contains_key(&number)) {
@@ -326,14 +330,14 @@ impl World {
                 }
                 let link = &mut self.links[worker];
                 assert!(link.is_up, "sent on a stream that is not welcomed");
-                let credits = if delivery.is_shed {
+                if delivery.is_shed {
+                    assert!(link.sheds.len() < link.shed_window as usize, "shed without room");
+                    link.sheds.insert(delivery.seq);
                     self.sheds.push(number);
-                    &mut link.shed_credits
                 } else {
-                    &mut link.credits
-                };
-                assert!(*credits > 0, "sent without a credit");
-                *credits -= 1;
+                    assert!(link.credits > 0, "sent without a credit");
+                    link.credits -= 1;
+                }
                 link.outstanding.insert(delivery.seq, number);
                 assert_eq!(delivery.activity, "{}");
                 self.sent.push(number);
