@@ -22,7 +22,7 @@ use trunkline_bot::logic::Logic;
 use trunkline_store::SharedStore;
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
 use trunkline_teams::connector::{Connector, http_client};
-use trunkline_worker::{HostedBot, Worker, WorkerConfig};
+use trunkline_worker::{HostedBot, Operator, Worker, WorkerConfig};
 
 use self::connector::FakeConnector;
 use self::ingress::FakeIngress;
@@ -64,6 +64,7 @@ pub struct House {
     pub connector: FakeConnector,
     pub ingress: FakeIngress,
     pub registry: Registry,
+    pub operator: Operator,
     shutdown: CancellationToken,
     served: tokio::task::JoinHandle<()>,
 }
@@ -82,6 +83,7 @@ impl House {
         let mut registry = Registry::default();
         let worker = Worker::bind(config, store.clone(), bots, &mut registry).await.unwrap();
         let address = worker.address();
+        let operator = worker.operator();
         let shutdown = CancellationToken::new();
         let until = shutdown.clone();
         let served = actix_rt::spawn(async move { worker.serve(until).await.unwrap() });
@@ -91,6 +93,7 @@ impl House {
             connector,
             ingress,
             registry,
+            operator,
             shutdown,
             served,
         }
