@@ -86,12 +86,13 @@ impl Conversation {
         }
         self.memory = Some(found.memory);
         self.committed_below = u64::MAX;
-        if let Some(memory) = self.memory.as_mut().filter(|memory| !memory.notes.is_empty()) {
+        let is_noted = |memory: &&mut Memory| !(memory.notes.is_empty() && memory.steps.is_empty());
+        if let Some(memory) = self.memory.as_mut().filter(is_noted) {
             let timers = memory.record.timers.iter().map(turn_key_of_timer);
             let parked = memory.parked.iter().map(|(_, entry)| entry.turn_key);
             let entries = found.accepted.iter().map(|(_, entry)| entry.turn_key);
             let pending: Vec<u64> = timers.chain(parked).chain(entries).collect();
-            memory.forget_notes_but(&pending);
+            memory.forget_all_but(&pending);
         }
         let claimed_ms = self.holding.token.epoch.0;
         for (sequence, accepted) in found.accepted.into_iter().rev() {

@@ -6,6 +6,8 @@
 //! of somebody else is one of a process that died, or lost its shard, in the midst of that turn. What was begun once like
 //! that runs alone in its process; what was begun twice is parked. Everything else costs nothing.
 
+use std::collections::BTreeSet;
+
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use trunkline_store::contract::Incarnation;
 
@@ -108,8 +110,16 @@ impl Memory {
         known.or_else(|| may_be_noted.then(|| field_of_note(item.turn_key)))
     }
 
-    /// Removes notes of turns that are done: nothing of theirs is here.
-    pub(super) fn forget_notes_but(&mut self, pending: &[u64]) {
+    /// Removes notes and steps of turns that are done, put back by a late copy of a commit: nothing else of theirs is here.
+    /// Steps with a mark are swept by their time.
+    pub(super) fn forget_all_but(&mut self, pending: &[u64]) {
+        let keys: BTreeSet<u64> = self.steps.iter().map(|step| step.turn_key).collect();
+        for key in keys {
+            if !pending.contains(&key) && self.mark_of(key).is_none() {
+                let steps = self.take_steps(key);
+                self.obsolete.extend(steps);
+            }
+        }
         let obsolete = &mut self.obsolete;
         self.notes.retain(|note| {
             let is_pending = pending.contains(&note.turn_key);

@@ -81,6 +81,11 @@ impl Conversation {
             && let Some(memory) = self.memory.as_mut()
         {
             memory.obsolete.push(sequence.to_string());
+            // Its steps may have come back with it; those of parked work stay.
+            if !item.repeat_key.is_some_and(|key| memory.is_parked(key)) {
+                let steps = memory.take_steps(item.turn_key);
+                memory.obsolete.extend(steps);
+            }
             memory.inbox_bytes = memory.inbox_bytes.saturating_sub(item.work.body_bytes());
         }
         self.reply_from_ring(item, out) || is_known

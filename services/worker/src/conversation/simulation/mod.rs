@@ -27,17 +27,17 @@ fn run_all(usual: u64, faults: Faults) {
 
 #[test]
 fn what_was_acknowledged_is_applied_once_and_in_order_whatever_fails() {
-    run_all(800, Faults::ALONE);
+    run_all(600, Faults::ALONE);
 }
 
 #[test]
 fn owners_that_follow_one_another_lose_and_repeat_nothing() {
-    run_all(1_000, Faults::SAFE);
+    run_all(800, Faults::SAFE);
 }
 
 #[test]
 fn a_failover_loses_no_more_than_the_store_lost() {
-    run_all(1_000, Faults::ALL);
+    run_all(800, Faults::ALL);
 }
 
 #[test]
