@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub use column::Column;
 pub use input::CardInput;
 pub use reply::CardReply;
-pub(crate) use reply::{answer, fault};
+pub(crate) use reply::{answer, fault, late_card};
 
 use crate::address::Person;
 use crate::draft::Text;

@@ -29,6 +29,13 @@ pub trait Logic: Send + Sync + 'static {
     /// What an invoke is answered when its turn outlives its budget; `None` means 504.
     fn late_answer(&self, activity: &Activity) -> Option<Answer>;
 
+    /// The message (as JSON) that takes the place of the one with the button, when the answer to the button brings a card and
+    /// came after the default answer. `None` leaves the message as it is.
+    fn late_card(&self, activity: &Activity, answer: &Answer) -> Option<Bytes> {
+        let _ = (activity, answer);
+        None
+    }
+
     /// What an invoke is answered when its turn fails.
     fn failed_answer(&self, activity: &Activity) -> Answer;
 

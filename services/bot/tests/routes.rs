@@ -173,6 +173,39 @@ fn late_and_failed_buttons_are_answered_in_the_form_of_cards() {
 }
 
 #[test]
+fn a_card_that_answers_too_late_replaces_its_message_in_a_personal_chat_only() {
+    let bot = Bot::<()>::new("late").on(verb::<Vote>(), async |_, (), _| Ok(CardReply::toast("voted")));
+    let logic = bot.build().unwrap();
+    let pressed_in = |kind: &str| {
+        activity(&json!({
+            "type": "invoke", "name": "adaptiveCard/action", "replyToId": "1", "conversation": { "id": "a", "conversationType": kind },
+        }))
+    };
+    let answer = |kind: &str, value: Value| trunkline_bot::logic::Answer {
+        status: 200,
+        body: Some(
+            json!({ "statusCode": 200, "type": kind, "value": value })
+                .to_string()
+                .into(),
+        ),
+    };
+    let card = answer(
+        "application/vnd.microsoft.card.adaptive",
+        json!({ "type": "AdaptiveCard" }),
+    );
+    let message = logic.late_card(&pressed_in("personal"), &card).unwrap();
+    let message: Value = serde_json::from_slice(&message).unwrap();
+    assert_eq!(message["attachments"][0]["content"]["type"], "AdaptiveCard");
+    assert_eq!(
+        logic.late_card(&pressed_in("groupChat"), &card),
+        None,
+        "others see the message, too"
+    );
+    let toast = answer("application/vnd.microsoft.activity.message", json!("done"));
+    assert_eq!(logic.late_card(&pressed_in("personal"), &toast), None);
+}
+
+#[test]
 fn changes_of_channels_and_teams_are_typed_and_unknown_ones_kept() {
     async fn channel_changed(turn: &mut Turn, (): &mut (), event: ChannelChanged) -> Result {
         let name = event

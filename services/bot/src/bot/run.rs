@@ -182,6 +182,10 @@ impl<S: State, A: Send + Sync + 'static> Logic for Running<S, A> {
         self.entries[route].late(activity).or_else(|| failed::late(activity))
     }
 
+    fn late_card(&self, activity: &Activity, answer: &Answer) -> Option<Bytes> {
+        card::late_card(activity, answer)
+    }
+
     fn failed_answer(&self, activity: &Activity) -> Answer {
         failed::answer(activity)
     }

@@ -2,12 +2,15 @@
 //! outcome, the inner `statusCode` tells it.
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use trunkline_teams::activity::Activity;
 use trunkline_teams::attachment::ADAPTIVE_CARD;
 
 use super::Card;
 use crate::logic::Answer;
+use crate::route::is_card_action;
 
 /// What happens to a card whose button was pressed.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,27 @@ pub(crate) fn answer(reply: &CardReply) -> Answer {
         CardReply::Replace(card) => body(200, ADAPTIVE_CARD, card),
         CardReply::Toast(text) => body(200, MESSAGE, text.as_str()),
     }
+}
+
+/// The message that takes the place of the one whose button was answered too late with a card. Only in a personal chat: the
+/// answer to a button is for the one who pressed it, and in a chat of many an update would show it to all.
+pub(crate) fn late_card(activity: &Activity, answer: &Answer) -> Option<Bytes> {
+    #[derive(Deserialize)]
+    struct Late {
+        r#type: String,
+        value: Value,
+    }
+    let conversation = activity.conversation.as_ref()?;
+    if conversation.conversation_type.as_deref() != Some("personal") || !is_card_action(activity) {
+        return None;
+    }
+    let late: Late = serde_json::from_slice(answer.body.as_ref()?).ok()?;
+    if late.r#type != ADAPTIVE_CARD {
+        return None;
+    }
+    let attachment = json!({ "contentType": ADAPTIVE_CARD, "content": late.value });
+    let message = json!({ "type": "message", "attachments": [attachment] });
+    Some(message.to_string().into())
 }
 
 /// Answer for a button whose turn failed or whose members could not be read.

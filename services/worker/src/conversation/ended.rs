@@ -1,6 +1,7 @@
 //! What the end of a turn means: a commit, another attempt, or giving it up.
 
-use trunkline_bot::logic::{Answer, End, FailedWork, Failure, Outcome, StateProblem, TurnError};
+use bytes::Bytes;
+use trunkline_bot::logic::{Answer, Effect, End, FailedWork, Failure, MessageRef, Outcome, StateProblem, TurnError};
 use trunkline_proto::routing::Reason;
 
 use super::event::{Action, ArrivalKind, Note, Now, OpenStream, TurnResult};
@@ -8,13 +9,15 @@ use super::history::TurnKind;
 use super::item::Item;
 use super::work::Work;
 use super::{
-    Conclusion, Conversation, Late, Phase, Running, Unreadable, done, effects, is_person, milliseconds, refused,
-    reply_all,
+    BotRules, Conclusion, Conversation, Late, Phase, Running, Unreadable, done, effects, is_person, milliseconds,
+    refused, reply_all,
 };
 use crate::record::{PARKING_REASON_BYTES, Parking, Record, SetAside, State};
 
 /// How long a conversation waits for a process that can read its state.
 const NEWER_STATE_WAIT_MS: u64 = 30_000;
+/// Largest card that replaces one whose button was answered too late: what Teams takes as a message, and no more.
+const LATE_CARD_BYTES: usize = 100 * 1024;
 /// How long state that was replaced is kept.
 const SET_ASIDE_MS: u64 = 30 * 24 * 3_600 * 1_000;
 /// Commits of one turn that may meet another header before its callers are told that the store is not to be trusted.
@@ -116,7 +119,20 @@ impl Conversation {
             traceparent: &item.traceparent,
             now_ms: now.wall_ms,
         };
+        let late_card = match running.late {
+            Late::Told => late_card(&identity.bot, &mut item.work, &answer),
+            Late::No | Late::Wanted(_) => None,
+        };
         effects::apply(record, outcome.effects, &context);
+        if let Some((message, activity)) = late_card {
+            let sequence = record.next_sequence;
+            let update = Effect::Update {
+                sequence,
+                message,
+                activity,
+            };
+            effects::apply(record, vec![update], &context);
+        }
         let mut done = memory.take_steps(item.turn_key);
         done.extend(memory.take_note_of(&item));
         if let Some(sequence) = item.inbox {
@@ -321,6 +337,15 @@ impl Conversation {
             }
         }
     }
+}
+
+/// The card that answers a button after the default answer was given: the message with the button is replaced, as Teams would
+/// have done with an answer in time.
+fn late_card(bot: &BotRules, work: &mut Work, answer: &Answer) -> Option<(MessageRef, Bytes)> {
+    let activity = work.activity()?;
+    let message = MessageRef::Id(activity.reply_to_id.clone()?);
+    let card = bot.late_card(activity, answer)?;
+    (card.len() <= LATE_CARD_BYTES).then_some((message, card))
 }
 
 /// As much of a text as fits.

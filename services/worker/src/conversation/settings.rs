@@ -115,6 +115,11 @@ impl BotRules {
         catch_unwind(AssertUnwindSafe(|| self.logic.late_answer(activity))).unwrap_or(None)
     }
 
+    /// The message in place of the one with the button, when the answer came too late.
+    pub fn late_card(&self, activity: &Activity, answer: &Answer) -> Option<Bytes> {
+        catch_unwind(AssertUnwindSafe(|| self.logic.late_card(activity, answer))).unwrap_or(None)
+    }
+
     /// The answer of an invoke whose turn failed.
     pub fn failed_answer(&self, activity: &Activity) -> Answer {
         catch_unwind(AssertUnwindSafe(|| self.logic.failed_answer(activity))).unwrap_or(Answer {

@@ -12,15 +12,16 @@ mod timers;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trunkline_bot::logic::{End, Input, KeptStep, StateProblem};
+use serde_json::json;
+use trunkline_bot::logic::{Answer, End, Input, KeptStep, StateProblem};
 use trunkline_proto::routing::Reason;
 use trunkline_store::contract::Header;
 
-use super::event::{Event, Note, Reply, StepRefused};
+use super::event::{ArrivalKind, Event, Note, Reply, StepRefused};
 use super::simulation::store::no_answer;
 use super::{ConversationSettings, Unreadable};
 use crate::outbox::SendResult;
-use crate::record::Record;
+use crate::record::{EntryKind, Record};
 
 use self::stage::{Stage, TestBot, is_accepted, reason};
 
@@ -99,6 +100,36 @@ fn a_late_invoke_gets_its_default_answer_which_is_recorded() {
     );
     let repeat = stage.invokes(1);
     assert_eq!(stage.from_record.last().map(|(seq, _)| *seq), Some(repeat));
+}
+
+#[test]
+fn a_card_that_comes_after_the_default_answer_replaces_the_message_with_the_button() {
+    let mut stage = Stage::new(
+        TestBot {
+            late: Some("later"),
+            ..TestBot::default()
+        },
+        Unreadable::Park,
+    );
+    let button = json!({ "type": "invoke", "name": "adaptiveCard/action", "replyToId": "m1" });
+    stage.arrives(ArrivalKind::Invoke, 1, button.clone());
+    stage.passes(Duration::from_millis(10_100));
+    let answer = || Answer {
+        status: 200,
+        body: Some(Bytes::from_static(b"card")),
+    };
+    stage.answers_with(answer());
+    let record = Record::read(stage.store.record.as_ref().unwrap(), None).unwrap().1;
+    let update = &record.outbox[0];
+    assert_eq!(
+        (update.kind(), update.message_id.as_str(), update.body.as_ref()),
+        (EntryKind::Update, "m1", b"card".as_slice())
+    );
+    assert_eq!(record.next_sequence, update.sequence + 1);
+    stage.arrives(ArrivalKind::Invoke, 2, button);
+    stage.answers_with(answer());
+    let record = Record::read(stage.store.record.as_ref().unwrap(), None).unwrap().1;
+    assert_eq!(record.outbox.len(), 1, "an answer in time replaces the card itself");
 }
 
 #[test]

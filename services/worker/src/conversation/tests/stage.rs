@@ -294,6 +294,13 @@ impl Stage {
         }
     }
 
+    pub(super) fn answers_with(&mut self, answer: Answer) {
+        self.ends(End::Commit(Outcome {
+            answer: Some(answer),
+            ..Outcome::default()
+        }));
+    }
+
     pub(super) fn fails(&mut self) {
         self.fails_with(None);
     }
@@ -395,6 +402,10 @@ impl Logic for TestBot {
             status: 200,
             body: Some(Bytes::from_static(text.as_bytes())),
         })
+    }
+
+    fn late_card(&self, _: &Activity, answer: &Answer) -> Option<Bytes> {
+        answer.body.clone()
     }
 
     fn failed_answer(&self, _: &Activity) -> Answer {
