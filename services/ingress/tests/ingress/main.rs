@@ -5,6 +5,7 @@ mod bounds;
 mod forwarding;
 mod login_host;
 mod refusals;
+mod rolling;
 mod routing;
 mod signer;
 mod stopping;
