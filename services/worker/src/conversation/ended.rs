@@ -226,10 +226,12 @@ impl Conversation {
         if let Some(sequence) = item.inbox {
             let mut done = vec![sequence.to_string()];
             if let Some(memory) = self.memory.as_mut() {
+                done.extend(memory.take_steps(item.turn_key));
                 done.extend(memory.take_note_of(&item));
             }
             self.concluding = Some((item, Conclusion::Dropped));
-            self.write_fields(done, now, out);
+            // With the record, so that no late copy of an earlier commit can put anything back.
+            self.write_record(done, None, now, out);
         }
     }
 

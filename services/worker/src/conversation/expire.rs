@@ -98,7 +98,11 @@ impl Conversation {
         if let Some(memory) = self.memory.as_mut() {
             memory.note_wanted = None;
             let notes = memory.take_own_notes(self.holding.token.holder, running);
-            memory.obsolete.extend(notes);
+            if !notes.is_empty() {
+                // With the record, so that no late copy of the commit that wrote one can put it back.
+                memory.dirty_since.get_or_insert(now.steady_ms);
+                memory.obsolete.extend(notes);
+            }
         }
         self.answer_all(&Response::Moved, out);
     }
