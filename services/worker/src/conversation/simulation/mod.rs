@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bot;
+mod callers;
 mod faults;
 mod owners;
 mod promises;

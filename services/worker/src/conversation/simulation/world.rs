@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
 use trunkline_bot::logic::{Begin, KeptStep};
 use trunkline_store::contract::{Commit, Committed};
-use trunkline_teams::activity::Activity;
 
-use super::super::event::{Action, Arrival, ArrivalKind, Event, Reply, Ticket};
-use super::super::{BotRules, Unreadable, Work};
+use super::super::event::{Action, Event, Reply};
+use super::super::{BotRules, Unreadable};
 use super::bot::{Silent, end_of, failed, number_of};
+use super::callers::Waiting;
 use super::faults::Faults;
 use super::owners::Owner;
 use super::store::{Replicated, no_answer};
@@ -63,19 +62,12 @@ pub(super) enum Happening {
     Sweep,
 }
 
-/// Somebody who waits: a caller, unless it is Teams that repeats, for an activity at a process.
-struct Waiting {
-    caller: Option<u64>,
-    number: u64,
-    life: u64,
-}
-
 pub(crate) struct World {
     pub(super) seed: u64,
     random: u64,
     pub(super) faults: Faults,
     pub(super) now: u64,
-    order: u64,
+    pub(super) order: u64,
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     happenings: HashMap<u64, Happening>,
     pub(super) store: Replicated,
@@ -86,13 +78,13 @@ pub(crate) struct World {
     pub(super) rules: Arc<BotRules>,
     /// For each caller: the activity it is at.
     pub(super) at: BTreeMap<u64, u64>,
-    tickets: BTreeMap<u64, Waiting>,
+    pub(super) tickets: BTreeMap<u64, Waiting>,
     /// Tickets of callers that do not wait any more.
-    forgotten: BTreeSet<u64>,
+    pub(super) forgotten: BTreeSet<u64>,
     pub(super) acknowledged: BTreeSet<u64>,
-    heard: Vec<Reply>,
+    pub(super) heard: Vec<Reply>,
     /// Workers that died with an activity, as the ingress knows.
-    deaths: BTreeMap<u64, u32>,
+    pub(super) deaths: BTreeMap<u64, u32>,
     /// Processes that the killer took with it.
     pub(super) killed: u32,
     /// What reached the Connector, in order.
@@ -204,7 +196,7 @@ impl World {
         }
     }
 
-    fn is_faulty(&self, kind: bool) -> bool {
+    pub(super) fn is_faulty(&self, kind: bool) -> bool {
         kind && self.now < CALM_AT
     }
 
@@ -373,96 +365,5 @@ impl World {
             }
         };
         self.core_later(life, wait, Event::Sent { sequence, result });
-    }
-
-    /// A caller's next activity, or the same again.
-    fn call(&mut self, caller: u64) {
-        let place = self.at[&caller];
-        if place < ACTIVITIES {
-            self.arrive(Some(caller), place * CALLERS + caller);
-        }
-    }
-
-    fn arrive(&mut self, caller: Option<u64>, number: u64) {
-        let deaths = self.deaths.get(&number).copied().unwrap_or_default();
-        let Some(life) = self.serving else {
-            if let Some(caller) = caller {
-                self.later(100, Happening::Caller(caller));
-            }
-            return;
-        };
-        if deaths >= 2 && !self.acknowledged.contains(&number) {
-            // The ingress refuses it for good.
-            if let Some(caller) = caller {
-                *self.at.get_mut(&caller).unwrap() += 1;
-                self.later(100, Happening::Caller(caller));
-            }
-            return;
-        }
-        self.order += 1;
-        let seq = self.order;
-        self.tickets.insert(seq, Waiting { caller, number, life });
-        let body = json!({ "type": "message", "id": number.to_string(), "text": "hi", "from": { "id": "29:ines" } });
-        let body: Bytes = serde_json::to_vec(&body).unwrap().into();
-        let arrival = Arrival {
-            ticket: Ticket { stream: 1, seq },
-            kind: ArrivalKind::Message,
-            repeat_key: Some(number + 1),
-            remaining: Duration::from_secs(13),
-            traceparent: String::new(),
-            is_shed: self.is_faulty(self.faults.owners) && self.below(6) == 0,
-            deaths,
-            work: Work::Activity {
-                parsed: Some(Box::new(Activity::parse(&body).unwrap())),
-                body,
-                service_url: "https://connector".to_owned(),
-                is_verified: true,
-            },
-        };
-        self.tell(life, Event::Arrived(Box::new(arrival)));
-    }
-
-    fn hear(&mut self, ticket: Ticket, reply: Reply) {
-        let Some(Waiting { caller, number, .. }) = self.tickets.remove(&ticket.seq) else {
-            let was_forgotten = self.forgotten.remove(&ticket.seq);
-            assert!(was_forgotten, "seed {}: a caller was answered twice", self.seed);
-            return;
-        };
-        let is_acknowledged = matches!(reply, Reply::Done(_) | Reply::Accepted(_) | Reply::Repeated(_));
-        let Some(caller) = caller else { return };
-        self.heard.push(reply);
-        if is_acknowledged {
-            self.acknowledged.insert(number);
-            *self.at.get_mut(&caller).unwrap() += 1;
-            if self.below(4) == 0 {
-                let wait = self.below(4_000);
-                self.later(wait, Happening::Repeat(number));
-            }
-        }
-        let wait = self.below(if is_acknowledged { 300 } else { 1_500 });
-        self.later(wait, Happening::Caller(caller));
-    }
-
-    /// A process does not answer its callers any more: they come again.
-    pub(super) fn forget_callers(&mut self, life: u64, has_died: bool) {
-        let gone: Vec<u64> = self
-            .tickets
-            .iter()
-            .filter(|(_, waiting)| waiting.life == life)
-            .map(|(seq, _)| *seq)
-            .collect();
-        for seq in gone {
-            self.forgotten.insert(seq);
-            let Some(waiting) = self.tickets.remove(&seq) else {
-                continue;
-            };
-            if has_died {
-                *self.deaths.entry(waiting.number).or_default() += 1;
-            }
-            if let Some(caller) = waiting.caller {
-                let wait = self.below(2_000);
-                self.later(wait, Happening::Caller(caller));
-            }
-        }
     }
 }
