@@ -1,6 +1,6 @@
 //! An activity that kills its process, with processes that really die: this binary starts itself as a worker on a store on
 //! disk.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod support;
 
