@@ -143,6 +143,7 @@ impl Conversation {
         let ours = self.memory.as_ref().map_or(Header::ABSENT, |memory| memory.header);
         out.push(Action::Note(Note::CommitConflict { ours, stored }));
         if stored.version < ours.version {
+            self.has_regressed = true;
             out.push(Action::Note(Note::StoreRegressed { ours, stored }));
         }
         self.in_flight = None;

@@ -85,6 +85,12 @@ impl Conversation {
             }));
         }
         self.memory = Some(found.memory);
+        if std::mem::take(&mut self.has_regressed)
+            && let Some(memory) = self.memory.as_mut()
+        {
+            // The next commit writes the record: then nothing of before fits it any more.
+            memory.dirty_since = Some(now.steady_ms);
+        }
         self.committed_below = u64::MAX;
         let is_noted = |memory: &&mut Memory| !(memory.notes.is_empty() && memory.steps.is_empty());
         if let Some(memory) = self.memory.as_mut().filter(is_noted) {

@@ -88,6 +88,8 @@ pub struct Conversation {
     waiting: Waiting,
     /// What operators asked and were not told.
     asked: Vec<(u64, Request)>,
+    /// The store went back to an earlier record: a late copy of a commit of that time would fit it.
+    has_regressed: bool,
     /// The command whose commit is in flight.
     operating: Option<(u64, Request)>,
     history: History,
@@ -196,6 +198,7 @@ impl Conversation {
             pass: None,
             waiting: Waiting::default(),
             asked: Vec::new(),
+            has_regressed: false,
             operating: None,
             history: History::default(),
             hold_until: 0,

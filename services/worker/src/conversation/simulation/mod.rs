@@ -19,7 +19,7 @@ use faults::Faults;
 use world::World;
 
 fn run_all(usual: u64, faults: Faults) {
-    for seed in 0..seeds(usual) {
+    for seed in seeds(usual) {
         let mut world = World::new(seed, faults);
         world.run();
         world.check();
@@ -54,7 +54,7 @@ fn a_killer_alone_takes_three_processes_at_most() {
 
 #[test]
 fn without_faults_every_activity_is_done_at_once() {
-    for seed in 0..seeds(50) {
+    for seed in seeds(50) {
         let mut world = World::new(seed, Faults::NONE);
         world.run();
         world.check();
@@ -79,10 +79,11 @@ fn with_a_store_that_only_loses_answers_nothing_is_run_twice_into_the_state() {
     );
 }
 
-/// More seeds by the environment, for long runs.
-fn seeds(usual: u64) -> u64 {
-    std::env::var("TRUNKLINE_SEEDS")
-        .ok()
-        .and_then(|seeds| seeds.parse().ok())
-        .unwrap_or(usual)
+/// More seeds by `TRUNKLINE_SEEDS`, for long runs; one alone by `TRUNKLINE_SEED`, to look at it.
+fn seeds(usual: u64) -> std::ops::Range<u64> {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    match number("TRUNKLINE_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("TRUNKLINE_SEEDS").unwrap_or(usual),
+    }
 }

@@ -101,20 +101,27 @@ impl World {
     fn check_inbox(&self, parked: &BTreeSet<u64>) {
         let seed = self.seed;
         let inbox = &self.store.primary.inbox;
-        let left: Vec<&String> = inbox.keys().filter(|field| !field.starts_with("s:")).collect();
-        assert_eq!(
-            left.len(),
-            parked.len(),
-            "seed {seed}: the inbox was not emptied: {left:?}, parked {parked:?}"
-        );
-        let of_parked = |field: &&String| {
+        let notes: Vec<&String> = inbox.keys().filter(|field| field.starts_with("r:")).collect();
+        assert!(notes.is_empty(), "seed {seed}: notes of runs were left: {notes:?}");
+        let mut may_be_left = parked.clone();
+        // A late copy that came between a failover and the owner's next commit put back what the store had lost; the next
+        // load finds it.
+        may_be_left.extend(&self.store.lost);
+        let left: Vec<_> = self
+            .store
+            .primary
+            .entries()
+            .filter(|entry| number_in(entry).is_none_or(|number| !may_be_left.contains(&number)))
+            .collect();
+        assert!(left.is_empty(), "seed {seed}: the inbox was not emptied: {left:?}");
+        let is_expected = |field: &&String| {
             let key = |number: &u64| format!("s:{:016x}:", number + 1);
-            parked
+            may_be_left
                 .iter()
                 .any(|number| *number >= 1_000 || field.starts_with(&key(number)))
         };
         let steps: Vec<&String> = inbox.keys().filter(|field| field.starts_with("s:")).collect();
-        assert!(steps.iter().all(of_parked), "seed {seed}: steps were left: {steps:?}");
+        assert!(steps.iter().all(is_expected), "seed {seed}: steps were left: {steps:?}");
     }
 
     fn parked(&self) -> BTreeSet<u64> {
