@@ -33,6 +33,10 @@ pub struct Pulse {
     /// Since when the store has been there without a pause: it moves to `now_ms` when no node could beat for longer than
     /// [`SILENCE_MS`] and when the clock stepped back. Everybody has a fresh lease then.
     pub up_since_ms: u64,
+    /// When the store received the beat before this one of the same node, as [`NodeBeat::beat_ms`]; `None` for its first,
+    /// and for the first after it left or was forgotten. So a node learns whether others could take it for dead between the
+    /// two, although it did not hear an answer to beats that were received.
+    pub previous_beat_ms: Option<u64>,
     /// Version of the stored map, 0 for none.
     pub map: MapVersion,
     /// Who led last; whether it still does, `leader_until_ms` says.

@@ -44,10 +44,11 @@ impl Membership {
             beat_ms: now_ms,
             payload: beat.payload,
         };
-        self.nodes.insert(beat.me, node);
+        let previous = self.nodes.insert(beat.me, node);
         Pulse {
             now_ms,
             up_since_ms,
+            previous_beat_ms: previous.map(|beat| beat.beat_ms),
             map: MapVersion(self.map),
             leader: self.leader.map(|(leader, _)| leader),
             leader_until_ms: self.leader.map_or(0, |(_, until_ms)| until_ms),

@@ -38,7 +38,8 @@ impl RedisStore {
             command
         };
         let answer = self.run_script(beats(BEATING), command).await?;
-        let (now_ms, up_since_ms, map, leader, leader_until_ms): (u64, u64, u64, String, u64) = read(BEATING, answer)?;
+        let (now_ms, up_since_ms, map, leader, leader_until_ms, previous): (u64, u64, u64, String, u64, u64) =
+            read(BEATING, answer)?;
         let leader = match leader.as_str() {
             "" => None,
             leader => Some(incarnation(BEATING, leader)?),
@@ -46,6 +47,7 @@ impl RedisStore {
         Ok(Pulse {
             now_ms,
             up_since_ms,
+            previous_beat_ms: (previous > 0).then_some(previous),
             map: MapVersion(map),
             leader,
             leader_until_ms,

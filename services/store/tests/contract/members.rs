@@ -12,6 +12,7 @@ use crate::world::World;
 on_every_engine!(
     a_store_that_nobody_has_used_knows_no_node_no_leader_and_no_map,
     a_beat_tells_time_and_identity,
+    a_beat_tells_when_the_one_before_it_was_received,
     nodes_are_listed_with_the_time_and_payload_of_their_newest_beat,
     any_bytes_are_a_payload,
     a_payload_over_the_limit_is_refused,
@@ -63,6 +64,20 @@ async fn a_beat_tells_time_and_identity(world: &World) {
     let after = world.store.now().await.unwrap();
     assert!((before..=after).contains(&pulse.now_ms), "{pulse:?}");
     assert_eq!(pulse.cluster, world.store.identity().cluster);
+}
+
+async fn a_beat_tells_when_the_one_before_it_was_received(world: &World) {
+    let first = world.beat(1).await;
+    assert_eq!(first.previous_beat_ms, None);
+    world.beat(2).await;
+    let second = world.beat(1).await;
+    assert_eq!(second.previous_beat_ms, Some(first.now_ms));
+    world.store.leave(Incarnation(1)).await.unwrap();
+    assert_eq!(
+        world.beat(1).await.previous_beat_ms,
+        None,
+        "others have taken it for gone"
+    );
 }
 
 async fn nodes_are_listed_with_the_time_and_payload_of_their_newest_beat(world: &World) {
