@@ -12,6 +12,7 @@
 pub mod channel;
 mod facts;
 pub mod map;
+mod node;
 mod order;
 pub mod plan;
 mod shell;
@@ -21,5 +22,5 @@ pub use facts::{ClusterConfig, Load, NodeFacts};
 pub use map::{MapNode, ShardMap};
 pub use order::ShardOrder;
 pub use plan::plan;
-pub use shell::{ClusterError, MoveRefused};
+pub use shell::{Cluster, ClusterError, MoveRefused};
 pub use view::{Health, NodeView, ShardState, Standing, View};

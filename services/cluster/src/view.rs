@@ -26,6 +26,8 @@ pub struct View {
     pub store_up_since: Option<u64>,
     /// The newest map that it has read; empty and of version 0 before the first.
     pub map: Arc<ShardMap>,
+    /// Why the stored map cannot be read, if a newer version wrote it.
+    pub unreadable_map: Option<String>,
     /// The leader as of the last beat.
     pub leader: Option<Incarnation>,
     /// All nodes that beat, by name. The leader reads them every 100 ms, the others about once a second.

@@ -158,6 +158,14 @@ impl ShardMap {
             .map(|(shard, _)| ShardId(shard))
     }
 
+    /// The same map under another version.
+    pub(crate) fn renumbered(&self, version: MapVersion) -> Self {
+        Self {
+            version,
+            ..self.clone()
+        }
+    }
+
     /// Whether an operator placed `shard` by hand: it is not moved for the sake of balance.
     pub fn is_pinned(&self, shard: ShardId) -> bool {
         self.pinned.contains(&shard)

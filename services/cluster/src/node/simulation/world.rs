@@ -1,0 +1,593 @@
+//! Several nodes, a store, and a scheduler that draws every delay and fault from one seed.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use trunkline_store::contract::{Claim, Identity, Token};
+use trunkline_store::key::ShardId;
+
+use super::super::times::{BEAT_ANSWER, PROBE_ANSWER, STORE_ANSWER};
+use super::super::{Action, Event, Node, Trouble};
+use super::store::Model;
+use crate::facts::NodeFacts;
+use crate::map::ShardMap;
+use crate::order::ShardOrder;
+use crate::shell::MoveRefused;
+use crate::view::View;
+
+const CLUSTER: u64 = 0xc1;
+/// The store's clock when the world begins.
+const STORE_EPOCH: u64 = 1_700_000_000_000;
+/// From one kept copy of the store to the next.
+const COPY_EVERY: u64 = 100;
+
+/// What goes wrong with messages, each in a thousand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Network {
+    pub(super) lost: u32,
+    pub(super) repeated: u32,
+    pub(super) late: u32,
+}
+
+#[derive(Debug)]
+enum What {
+    /// A node's clock.
+    Wake(usize, u32),
+    /// A request reaches the store. `None` repeats one whose answer nobody awaits.
+    Arrives(Option<(usize, u32)>, Action),
+    /// Something reaches a node.
+    Hears(usize, u32, Event),
+    /// A worker's commit reaches the store.
+    Commits(usize, u32, ShardId, Token),
+    /// A worker has nothing of a shard under way any more.
+    Quiesces(usize, u32, ShardId, Token),
+    /// A worker looks for something to commit.
+    Works(usize, u32),
+    Copy,
+}
+
+/// What a worker has of a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    Expected,
+    Served(Token),
+    Quiescing(Token),
+}
+
+/// One process: a node and a worker.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) name: String,
+    pub(super) node: Node,
+    pub(super) alive: bool,
+    run: u32,
+    paused_until: u64,
+    wakes_at: u64,
+    pub(super) shards: BTreeMap<ShardId, Held>,
+    pub(super) left: bool,
+}
+
+pub(super) struct World {
+    pub(super) seed: u64,
+    pub(super) now: u64,
+    pub(super) rng: SmallRng,
+    queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
+    waiting: BTreeMap<usize, What>,
+    count: usize,
+    pub(super) store: Model,
+    copies: VecDeque<Model>,
+    pub(super) store_ahead: i64,
+    pub(super) store_away: bool,
+    pub(super) store_empty: bool,
+    /// Every request takes this long at the store.
+    pub(super) store_slow: u64,
+    pub(super) network: Network,
+    pub(super) shards: u32,
+    pub(super) processes: Vec<Process>,
+    /// Longest quiescing of a worker.
+    pub(super) quiesce: u64,
+    pub(super) orders: Vec<(u64, usize, ShardOrder)>,
+    pub(super) moved: Vec<Result<(), MoveRefused>>,
+    /// Two nodes with a lease that serve one shard are a mistake.
+    pub(super) leases_exclude: bool,
+    /// With one seed: what happened, printed when it fails.
+    tells: bool,
+    story: Vec<String>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for line in &self.story {
+                eprintln!("{}", line.chars().take(600).collect::<String>());
+            }
+        }
+    }
+}
+
+impl World {
+    pub(super) fn new(seed: u64, nodes: usize, shards: u32) -> Self {
+        let mut world = Self {
+            seed,
+            now: 1_000,
+            rng: SmallRng::seed_from_u64(seed),
+            queue: BinaryHeap::new(),
+            waiting: BTreeMap::new(),
+            count: 0,
+            store: Model::new(CLUSTER, shards),
+            copies: VecDeque::new(),
+            store_ahead: 0,
+            store_away: false,
+            store_empty: false,
+            store_slow: 0,
+            network: Network::default(),
+            shards,
+            processes: Vec::new(),
+            quiesce: 200,
+            orders: Vec::new(),
+            moved: Vec::new(),
+            leases_exclude: true,
+            tells: std::env::var_os("TRUNKLINE_SEED").is_some(),
+            story: Vec::new(),
+        };
+        for number in 0..nodes {
+            world.start(&format!("node-{number}"));
+        }
+        world.at(world.now + COPY_EVERY, What::Copy);
+        world
+    }
+
+    /// Starts a process of a new name. Returns its number.
+    pub(super) fn start(&mut self, name: &str) -> usize {
+        let number = self.processes.len();
+        let node = self.node(name);
+        self.processes.push(Process {
+            name: name.to_owned(),
+            node,
+            alive: true,
+            run: 0,
+            paused_until: 0,
+            wakes_at: u64::MAX,
+            shards: BTreeMap::new(),
+            left: false,
+        });
+        self.begin(number);
+        number
+    }
+
+    fn node(&mut self, name: &str) -> Node {
+        let facts = NodeFacts {
+            name: name.to_owned(),
+            address: format!("{name}:7400"),
+            zone: String::new(),
+            weight: 1,
+            build: "0.1.0".to_owned(),
+            speaks: 1..=1,
+            reads: 1,
+        };
+        let store = Identity {
+            cluster: CLUSTER,
+            shards: self.shards,
+        };
+        Node::new(facts, store, self.rng.random(), self.now)
+    }
+
+    fn begin(&mut self, number: usize) {
+        let run = self.processes[number].run;
+        self.wake(number);
+        let first = self.now + self.rng.random_range(0..200);
+        self.at(first, What::Works(number, run));
+    }
+
+    /// SIGKILL.
+    pub(super) fn kill(&mut self, number: usize) {
+        let process = &mut self.processes[number];
+        process.alive = false;
+        process.run += 1;
+        process.shards.clear();
+    }
+
+    /// Starts a killed process again, under its name.
+    pub(super) fn restart(&mut self, number: usize) {
+        let node = self.node(&self.processes[number].name.clone());
+        let process = &mut self.processes[number];
+        process.node = node;
+        process.alive = true;
+        process.left = false;
+        process.run += 1;
+        process.paused_until = 0;
+        process.wakes_at = u64::MAX;
+        self.begin(number);
+    }
+
+    /// SIGSTOP for this long.
+    pub(super) fn pause(&mut self, number: usize, ms: u64) {
+        let process = &mut self.processes[number];
+        process.paused_until = self.now + ms;
+    }
+
+    /// Starts a process unless it lives.
+    pub(super) fn restart_if_dead(&mut self, number: usize) {
+        if !self.processes[number].alive {
+            self.restart(number);
+        }
+    }
+
+    /// Somebody tells that he could not reach a node.
+    pub(super) fn suspect(&mut self, number: usize) {
+        let suspect = self.processes[number].node.view(self.now).incarnation;
+        let witness = (number + 1) % self.processes.len();
+        self.tell(witness, Event::Suspect(suspect));
+    }
+
+    /// A stranger claims a shard.
+    pub(super) fn steal(&mut self, shard: ShardId, claim: Claim) {
+        self.leases_exclude = false;
+        let now = STORE_EPOCH + self.now;
+        self.store.carry_out(now, &Action::Claim { shard, claim });
+    }
+
+    /// What stands where, for a seed that failed.
+    pub(super) fn told(&self) -> String {
+        let mut told = String::new();
+        for process in &self.processes {
+            let view = process.node.view(self.now);
+            let _ = writeln!(
+                told,
+                "{} alive={} {:?} {:016x} map {} leader {:?} holds {:?} worker {:?}",
+                process.name,
+                process.alive,
+                view.health,
+                view.incarnation.0,
+                view.map.version().0,
+                view.leader,
+                view.shards,
+                process.shards
+            );
+            for node in &view.nodes {
+                let _ = writeln!(
+                    told,
+                    "   {:?} {:?} age {}",
+                    node.facts.as_ref().map(|f| &f.name),
+                    node.standing,
+                    node.beat_age_ms
+                );
+            }
+        }
+        told
+    }
+
+    /// A replica takes the store's place that lacks the last writes, up to this many copies of 100 ms.
+    pub(super) fn fail_over(&mut self, most: usize) {
+        self.leases_exclude = false;
+        let back = self.rng.random_range(0..=most.min(self.copies.len().saturating_sub(1)));
+        if let Some(copy) = self.copies.iter().rev().nth(back) {
+            self.store = copy.clone();
+        }
+    }
+
+    /// Tells a node something.
+    pub(super) fn tell(&mut self, number: usize, event: Event) {
+        if self.processes[number].alive {
+            let run = self.processes[number].run;
+            self.at(self.now, What::Hears(number, run, event));
+        }
+    }
+
+    pub(super) fn run_for(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while let Some(&Reverse((when, _, id))) = self.queue.peek() {
+            if when > end {
+                break;
+            }
+            self.queue.pop();
+            self.now = when;
+            if let Some(what) = self.waiting.remove(&id) {
+                self.happens(what);
+            }
+        }
+        self.now = end;
+    }
+
+    /// Runs until something is so. Returns how long that took.
+    pub(super) fn run_until(&mut self, within: u64, mut is_so: impl FnMut(&Self) -> bool) -> Option<u64> {
+        let began = self.now;
+        while self.now <= began + within {
+            if is_so(self) {
+                return Some(self.now - began);
+            }
+            self.run_for(5);
+        }
+        None
+    }
+
+    fn at(&mut self, when: u64, what: What) {
+        self.count += 1;
+        self.waiting.insert(self.count, what);
+        self.queue.push(Reverse((when, self.count as u64, self.count)));
+    }
+
+    fn happens(&mut self, what: What) {
+        match what {
+            What::Copy => {
+                self.copies.push_back(self.store.clone());
+                if self.copies.len() > 20 {
+                    self.copies.pop_front();
+                }
+                self.at(self.now + COPY_EVERY, What::Copy);
+            }
+            What::Arrives(from, action) => self.arrives(from, &action),
+            What::Wake(number, run) => self.wakes(number, run),
+            What::Hears(number, run, event) => {
+                let process = &self.processes[number];
+                if process.run == run && self.now < process.paused_until {
+                    let later = process.paused_until;
+                    self.at(later, What::Hears(number, run, event));
+                    return;
+                }
+                self.hears(number, run, event);
+            }
+            What::Quiesces(number, run, shard, token) => self.quiesces(number, run, shard, token),
+            What::Works(number, run) => self.works(number, run),
+            What::Commits(number, run, shard, token) => {
+                if !self.store_away && self.store.token(shard) != Some(token) {
+                    self.at(self.now + 1, What::Hears(number, run, Event::Fenced(shard, token)));
+                }
+            }
+        }
+    }
+
+    fn wakes(&mut self, number: usize, run: u32) {
+        let process = &mut self.processes[number];
+        if process.run != run {
+            return;
+        }
+        if self.now < process.paused_until {
+            let later = process.paused_until;
+            self.at(later, What::Wake(number, run));
+            return;
+        }
+        if process.wakes_at <= self.now {
+            process.wakes_at = u64::MAX;
+        }
+        self.hears(number, run, Event::Tick);
+    }
+
+    fn hears(&mut self, number: usize, run: u32, event: Event) {
+        let process = &mut self.processes[number];
+        if process.run != run || !process.alive || process.left {
+            return;
+        }
+        let mut actions = Vec::new();
+        let told = self.tells.then(|| format!("{} node-{number}: {event:?}", self.now));
+        process.node.on(self.now, event, &mut actions);
+        if let Some(told) = told {
+            self.story.push(format!("{told} -> {actions:?}"));
+        }
+        for action in actions {
+            self.act(number, run, action);
+        }
+        self.wake(number);
+    }
+
+    fn wake(&mut self, number: usize) {
+        let process = &mut self.processes[number];
+        let when = process.node.wake_at(self.now);
+        if when == u64::MAX {
+            return;
+        }
+        let when = when.max(self.now + 1);
+        if when < process.wakes_at {
+            process.wakes_at = when;
+            let run = process.run;
+            self.at(when, What::Wake(number, run));
+        }
+    }
+
+    fn act(&mut self, number: usize, run: u32, action: Action) {
+        match action {
+            Action::Order(order) => self.ordered(number, run, order),
+            Action::Left => self.processes[number].left = true,
+            Action::Moved { answer, .. } => self.moved.push(answer),
+            Action::Probe { node, address } => {
+                let at = self
+                    .processes
+                    .iter()
+                    .find(|process| address == format!("{}:7400", process.name));
+                let refused = at.is_none_or(|process| !process.alive);
+                let answer = if refused { self.delay() } else { PROBE_ANSWER };
+                self.at(
+                    self.now + answer,
+                    What::Hears(number, run, Event::Probed { node, refused }),
+                );
+            }
+            request => self.send(number, run, request),
+        }
+    }
+
+    fn send(&mut self, number: usize, run: u32, request: Action) {
+        let patience = match request {
+            Action::Beat { .. } => BEAT_ANSWER,
+            _ => STORE_ANSWER,
+        };
+        let arrives = self.now + self.delay();
+        if self.chance(self.network.repeated) {
+            let again = arrives + self.rng.random_range(0..3_000);
+            self.at(again, What::Arrives(None, request.clone()));
+        }
+        let silence = Model::silence(&request);
+        let (is_lost, answer_is_lost) = (self.chance(self.network.lost), self.chance(self.network.lost));
+        if !is_lost {
+            let from = (!answer_is_lost).then_some((number, run));
+            self.at(arrives, What::Arrives(from, request));
+        }
+        if let Some(silence) = silence.filter(|_| is_lost || answer_is_lost) {
+            self.at(self.now + patience, What::Hears(number, run, silence));
+        }
+    }
+
+    fn arrives(&mut self, from: Option<(usize, u32)>, action: &Action) {
+        let patience = match action {
+            Action::Beat { .. } => BEAT_ANSWER,
+            _ => STORE_ANSWER,
+        };
+        let mut after = self.delay() + self.store_slow;
+        let answer = if self.store_away {
+            after = patience;
+            Model::silence(action)
+        } else if self.store_empty {
+            Model::failure(action, &Trouble::Lost("it came back empty".to_owned()))
+        } else {
+            let now = (STORE_EPOCH + self.now).saturating_add_signed(self.store_ahead);
+            let answer = self.store.carry_out(now, action);
+            if after > patience {
+                after = patience;
+                Model::silence(action)
+            } else {
+                answer
+            }
+        };
+        if let (Some((number, run)), Some(answer)) = (from, answer) {
+            self.at(self.now + after, What::Hears(number, run, answer));
+        }
+    }
+
+    fn delay(&mut self) -> u64 {
+        if self.chance(self.network.late) {
+            self.rng.random_range(5..400)
+        } else {
+            self.rng.random_range(0..4)
+        }
+    }
+
+    pub(super) fn chance(&mut self, in_a_thousand: u32) -> bool {
+        in_a_thousand > 0 && self.rng.random_range(0..1_000) < in_a_thousand
+    }
+
+    /// The worker obeys, and complains about orders that make no sense.
+    fn ordered(&mut self, number: usize, run: u32, order: ShardOrder) {
+        self.orders.push((self.now, number, order));
+        let seed = self.seed;
+        let shard = order.shard();
+        let process = &mut self.processes[number];
+        let held = process.shards.get(&shard).copied();
+        let (makes_sense, next) = match order {
+            ShardOrder::Expect { .. } => (held.is_none(), Some(Held::Expected)),
+            ShardOrder::Serve { token, .. } => (held == Some(Held::Expected), Some(Held::Served(token))),
+            ShardOrder::Quiesce { .. } => match held {
+                Some(Held::Served(token)) => (true, Some(Held::Quiescing(token))),
+                _ => (false, None),
+            },
+            // It may cross with the word that the shard is quiesced.
+            ShardOrder::Lose { .. } => (true, None),
+        };
+        assert!(makes_sense, "seed {seed}: {order:?} at {number} while {held:?}");
+        match next {
+            Some(next) => process.shards.insert(shard, next),
+            None => process.shards.remove(&shard),
+        };
+        if let Some(Held::Quiescing(token)) = next {
+            let takes = self.rng.random_range(0..=self.quiesce);
+            self.at(self.now + takes, What::Quiesces(number, run, shard, token));
+        }
+        if matches!(order, ShardOrder::Serve { .. }) && self.leases_exclude {
+            let others = self.servers(shard);
+            assert!(
+                others.len() <= 1,
+                "seed {seed}: at {} the nodes {others:?} serve shard {shard} with a lease",
+                self.now
+            );
+        }
+    }
+
+    fn quiesces(&mut self, number: usize, run: u32, shard: ShardId, token: Token) {
+        let process = &mut self.processes[number];
+        if process.run != run {
+            return;
+        }
+        if self.now < process.paused_until {
+            let later = process.paused_until;
+            self.at(later, What::Quiesces(number, run, shard, token));
+        } else if process.shards.get(&shard) == Some(&Held::Quiescing(token)) {
+            process.shards.remove(&shard);
+            self.at(self.now, What::Hears(number, run, Event::Quiesced(shard)));
+        }
+    }
+
+    fn works(&mut self, number: usize, run: u32) {
+        let process = &self.processes[number];
+        if process.run != run {
+            return;
+        }
+        let next = self.now + self.rng.random_range(20..300);
+        self.at(next, What::Works(number, run));
+        let process = &self.processes[number];
+        if self.now < process.paused_until || self.now >= process.node.valid_until() {
+            return;
+        }
+        let served: Vec<(ShardId, Token)> = process
+            .shards
+            .iter()
+            .filter_map(|(&shard, held)| match held {
+                Held::Served(token) => Some((shard, *token)),
+                _ => None,
+            })
+            .collect();
+        if let Some(&(shard, token)) = (!served.is_empty())
+            .then(|| self.rng.random_range(0..served.len()))
+            .and_then(|which| served.get(which))
+        {
+            let arrives = self.now + self.delay();
+            self.at(arrives, What::Commits(number, run, shard, token));
+        }
+    }
+
+    /// Nodes that may begin something in a shard.
+    pub(super) fn servers(&self, shard: ShardId) -> Vec<usize> {
+        let serves = |process: &Process| {
+            process.alive
+                && self.now >= process.paused_until
+                && self.now < process.node.valid_until()
+                && matches!(process.shards.get(&shard), Some(Held::Served(_)))
+        };
+        (0..self.processes.len())
+            .filter(|&number| serves(&self.processes[number]))
+            .collect()
+    }
+
+    /// Whether every shard is served, by one node, under the token that the store has.
+    pub(super) fn all_served(&self) -> bool {
+        (0..self.shards).map(ShardId).all(|shard| {
+            let servers = self.servers(shard);
+            let [server] = servers[..] else {
+                return false;
+            };
+            match self.processes[server].shards.get(&shard) {
+                Some(Held::Served(token)) => self.store.token(shard) == Some(*token),
+                _ => false,
+            }
+        })
+    }
+
+    /// The stored map.
+    pub(super) fn map(&self) -> Arc<ShardMap> {
+        let (_, blob) = self.store.map.as_ref().expect("there is a map");
+        Arc::new(ShardMap::decode(blob).expect("it can be read"))
+    }
+
+    /// What the living nodes know.
+    pub(super) fn views(&self) -> impl Iterator<Item = View> + '_ {
+        let alive = self.processes.iter().filter(|process| process.alive);
+        alive.map(|process| process.node.view(self.now))
+    }
+
+    /// The process that leads.
+    pub(super) fn leader(&self) -> Option<usize> {
+        let leads = |process: &Process| process.alive && process.node.leads(self.now);
+        self.processes.iter().position(leads)
+    }
+}
