@@ -46,15 +46,24 @@ impl Damping {
                 falls.last = now;
             }
         }
+        // A leader that had not seen the map without them may take some back.
+        self.gone.retain(|node| new.node(*node).is_none());
         self.falls
             .retain(|_, falls| now.saturating_sub(falls.last) < RETURN_FORGET);
     }
 
-    /// The nodes that beat now.
-    pub(super) fn nodes_seen(&mut self, now: u64, nodes: impl Iterator<Item = Incarnation>) {
+    /// The nodes that beat now. Of those seen for the first time, the ones in the map are older.
+    pub(super) fn nodes_seen(&mut self, now: u64, nodes: impl Iterator<Item = Incarnation>, map: &ShardMap) {
         let before = std::mem::take(&mut self.seen);
+        let first = |node| {
+            if map.node(node).is_some() {
+                now.saturating_sub(1)
+            } else {
+                now
+            }
+        };
         self.seen = nodes
-            .map(|node| (node, before.get(&node).copied().unwrap_or(now)))
+            .map(|node| (node, before.get(&node).copied().unwrap_or_else(|| first(node))))
             .collect();
     }
 

@@ -280,12 +280,15 @@ impl Node {
     fn map_read(&mut self, now: u64, asked: u64, read: Option<(MapVersion, Bytes)>, actions: &mut Vec<Action>) {
         self.stores(asked, read.as_ref().map_or(MapVersion(0), |(version, _)| *version));
         if let Some((version, blob)) = read
-            && version > self.map.version()
+            && version >= self.map.version()
         {
             match ShardMap::decode(&blob) {
                 Ok(map) => {
                     self.unreadable = None;
-                    self.adopt(now, Arc::new(map), actions);
+                    // Of a version that was lost by a failover and issued again there are two: the stored one counts.
+                    if map != *self.map {
+                        self.adopt(now, Arc::new(map), actions);
+                    }
                 }
                 Err(error) => {
                     // The fences guard what the map cannot tell us.
@@ -304,7 +307,7 @@ impl Node {
     }
 
     fn adopt(&mut self, now: u64, map: Arc<ShardMap>, actions: &mut Vec<Action>) {
-        if map.version() <= self.map.version() {
+        if map.version() < self.map.version() {
             return;
         }
         self.behind_since = None;

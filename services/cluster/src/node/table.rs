@@ -98,18 +98,20 @@ impl Table {
     /// Reads and judges the nodes.
     pub(super) fn judge(now: u64, read: Nodes, map: &ShardMap, rumours: &Rumours, damping: &mut Damping) -> Self {
         let mut entries = entries(read, map);
-        damping.nodes_seen(now, entries.iter().map(|entry| entry.incarnation));
-        let successors = with_successors(&entries, damping);
-        let patience = patience(&entries, map);
+        damping.nodes_seen(now, entries.iter().map(|entry| entry.incarnation), map);
+        let fresh = fresh(&entries);
+        let patience = patience(&entries, &fresh, map);
         for entry in &mut entries {
-            let is_replaced = successors.contains(&entry.incarnation);
+            // A namesake that beats is its successor.
+            let is_replaced = fresh.contains_key(name(entry));
             let is_proven_dead =
                 entry.age > MISSED_BEAT && (is_replaced || rumours.refused.contains_key(&entry.incarnation));
-            if is_proven_dead || entry.age > patience || damping.is_gone(entry.incarnation) {
+            let is_gone = damping.is_gone(entry.incarnation) || is_ghost(entry, map);
+            if is_proven_dead || entry.age > patience || is_gone {
                 entry.standing = Standing::Dead;
             }
         }
-        let falling = falling(&entries, &successors, map);
+        let falling = falling(&entries, &fresh, map, damping);
         for entry in entries.iter_mut().filter(|entry| entry.standing != Standing::Dead) {
             entry.standing = match &entry.payload {
                 // Who writes what cannot be read is a node, but none to give shards to.
@@ -217,11 +219,11 @@ fn entries(read: Nodes, map: &ShardMap) -> Vec<Seen> {
         })
         .collect();
     let known: BTreeSet<_> = entries.iter().map(|entry| entry.incarnation).collect();
-    // A failover may have lost the beat of a member: it has a fresh lease as everybody has.
+    // A member without a beat has left, or a failover has lost its beat: then it beats again before it has missed one.
     let forgotten = map.nodes().iter().filter(|node| !known.contains(&node.incarnation));
     entries.extend(forgotten.map(|node| Seen {
         incarnation: node.incarnation,
-        age: up,
+        age: up + LEASE - MISSED_BEAT,
         payload: Some(Payload::of_map(node)),
         standing: Standing::Active,
     }));
@@ -241,40 +243,53 @@ fn owned(map: &ShardMap) -> BTreeMap<Incarnation, u32> {
     owned
 }
 
-/// Nodes in whose place another has begun: of the same name at the same address, and seen later. One address has one process.
-fn with_successors(entries: &[Seen], damping: &Damping) -> BTreeSet<Incarnation> {
-    let mut fresh: BTreeMap<(&str, &str), Vec<Incarnation>> = BTreeMap::new();
+/// Nodes that beat now, by name.
+fn fresh(entries: &[Seen]) -> BTreeMap<String, Vec<Incarnation>> {
+    let mut fresh: BTreeMap<String, Vec<Incarnation>> = BTreeMap::new();
     for entry in entries.iter().filter(|entry| entry.age <= MISSED_BEAT) {
-        let place = (name(entry), entry.address());
-        fresh.entry(place).or_default().push(entry.incarnation);
+        fresh.entry(name(entry).to_owned()).or_default().push(entry.incarnation);
     }
-    let has_successor = |entry: &&Seen| {
-        let others = fresh.get(&(name(entry), entry.address()));
-        others.is_some_and(|others| others.iter().any(|other| damping.is_older(entry.incarnation, *other)))
-    };
-    entries
-        .iter()
-        .filter(has_successor)
-        .map(|entry| entry.incarnation)
-        .collect()
+    fresh
+}
+
+/// Whether a node holds shards although the map does not know it: it was taken for dead and does not know that yet. Only as
+/// a new incarnation, which has lost them, is it a member again.
+fn is_ghost(entry: &Seen, map: &ShardMap) -> bool {
+    let holds = |payload: &Payload| payload.serving + payload.waiting + payload.quiescing > 0;
+    map.node(entry.incarnation).is_none() && entry.payload.as_ref().is_some_and(holds)
 }
 
 /// Names of nodes that die with shards just now, or whose successors have come before that could be said.
-fn falling(entries: &[Seen], replaced: &BTreeSet<Incarnation>, map: &ShardMap) -> BTreeSet<String> {
+fn falling(
+    entries: &[Seen],
+    fresh: &BTreeMap<String, Vec<Incarnation>>,
+    map: &ShardMap,
+    damping: &Damping,
+) -> BTreeSet<String> {
+    let falls = |entry: &&Seen| {
+        let namesakes = fresh.get(name(entry)).into_iter().flatten();
+        let is_replaced = || {
+            namesakes
+                .copied()
+                .any(|other| damping.is_older(entry.incarnation, other))
+        };
+        entry.standing == Standing::Dead || is_replaced()
+    };
     entries
         .iter()
-        .filter(|entry| entry.standing == Standing::Dead || replaced.contains(&entry.incarnation))
+        .filter(falls)
         .filter(|entry| map.shards_of(entry.incarnation).next().is_some())
         .filter_map(Seen::name)
         .collect()
 }
 
-/// How old a beat may be. When many would die in one decision, their common cause may be ours.
-fn patience(entries: &[Seen], map: &ShardMap) -> u64 {
+/// How old a beat may be. When many would die in one decision, their common cause may be ours; not so if each has a successor.
+fn patience(entries: &[Seen], fresh: &BTreeMap<String, Vec<Incarnation>>, map: &ShardMap) -> u64 {
     let members = map.nodes().len();
     let dying = entries
         .iter()
-        .filter(|entry| entry.age > LEASE && map.node(entry.incarnation).is_some())
+        .filter(|entry| entry.age > LEASE && !fresh.contains_key(name(entry)))
+        .filter(|entry| map.node(entry.incarnation).is_some())
         .count();
     if dying >= 3 && dying * 3 > members {
         LEASE + MASS_DEATH

@@ -7,7 +7,7 @@
 pub(crate) const BEAT: u64 = 200;
 /// Soonest beat after another when there is news that the leader waits for.
 pub(crate) const NEWS_BEAT: u64 = 50;
-/// Longest wait for the answer to a beat.
+/// Longest wait for the answer to a beat, and to a wish to lead.
 pub(crate) const BEAT_ANSWER: u64 = 300;
 /// Longest wait for any other answer of the store.
 pub(crate) const STORE_ANSWER: u64 = 1_000;
@@ -31,7 +31,7 @@ pub(crate) const ELECTION_SPREAD: u64 = 50;
 pub(crate) const TICK: u64 = 100;
 /// A node whose last beat is older is late: no shard moves for the sake of balance.
 pub(crate) const LATE: u64 = 500;
-/// A node that refuses connections, or has a successor of its name and address, is dead once its beat is this old: every
+/// A node that refuses connections, or has a successor of its name, is dead once its beat is this old: every
 /// living node has beaten again by then.
 pub(crate) const MISSED_BEAT: u64 = 350;
 /// How much longer nodes live when many would die in one decision.

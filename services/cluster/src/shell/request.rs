@@ -45,7 +45,7 @@ pub(super) fn perform(
         }
         .boxed(),
         Action::Lead { me, sent } => async move {
-            let answer = within(STORE_ANSWER, store.lead(me, LEADER_LEASE)).await;
+            let answer = within(BEAT_ANSWER, store.lead(me, LEADER_LEASE)).await;
             Some(Event::Led { me, sent, answer })
         }
         .boxed(),

@@ -170,6 +170,23 @@ fn a_restarted_process_takes_the_place_of_the_one_before_it() {
 }
 
 #[test]
+fn a_cluster_that_was_killed_as_a_whole_serves_when_it_is_started_again() {
+    for seed in seeds(50) {
+        let nodes = [1, 2, 5][usize::try_from(seed % 3).unwrap()];
+        let mut world = settled(seed, nodes);
+        for number in 0..nodes {
+            world.kill(number);
+        }
+        world.run_for(seed * 100);
+        for number in 0..nodes {
+            world.restart(number);
+        }
+        let took = world.run_until(10_000, World::all_served).expect("it serves again");
+        assert!(took <= 1_500, "seed {seed}: {took} ms until service");
+    }
+}
+
+#[test]
 fn a_node_that_dies_again_and_again_waits_longer_each_time() {
     let mut world = settled(7, 3);
     let mut waits = Vec::new();

@@ -103,7 +103,7 @@ impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             for line in &self.story {
-                eprintln!("{}", line.chars().take(600).collect::<String>());
+                eprintln!("{}", line.chars().take(4_000).collect::<String>());
             }
         }
     }
@@ -411,7 +411,7 @@ impl World {
 
     fn send(&mut self, number: usize, run: u32, request: Action) {
         let patience = match request {
-            Action::Beat { .. } => BEAT_ANSWER,
+            Action::Beat { .. } | Action::Lead { .. } => BEAT_ANSWER,
             _ => STORE_ANSWER,
         };
         let arrives = self.now + self.delay();
@@ -432,7 +432,7 @@ impl World {
 
     fn arrives(&mut self, from: Option<(usize, u32)>, action: &Action) {
         let patience = match action {
-            Action::Beat { .. } => BEAT_ANSWER,
+            Action::Beat { .. } | Action::Lead { .. } => BEAT_ANSWER,
             _ => STORE_ANSWER,
         };
         let mut after = self.delay() + self.store_slow;
