@@ -19,8 +19,10 @@ pub mod cluster {
 pub mod routing {
     tonic::include_proto!("trunkline.routing.v1");
 
-    /// Version of the stream that this build speaks.
+    /// Newest version of the stream that this build speaks.
     pub const PROTOCOL: u32 = 1;
+    /// All versions that it speaks.
+    pub const PROTOCOLS: std::ops::RangeInclusive<u32> = 1..=PROTOCOL;
     /// Frames are filled up to this many bytes; one larger delivery travels in a frame of its own.
     pub const FRAME_BYTES: usize = 64 * 1024;
     /// A frame above this is refused by both sides.

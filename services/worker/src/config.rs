@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_bot::logic::Logic;
+use trunkline_cluster::ClusterError;
 use trunkline_cluster::channel::{IdentityFiles, SETTINGS, TlsError};
 use trunkline_store::StoreError;
 use trunkline_teams::connector::Connector;
@@ -19,16 +20,20 @@ pub struct WorkerConfig {
     pub listen: SocketAddr,
     /// How this process and those that connect prove themselves; `None` within one machine.
     pub tls: Option<IdentityFiles>,
-    /// Label of this process, for logs.
+    /// Label of this process in the cluster: another for each, the same again after a restart.
     pub name: String,
+    /// Host and port at which others reach it; `None` for what it listens at.
+    pub advertise: Option<String>,
+    /// Failure zone, empty for none.
+    pub zone: String,
+    /// Its part of the shards, relative to the other workers; 0 takes none.
+    pub weight: u32,
+    /// Longest time for its shards to move to other workers when it ends.
+    pub drain_deadline: Duration,
     /// Threads that conversations are spread over; 0 for one a core.
     pub arbiters: usize,
     /// Threads for bots whose executor is the pool; 0 for one a core.
     pub pool_threads: usize,
-    /// First shard that this worker claims.
-    pub first_shard: u32,
-    /// Last shard that this worker claims; `None` for the last of the cluster.
-    pub last_shard: Option<u32>,
     /// Deliveries that ingresses may have outstanding here, over all streams.
     pub credits: u32,
     /// A conversation leaves memory when it was idle for this long.
@@ -51,10 +56,12 @@ impl Default for WorkerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             name: "worker".to_owned(),
+            advertise: None,
+            zone: String::new(),
+            weight: 100,
+            drain_deadline: Duration::from_secs(18),
             arbiters: 0,
             pool_threads: 0,
-            first_shard: 0,
-            last_shard: None,
             credits: 8_192,
             idle: Duration::from_secs(60),
             memory_bytes: 1024 * 1024 * 1024,
@@ -143,27 +150,12 @@ pub enum WorkerError {
         #[source]
         source: std::io::Error,
     },
-    /// The shards that were configured are not in the cluster.
-    #[error("shards {first} to {last} were configured, the cluster has {shards}, numbered from 0")]
-    NoSuchShards {
-        /// First of the range.
-        first: u32,
-        /// Last of the range.
-        last: u32,
-        /// Shards of the cluster.
-        shards: u32,
-    },
     /// Two bots have one name.
     #[error("two bots have the name {0}")]
     TwoBots(String),
-    /// Another process claimed a shard under a newer map.
-    #[error("shard {shard} belongs to another worker by a newer map (version {version})")]
-    NewerMap {
-        /// The shard.
-        shard: u32,
-        /// Version of that map.
-        version: u64,
-    },
+    /// The worker cannot be a node of the cluster.
+    #[error("the worker cannot join the cluster")]
+    Cluster(#[from] ClusterError),
     /// The store failed while the worker started.
     #[error("the store failed while the worker started")]
     Store(#[from] StoreError),

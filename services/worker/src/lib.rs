@@ -11,14 +11,16 @@
 mod clock;
 mod config;
 pub mod conversation;
+mod departure;
+mod membership;
 mod metrics;
 pub mod outbox;
 pub mod record;
-mod shards;
 mod shell;
 mod stream;
 mod worker;
 
 pub use config::{AllowsServiceUrl, Executor, HostedBot, WorkerConfig, WorkerError};
+pub use membership::WorkerHealth;
 pub use shell::operator::Operator;
 pub use worker::Worker;

@@ -1,38 +1,41 @@
-//! The role: claims its shards, starts its threads, serves ingresses, and leaves without losing anything.
+//! The role: starts its threads, joins the cluster, serves ingresses, and leaves without losing anything.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::{Actor, Addr};
 use actix_rt::{Arbiter, ArbiterHandle};
 use prometheus_client::registry::Registry;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
-use trunkline_cluster::ShardOrder;
 use trunkline_cluster::channel::{Identity, Listener, Role};
+use trunkline_cluster::{Cluster, ClusterConfig, Load, NodeFacts, ShardOrder};
 use trunkline_proto::routing::routing_server::RoutingServer;
-use trunkline_proto::routing::{CONNECTION_WINDOW, MESSAGE_LIMIT, STREAM_WINDOW};
+use trunkline_proto::routing::{CONNECTION_WINDOW, MESSAGE_LIMIT, PROTOCOLS, STREAM_WINDOW};
 use trunkline_store::SharedStore;
-use trunkline_store::contract::Incarnation;
+use trunkline_teams::connector::MayBegin;
 
 use crate::clock::Clock;
 use crate::config::{Executor, HostedBot, WorkerConfig, WorkerError};
 use crate::conversation::{BotRules, Bots, Gates};
+use crate::departure;
+use crate::membership::{Membership, WorkerHealth};
 use crate::metrics::WorkerMetrics;
-use crate::shards::{STATIC_MAP, Shards};
+use crate::record;
 use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
 use crate::shell::courier::Bases;
 use crate::shell::directory::Directory;
 use crate::shell::operator::Operator;
-use crate::shell::ownership::{IsQuiet, MapKnown, Order, QuiesceAll};
+use crate::shell::ownership::{MapKnown, Order};
 use crate::shell::pace::Paces;
 use crate::shell::pool::Pool;
 use crate::shell::watchdog::{self, Limits, Pulse};
-use crate::stream::{Pressure, RoutingService};
+use crate::stream::{Announcement, Pressure, RoutingService};
 
 /// How often the store's clock is read.
 const READ_CLOCK: Duration = Duration::from_secs(30);
@@ -42,8 +45,6 @@ const HTTP2_FRAME: u32 = 64 * 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
 /// Longest time for the threads to end.
 const JOIN_WITHIN: Duration = Duration::from_secs(2);
-/// Longest time for what runs to end, the commits and sends after it included.
-const LEAVE_WITHIN: Duration = Duration::from_secs(4);
 
 /// A worker that listens and owns its shards.
 pub struct Worker {
@@ -53,6 +54,7 @@ pub struct Worker {
     identity: Option<Arc<Identity>>,
     address: SocketAddr,
     service: RoutingService,
+    drain_within: Duration,
     /// Ends streams and the watchdog.
     closing: CancellationToken,
 }
@@ -114,7 +116,7 @@ impl Drop for Arbiters {
 }
 
 impl Worker {
-    /// Binds the address, claims the shards and starts the threads. Needs an actix `System` around it.
+    /// Binds the address, starts the threads and begins to join the cluster, which gives it its shards. Needs an actix `System` around it.
     ///
     /// # Errors
     /// [`WorkerError`] says what could not be had.
@@ -136,21 +138,22 @@ impl Worker {
         let listener = Listener::bind(listen, identity.clone()).map_err(refused)?;
         let address = listener.address();
 
-        let (rules, hosted) = host(bots)?;
+        let membership = Membership::default();
+        let (rules, hosted) = host(bots, &membership)?;
         let needs_pool = hosted.values().any(|bot| bot.executor == Executor::Pool);
         let pool = needs_pool
             .then(|| Pool::start(or_cores(config.pool_threads)))
             .transpose()
             .map_err(WorkerError::Thread)?;
         let metrics = WorkerMetrics::register(registry, &rules);
-        let incarnation = Incarnation(rand::random());
-        let shards = claim(&store, incarnation, config.first_shard, config.last_shard).await?;
         let clock = Clock::new();
         clock.follow(store.now().await?);
         let parts = Arc::new(WorkerParts {
             store,
             clock,
-            shards,
+            membership: membership.clone(),
+            announced: watch::Sender::default(),
+            turns: AtomicU64::new(0),
             bots: Arc::new(rules),
             hosted,
             settings: Arc::new(config.conversations),
@@ -167,13 +170,22 @@ impl Worker {
         });
         let closing = CancellationToken::new();
         let (arbiters, pulses) = start_arbiters(&parts, or_cores(config.arbiters)).await?;
-        serve_shards(&parts);
+        let facts = NodeFacts {
+            name: config.name.clone(),
+            address: config.advertise.unwrap_or_else(|| address.to_string()),
+            zone: config.zone,
+            weight: config.weight,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            speaks: PROTOCOLS,
+            reads: record::FORMAT,
+        };
+        join_cluster(&parts, facts, registry)?;
         let limits = Limits {
             stall_after: config.stall_after,
             abort_after: config.abort_after,
         };
         watchdog::start(&parts, pulses, limits, closing.clone()).map_err(WorkerError::Thread)?;
-        let service = RoutingService::new(parts.clone(), config.name, incarnation, config.credits, closing.clone());
+        let service = RoutingService::new(parts.clone(), config.name, config.credits, closing.clone());
         Ok(Self {
             parts,
             arbiters,
@@ -181,6 +193,7 @@ impl Worker {
             identity,
             address,
             service,
+            drain_within: config.drain_deadline,
             closing,
         })
     }
@@ -195,7 +208,17 @@ impl Worker {
         Operator::new(&self.parts)
     }
 
-    /// Serves until `shutdown`, then begins nothing more, lets what runs end, and gives the shards back.
+    /// Whether it wants work, for readiness.
+    pub fn health(&self) -> WorkerHealth {
+        WorkerHealth::new(self.parts.membership.clone())
+    }
+
+    /// The node that this worker is in the cluster.
+    pub fn cluster(&self) -> Option<Cluster> {
+        self.parts.membership.cluster().cloned()
+    }
+
+    /// Serves until `shutdown`; then its shards move to other workers, if there are any, and what is left ends.
     ///
     /// # Errors
     /// [`WorkerError::Serve`] when the listener fails.
@@ -207,6 +230,7 @@ impl Worker {
             address,
             identity,
             service,
+            drain_within,
             closing,
         } = self;
         let routing = RoutingServer::new(service)
@@ -230,7 +254,7 @@ impl Worker {
                 .map_err(WorkerError::Serve)
         };
         let server = arbiters.serve(streams, &closing);
-        let life = live(&parts, &shutdown, &closing);
+        let life = live(&parts, drain_within, &shutdown, &closing);
         let fresh = async {
             if let Some(identity) = identity {
                 identity.keep_fresh(closing.clone()).await;
@@ -244,16 +268,20 @@ impl Worker {
 }
 
 /// Everything that happens by the clock, until the end, and the end itself.
-async fn live(parts: &WorkerParts, shutdown: &CancellationToken, closing: &CancellationToken) {
+async fn live(parts: &WorkerParts, drain_within: Duration, shutdown: &CancellationToken, closing: &CancellationToken) {
+    let end = async {
+        tokio::select! {
+            () = shutdown.cancelled() => departure::leave(parts, drain_within).await,
+            // The listener failed.
+            () = closing.cancelled() => departure::leave(parts, Duration::ZERO).await,
+        }
+    };
     tokio::select! {
-        () = shutdown.cancelled() => {}
-        // The listener failed.
-        () = closing.cancelled() => {}
+        () = end => {}
         () = follow_clock(parts) => {}
         () = adapt(parts) => {}
+        () = announce(parts) => {}
     }
-    leave(parts).await;
-    parts.shards.release(&parts.store).await;
     closing.cancel();
 }
 
@@ -268,73 +296,76 @@ async fn follow_clock(parts: &WorkerParts) {
     }
 }
 
-/// Adapts the windows of the streams to the speed of the store, once a second.
+/// Adapts the windows of the streams to the speed of the store, and tells the cluster what this worker is busy with, once a
+/// second.
 async fn adapt(parts: &WorkerParts) {
+    let mut turns = 0;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if parts.slow_commit.swap(false, std::sync::atomic::Ordering::Relaxed) {
+        if parts.slow_commit.swap(false, Ordering::Relaxed) {
             parts.pressure.shrink();
         } else {
             parts.pressure.grow();
         }
+        let before = std::mem::replace(&mut turns, parts.turns.load(Ordering::Relaxed));
+        parts.membership.load(Load {
+            turns_per_second: f64::from(u32::try_from(turns - before).unwrap_or(u32::MAX)),
+            actors: u64::try_from(parts.metrics.actors.get()).unwrap_or(0),
+            queued: u64::try_from(parts.metrics.waiting.get()).unwrap_or(0),
+        });
     }
 }
 
-/// Lets what runs end.
-async fn leave(parts: &WorkerParts) {
-    let directories = parts.directories.get().map(Vec::as_slice).unwrap_or_default();
-    for directory in directories {
-        directory.do_send(QuiesceAll);
-    }
-    let until = Instant::now() + LEAVE_WITHIN;
-    while Instant::now() < until {
-        let mut is_quiet = true;
-        for directory in directories {
-            // A thread that is blocked does not answer, and is not waited for beyond the limit.
-            let answer = tokio::time::timeout(LEAVE_WITHIN, directory.send(IsQuiet)).await;
-            is_quiet &= matches!(answer, Ok(Ok(true) | Err(_)));
+/// Tells streams and directories of every new map, and of another membership.
+async fn announce(parts: &WorkerParts) {
+    let Some(mut view) = parts.membership.view() else {
+        return std::future::pending().await;
+    };
+    loop {
+        let seen = view.borrow_and_update().clone();
+        if parts.announced.borrow().is_out_of_date(&seen) {
+            parts.announced.send_replace(Announcement::of(&seen));
+            for directory in parts.directories.get().into_iter().flatten() {
+                directory.do_send(MapKnown(seen.map.version()));
+            }
         }
-        if is_quiet {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    tracing::warn!(
-        "the worker leaves although turns, commits or sends are under way; they are repeated by the next owner"
-    );
-}
-
-/// Orders the shards that were claimed to be served.
-fn serve_shards(parts: &WorkerParts) {
-    for shard in parts.shards.ours() {
-        if let (Some(token), Some(directory)) = (parts.shards.token(shard), parts.directory_of(shard)) {
-            directory.do_send(Order(ShardOrder::Serve { shard, token }));
+        if view.changed().await.is_err() {
+            // The node has ended, and nothing changes any more.
+            return std::future::pending().await;
         }
     }
-    for directory in parts.directories.get().into_iter().flatten() {
-        directory.do_send(MapKnown(STATIC_MAP));
-    }
 }
 
-async fn claim(store: &SharedStore, me: Incarnation, first: u32, last: Option<u32>) -> Result<Shards, WorkerError> {
-    let shards = store.identity().shards;
-    let last = last.unwrap_or(shards.saturating_sub(1));
-    if first > last || last >= shards {
-        return Err(WorkerError::NoSuchShards { first, last, shards });
-    }
-    Shards::claim(store, me, first, last).await
+/// Joins the cluster; its orders go to the threads that have the shards.
+fn join_cluster(parts: &Arc<WorkerParts>, facts: NodeFacts, registry: &mut Registry) -> Result<(), WorkerError> {
+    let directories = parts.directories.get().cloned().unwrap_or_default();
+    let orders = move |order: ShardOrder| {
+        if let Some(directory) = directories.get(order.shard().0 as usize % directories.len().max(1)) {
+            directory.do_send(Order(order));
+        }
+    };
+    let cluster = Cluster::start(ClusterConfig { facts }, parts.store.clone(), orders)?;
+    cluster.register(registry);
+    parts.announced.send_replace(Announcement::of(&cluster.view().borrow()));
+    parts.membership.started(cluster);
+    Ok(())
 }
 
-fn host(bots: Vec<HostedBot>) -> Result<(Bots, HashMap<String, Arc<HostedParts>>), WorkerError> {
+fn host(
+    bots: Vec<HostedBot>,
+    membership: &Membership,
+) -> Result<(Bots, HashMap<String, Arc<HostedParts>>), WorkerError> {
     let mut rules = Bots::new();
     let mut hosted = HashMap::new();
+    let membership = membership.clone();
+    let permission: MayBegin = Arc::new(move || membership.may_begin());
     for (index, bot) in bots.into_iter().enumerate() {
         let of_bot = BotRules::new(bot.logic.clone(), bot.turn_limit, bot.unreadable);
         let name = of_bot.name.clone();
         let parts = HostedParts {
             index,
             logic: bot.logic,
-            connector: bot.connector,
+            connector: bot.connector.with_permission(permission.clone()),
             allows_service_url: bot.allows_service_url,
             bases: Bases::default(),
             executor: bot.executor,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use support::connector::FakeConnector;
 use support::ingress::{Answered, FakeIngress, Said};
-use support::{config, hosted, store_in, until};
+use support::{SHARDS, config, hosted, store_in, until};
 use tokio_util::sync::CancellationToken;
 use trunkline_bot::event::Message;
 use trunkline_bot::logic::Logic;
@@ -105,6 +105,9 @@ async fn a_child_serves_until_it_dies() {
     let worker = Worker::bind(config, store, vec![hosted(bot())], &mut registry)
         .await
         .unwrap();
-    println!("\nserves at {}", worker.address());
-    worker.serve(CancellationToken::new()).await.unwrap();
+    let (address, view) = (worker.address(), worker.cluster().unwrap().view());
+    let served = actix_rt::spawn(worker.serve(CancellationToken::new()));
+    until("it serves all shards", || view.borrow().serving() == SHARDS as usize).await;
+    println!("\nserves at {address}");
+    served.await.unwrap().unwrap();
 }

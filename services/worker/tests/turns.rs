@@ -188,10 +188,16 @@ async fn an_invoke_is_answered_in_its_response_and_a_repeat_with_the_recorded_an
 }
 
 #[actix::test]
-async fn the_welcome_says_what_is_served_and_credits_come_back_with_outcomes() {
+async fn the_first_frame_says_who_serves_what_and_credits_come_back_with_outcomes() {
     let house = House::with(echo_bot()).await;
     let welcome = &house.ingress.welcome;
-    assert_eq!((welcome.shards, welcome.serves.len()), (support::SHARDS, 1));
+    assert_eq!(welcome.shards, support::SHARDS);
+    let routes = house.ingress.routes.lock().unwrap().clone();
+    let nodes: Vec<_> = routes.nodes.iter().map(|node| node.incarnation).collect();
+    assert_eq!(
+        (nodes, routes.owners.len()),
+        (vec![welcome.incarnation], 2 * support::SHARDS as usize)
+    );
     let before = house.ingress.credits.load(Ordering::SeqCst);
     assert!(before > 0);
     house.ingress.sends(&Said::message("a:1", "1", "hello")).await;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use ahash::AHashMap;
-use trunkline_proto::routing::{self as wire, PROTOCOL, RouteNode, Welcome};
+use trunkline_proto::routing::{self as wire, PROTOCOL, PROTOCOLS, RouteNode, Welcome};
 
 use super::claims::Claim;
 use super::connection::{Connection, Standing};
@@ -52,7 +52,7 @@ impl<W> Exchange<W> {
     /// A worker has welcomed the stream.
     pub(super) fn welcomed(&mut self, now: Instant, worker: WorkerIndex, welcome: &Welcome) -> Result<(), Mismatch> {
         let shards = u32::try_from(self.shards.len()).unwrap_or(u32::MAX);
-        if welcome.protocol != PROTOCOL {
+        if !PROTOCOLS.contains(&welcome.protocol) {
             return Err(Mismatch::Protocol {
                 ours: PROTOCOL,
                 theirs: welcome.protocol,

@@ -302,6 +302,7 @@ mod tests {
             ingress: "edge-1".into(),
             thread: 3,
             incarnation: 9,
+            oldest: 1,
         };
         let read = decoded(&Frame::hello(hello.clone(), 7));
         assert_eq!((read.hello, read.map_version), (Some(hello), 7));

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use trunkline_cluster::channel::Connector;
-use trunkline_proto::routing::{Hello, PROTOCOL};
+use trunkline_proto::routing::{Hello, PROTOCOL, PROTOCOLS};
 
 use crate::exchange::{Action, Answer, Exchange, Request, RequestId, TICK, WorkerIndex};
 use crate::metrics::StreamMetrics;
@@ -153,6 +153,7 @@ impl Streams {
             connector: self.settings.connector.clone(),
             hello: Hello {
                 protocol: PROTOCOL,
+                oldest: *PROTOCOLS.start(),
                 ingress: self.settings.node.clone(),
                 thread: self.thread,
                 incarnation: self.settings.incarnation,

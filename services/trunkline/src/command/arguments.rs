@@ -20,7 +20,7 @@ Examples:
   trunkline config check edge.toml       is what is written right?
   trunkline config explain ingress       what is there to set?
   trunkline ingress --config edge.toml
-  trunkline worker --set worker.shards=0-2047
+  trunkline worker --set cluster.name=worker-1
 
 Exit codes: 0 done or stopped by a signal, 1 failed while running, 2 wrong command line, 3 configuration refused,
 4 an address could not be listened on.";
@@ -81,7 +81,7 @@ pub enum Command {
     Ingress,
     /// Run the process that holds conversations and runs the bots' turns.
     #[command(
-        after_help = "Examples:\n  trunkline worker --config worker.toml\n  trunkline worker --set worker.listen=127.0.0.1:7401 --set worker.shards=0-2047"
+        after_help = "Examples:\n  trunkline worker --config worker.toml\n  trunkline worker --set worker.listen=127.0.0.1:7401 --set cluster.name=worker-1"
     )]
     Worker,
     /// Ask about the configuration.

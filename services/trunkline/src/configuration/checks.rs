@@ -262,18 +262,6 @@ fn check_worker(found: &mut Found<'_>, purpose: Purpose) {
             format!("store.shards = {shards} is out of range"),
             "write a number from 1 to 16384; 4096 suits nearly everybody",
         );
-    } else if let Some(range) = found.configuration.worker.shards
-        && range.last >= shards
-    {
-        found.contradiction(
-            "worker.shards",
-            format!(
-                "worker.shards ends at {}, the store has shards 0 to {}",
-                range.last,
-                shards - 1
-            ),
-            "end the range within the store's shards",
-        );
     }
 }
 

@@ -26,7 +26,7 @@ pub use layers::{Inputs, find_file};
 pub use problem::{Code, ConfigurationError, Problem, SourceFile};
 pub use show::{Effective, effective};
 pub use tree::Origin;
-pub use value::{Guid, HostPort, Shards, Size, StoreUrl};
+pub use value::{Guid, HostPort, Size, StoreUrl};
 
 use schema::{
     AdminSection, BotSection, CloudSection, ClusterSection, DevSection, IngressSection, LogSection, OtlpSection,

@@ -69,8 +69,7 @@ pub(super) fn start(
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         // It never leaves this process.
         tls: None,
-        first_shard: 0,
-        last_shard: None,
+        advertise: None,
         ..worker::config(configuration, "dev".to_owned())?
     };
     let store = StoreSection {
@@ -82,7 +81,7 @@ pub(super) fn start(
         .iter()
         .map(|bot| hosted(bot, &cloud))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let worker = worker::start(crew, worker_config, store, hosted, metrics.clone())?;
+    let worker = worker::start(crew, worker_config, store, hosted, metrics.clone(), health)?;
 
     let identities = bots.iter().map(DevBot::identity).collect();
     let verifier = identity::verifier(cloud, identities, &configuration.ingress, loopback_client()?)?;

@@ -71,7 +71,7 @@ impl Running {
         let cloud = identity::cloud(&configuration.cloud);
         let bots = identity::identities(configuration)?;
         let verifier = identity::verifier(cloud, bots, &configuration.ingress, login_client()?)?;
-        let config = ingress::config(configuration, node(ingress::NAME))?;
+        let config = ingress::config(configuration, node(configuration, ingress::NAME))?;
         let addresses = ingress::start(
             &mut self.crew,
             config,
@@ -93,9 +93,22 @@ impl Running {
             .filter_map(|(name, logic)| Some((configuration.bots.get(&name)?, name, logic)))
             .map(|(section, name, logic)| worker::hosted(logic, &name, section, &cloud, &login, &http))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let config = worker::config(configuration, node(worker::NAME))?;
+        let config = worker::config(
+            configuration,
+            node(
+                configuration,
+                &format!("{}-{}", worker::NAME, configuration.worker.listen.port()),
+            ),
+        )?;
         let store = configuration.store.clone();
-        let address = worker::start(&mut self.crew, config, store, hosted, self.metrics.clone())?;
+        let address = worker::start(
+            &mut self.crew,
+            config,
+            store,
+            hosted,
+            self.metrics.clone(),
+            &self.health,
+        )?;
         tracing::info!(%address, admin = %self.admin, "worker listens");
         Ok(())
     }
@@ -126,8 +139,11 @@ fn cluster_tls(section: &ClusterSection) -> Option<IdentityFiles> {
     ))
 }
 
-/// What other processes' logs call this one.
-fn node(role: &str) -> String {
+/// What the others call this process.
+fn node(configuration: &Configuration, role: &str) -> String {
+    if let Some(name) = &configuration.cluster.name {
+        return name.clone();
+    }
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match host.trim() {
         "" => role.to_owned(),

@@ -15,7 +15,7 @@ use super::crew::Crew;
 use super::{cluster_tls, identity, ingress, store};
 use crate::configuration::Configuration;
 use crate::configuration::schema::{self, BotSection, StoreSection};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Health, Metrics};
 
 /// Name of the role in threads and messages.
 pub(super) const NAME: &str = "worker";
@@ -29,8 +29,10 @@ pub(super) fn config(configuration: &Configuration, name: String) -> anyhow::Res
         name,
         arbiters: ingress::threads(section.arbiters)?,
         pool_threads: ingress::threads(section.pool_threads)?,
-        first_shard: section.shards.map_or(0, |range| range.first),
-        last_shard: section.shards.map(|range| range.last),
+        advertise: section.advertise.as_ref().map(|address| address.as_str().to_owned()),
+        zone: section.zone.clone().unwrap_or_default(),
+        weight: section.weight,
+        drain_deadline: section.drain_deadline,
         credits: section.credits,
         idle: section.passivate_after,
         memory_bytes: section.memory_bound.as_usize(),
@@ -97,7 +99,9 @@ pub(super) fn start(
     section: StoreSection,
     bots: Vec<HostedBot>,
     metrics: Metrics,
+    health: &Health,
 ) -> anyhow::Result<SocketAddr> {
+    let health = health.clone();
     crew.start(NAME, move |stage| async move {
         let store = store::open(&section, config.arbiters).await?;
         let mut registry = Registry::default();
@@ -110,6 +114,8 @@ pub(super) fn start(
                 other => anyhow::Error::from(other),
             })?;
         metrics.add(registry);
+        let its_health = worker.health();
+        health.watch(NAME, move || its_health.check());
         stage.started(worker.address());
         worker.serve(stage.shutdown).await?;
         Ok(())

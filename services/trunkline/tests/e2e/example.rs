@@ -11,6 +11,7 @@ const PEOPLE: [&str; 8] = ["Ada", "Bo", "Chen", "Dara", "Ekow", "Fen", "Gil", "H
 #[test]
 fn one_ingress_and_two_workers_answer_and_survive_the_crash_of_a_worker() {
     let mut deployment = Deployment::start(&PEOPLE, &[]);
+    deployment.wait_until_both_serve();
     let chats = deployment.page.personal_chats("echo");
     assert_eq!(chats.len(), PEOPLE.len());
     for (person, chat) in &chats {

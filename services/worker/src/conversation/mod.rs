@@ -238,6 +238,11 @@ impl Conversation {
         self.go_on(now, out);
     }
 
+    /// Work that waits for its turn.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// What its commits name.
     pub fn token(&self) -> Token {
         self.holding.token

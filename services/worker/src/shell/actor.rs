@@ -120,6 +120,11 @@ impl ConversationActor {
             let (shard, key) = (self.shard, self.key);
             directory.do_send(Quiet { shard, key });
         }
+        let waiting = i64::try_from(self.core.waiting()).unwrap_or(i64::MAX);
+        let waited = self.slot.waiting.replace(waiting);
+        if waiting != waited {
+            self.context.worker.metrics.waiting.inc_by(waiting - waited);
+        }
         let bytes = self.core.approximate_bytes();
         let before = self.slot.bytes.replace(bytes);
         self.context

@@ -3,11 +3,11 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use actix::Addr;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use trunkline_bot::logic::Logic;
 use trunkline_proto::routing::Outcome;
 use trunkline_store::SharedStore;
@@ -21,9 +21,9 @@ use super::watchdog::Pulse;
 use crate::clock::Clock;
 use crate::config::{AllowsServiceUrl, Executor};
 use crate::conversation::{Action, Bots, ConversationSettings, Gates, Now, Reply, ShardBacklog, Ticket};
+use crate::membership::Membership;
 use crate::metrics::WorkerMetrics;
-use crate::shards::Shards;
-use crate::stream::{Outgoing, OutgoingSender, Pressure};
+use crate::stream::{Announcement, Outgoing, OutgoingSender, Pressure};
 
 /// Streams have numbers from 1; this one is the process itself, when one actor tells another.
 pub(crate) const OWN_STREAM: u64 = 0;
@@ -42,7 +42,11 @@ pub(crate) struct HostedParts {
 pub(crate) struct WorkerParts {
     pub(crate) store: SharedStore,
     pub(crate) clock: Clock,
-    pub(crate) shards: Shards,
+    pub(crate) membership: Membership,
+    /// What all streams say of the cluster.
+    pub(crate) announced: watch::Sender<Announcement>,
+    /// Turns that have ended.
+    pub(crate) turns: AtomicU64,
     pub(crate) bots: Arc<Bots>,
     pub(crate) hosted: HashMap<String, Arc<HostedParts>>,
     pub(crate) settings: Arc<ConversationSettings>,
@@ -63,9 +67,9 @@ pub(crate) struct WorkerParts {
 }
 
 impl WorkerParts {
-    /// The time, and whether something may begin: placement is static, so that a lease cannot end.
+    /// The time, and whether something may begin.
     pub(crate) fn now(&self) -> Now {
-        self.clock.now(true)
+        self.clock.now(self.membership.may_begin())
     }
 
     /// The directory that has the conversations of a shard.

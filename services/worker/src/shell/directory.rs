@@ -41,6 +41,8 @@ pub(crate) struct Slot {
     pub(crate) is_leaving: Cell<bool>,
     /// Bytes that it holds.
     pub(crate) bytes: Cell<usize>,
+    /// Activities and other work that waits in it.
+    pub(crate) waiting: Cell<i64>,
 }
 
 pub(super) struct Entry {
@@ -123,7 +125,7 @@ impl Directory {
             .or_default()
             .insert(key, Entry { address, slot });
         if let Some(died) = previous {
-            self.forget_bytes(&died.slot);
+            self.forget(&died.slot);
         } else {
             worker.metrics.actors.inc();
             let idle = milliseconds(worker.idle);
@@ -135,12 +137,14 @@ impl Directory {
 
     /// An actor ends: its entry was taken out.
     pub(super) fn dismiss(&self, entry: &Entry) {
-        self.forget_bytes(&entry.slot);
+        self.forget(&entry.slot);
         entry.address.do_send(Stop);
         self.context.worker.metrics.actors.dec();
     }
 
-    fn forget_bytes(&self, slot: &Slot) {
+    /// Nothing of an actor counts any more.
+    fn forget(&self, slot: &Slot) {
+        self.context.worker.metrics.waiting.dec_by(slot.waiting.replace(0));
         let held = self.context.bytes.get().saturating_sub(slot.bytes.get());
         self.context.bytes.set(held);
     }

@@ -23,6 +23,7 @@ pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, 
     };
     match note {
         Note::TurnEnded { route, result, took_ms } => {
+            worker.turns.fetch_add(1, Ordering::Relaxed);
             if let Some(of_bot) = of_bot {
                 of_bot.turn_ended(route, result, seconds(took_ms));
             }

@@ -62,6 +62,7 @@ impl Directory {
         if is_quiet && !matches!(self.shards.standing(shard), Standing::Serving(_) | Standing::Expected) {
             self.actors.remove(&shard);
             self.shards.lose(shard);
+            self.context.worker.membership.quiesced(shard);
         }
     }
 
@@ -235,7 +236,7 @@ impl Handler<Fenced> for Directory {
             self.context.worker.metrics.shards_lost.inc();
             tracing::warn!(%shard, "another process took a shard; its conversations stop here");
             self.lose(shard);
-            self.context.worker.shards.lose(shard);
+            self.context.worker.membership.fenced(shard, token);
         }
     }
 }

@@ -78,8 +78,13 @@ pub(crate) fn start(
         while !ended.is_cancelled() {
             std::thread::sleep(EVERY);
             let Some(worker) = worker.upgrade() else { return };
+            let before = stalled.clone();
             for (number, pulse) in pulses.iter().enumerate() {
                 look_at(&worker, number, pulse, limits, &mut stalled);
+            }
+            if stalled != before {
+                let number = stalled.iter().filter(|is_stalled| **is_stalled).count();
+                worker.membership.stalled(u32::try_from(number).unwrap_or(u32::MAX));
             }
         }
     };

@@ -1,24 +1,26 @@
 //! The worker's end of `routing.proto`: frames come in and are split by arbiter; outcomes leave, as many as are ready, in
 //! one frame.
 
+mod announcement;
 mod credits;
 mod outgoing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use trunkline_cluster::channel::{Peer, Role};
 use trunkline_proto::routing::routing_server::Routing;
-use trunkline_proto::routing::{Deliver, Hello, PROTOCOL, ToIngress, ToWorker, Welcome};
+use trunkline_proto::routing::{Deliver, Hello, PROTOCOLS, ToIngress, ToWorker, Welcome};
 use trunkline_store::contract::{Incarnation, MapVersion};
 use trunkline_store::key::{Key, ShardId};
 
+pub(crate) use self::announcement::Announcement;
 pub(crate) use self::credits::{Pressure, SLOW_COMMIT};
-use self::outgoing::Outcomes;
+use self::outgoing::{Heard, Outcomes};
 pub(crate) use self::outgoing::{Outgoing, OutgoingSender};
 use crate::conversation::Ticket;
 use crate::shell::context::WorkerParts;
@@ -31,41 +33,20 @@ const CANCELLABLE: usize = 16_384;
 pub(crate) struct RoutingService {
     worker: Arc<WorkerParts>,
     name: String,
-    incarnation: Incarnation,
     credits: u32,
     next_stream: AtomicU64,
     closing: CancellationToken,
 }
 
 impl RoutingService {
-    pub(crate) fn new(
-        worker: Arc<WorkerParts>,
-        name: String,
-        incarnation: Incarnation,
-        credits: u32,
-        closing: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(worker: Arc<WorkerParts>, name: String, credits: u32, closing: CancellationToken) -> Self {
         Self {
             worker,
             name,
-            incarnation,
             credits,
             // 0 is the process itself.
             next_stream: AtomicU64::new(1),
             closing,
-        }
-    }
-
-    fn welcome(&self) -> ToIngress {
-        ToIngress {
-            welcome: Some(Welcome {
-                protocol: PROTOCOL,
-                worker: self.name.clone(),
-                incarnation: self.incarnation.0,
-                shards: self.worker.store.identity().shards,
-                serves: self.worker.shards.serves(),
-            }),
-            ..ToIngress::default()
         }
     }
 }
@@ -81,26 +62,29 @@ impl Routing for RoutingService {
         }
         let (outgoing, queue) = mpsc::unbounded_channel();
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        let sheds = Arc::new(AtomicU32::new(0));
+        let heard = Arc::new(Heard::default());
         let incoming = Incoming {
-            sheds: sheds.clone(),
+            announced: self.worker.announced.subscribe(),
+            heard: heard.clone(),
             worker: self.worker.clone(),
+            name: self.name.clone(),
             stream,
             outgoing,
             closing: self.closing.clone(),
             outstanding: VecDeque::new(),
         };
-        tokio::spawn(incoming.run(request.into_inner(), self.welcome()));
-        let outcomes = Outcomes::new(queue, self.worker.clone(), self.credits, sheds, self.closing.clone());
+        tokio::spawn(incoming.run(request.into_inner()));
+        let outcomes = Outcomes::new(queue, self.worker.clone(), self.credits, heard, self.closing.clone());
         Ok(Response::new(outcomes))
     }
 }
 
 /// The incoming half of one stream.
 struct Incoming {
-    /// Deliveries that were shed, for the account of the stream.
-    sheds: Arc<AtomicU32>,
     worker: Arc<WorkerParts>,
+    name: String,
+    announced: watch::Receiver<Announcement>,
+    heard: Arc<Heard>,
     stream: u64,
     outgoing: OutgoingSender,
     closing: CancellationToken,
@@ -109,9 +93,13 @@ struct Incoming {
 }
 
 impl Incoming {
-    async fn run(mut self, mut frames: Streaming<ToWorker>, welcome: ToIngress) {
-        let hello = match frames.message().await {
-            Ok(Some(ToWorker { hello: Some(hello), .. })) => hello,
+    async fn run(mut self, mut frames: Streaming<ToWorker>) {
+        let (hello, version) = match frames.message().await {
+            Ok(Some(ToWorker {
+                hello: Some(hello),
+                map_version,
+                ..
+            })) => (hello, map_version),
             Ok(_) => {
                 self.end(Status::failed_precondition(
                     "the first frame of a stream must hold a hello",
@@ -120,18 +108,29 @@ impl Incoming {
             }
             Err(_) => return,
         };
-        if hello.protocol != PROTOCOL {
-            let text = format!("protocol {} is not spoken here, only {PROTOCOL}", hello.protocol);
+        let Some(protocol) = common_protocol(&hello) else {
+            let (from, to) = (PROTOCOLS.start(), PROTOCOLS.end());
+            let text = format!("protocol {} is not spoken here, only {from} to {to}", hello.protocol);
             self.end(Status::failed_precondition(text));
             return;
-        }
+        };
+        self.heard.names(version);
         self.open(&hello);
-        let _ = self.outgoing.send(Outgoing::Frame(welcome));
+        let incarnation = self.announced.borrow_and_update().incarnation;
+        let _ = self.outgoing.send(Outgoing::Frame(self.welcome(protocol, incarnation)));
         let why = loop {
             let frame = tokio::select! {
                 biased;
                 // Nobody reads on: only then does the connection close.
                 () = self.closing.cancelled() => break None,
+                changed = self.announced.changed() => {
+                    if changed.is_err() || self.announced.borrow_and_update().incarnation != incarnation {
+                        self.end(Status::unavailable("this worker has become another member of the cluster"));
+                        break None;
+                    }
+                    let _ = self.outgoing.send(Outgoing::Routes);
+                    continue;
+                }
                 frame = frames.message() => frame,
             };
             match frame {
@@ -148,6 +147,19 @@ impl Incoming {
             "the stream of an ingress has ended"
         );
         self.close();
+    }
+
+    fn welcome(&self, protocol: u32, incarnation: Incarnation) -> ToIngress {
+        ToIngress {
+            welcome: Some(Welcome {
+                protocol,
+                worker: self.name.clone(),
+                incarnation: incarnation.0,
+                shards: self.worker.store.identity().shards,
+                ..Welcome::default()
+            }),
+            ..ToIngress::default()
+        }
     }
 
     fn end(&self, status: Status) {
@@ -182,6 +194,7 @@ impl Incoming {
     fn take(&mut self, frame: ToWorker) {
         self.worker.metrics.frames.inc();
         self.worker.metrics.deliveries.inc_by(frame.deliver.len() as u64);
+        self.hear_of_the_cluster(&frame);
         if frame.ping {
             let _ = self.outgoing.send(Outgoing::Frame(ToIngress::default()));
         }
@@ -191,7 +204,7 @@ impl Incoming {
         let map = MapVersion(frame.map_version);
         for deliver in &frame.deliver {
             if deliver.shed {
-                self.sheds.fetch_add(1, Ordering::Relaxed);
+                self.heard.shed.fetch_add(1, Ordering::Relaxed);
             }
             if let Some(key) = Key::from_bytes(&deliver.key) {
                 self.outstanding.push_back((deliver.seq, ShardId(deliver.shard), key));
@@ -230,6 +243,23 @@ impl Incoming {
         }
     }
 
+    /// What an ingress says of maps and of other workers.
+    fn hear_of_the_cluster(&self, frame: &ToWorker) {
+        let ours = self.announced.borrow().version;
+        let before = self.heard.names(frame.map_version);
+        if frame.map_version > ours.max(before) {
+            self.worker.membership.saw_map(MapVersion(frame.map_version));
+        }
+        for suspect in &frame.suspect {
+            self.worker.membership.suspect(Incarnation(*suspect));
+        }
+        let is_empty = frame.deliver.is_empty() && frame.cancel.is_empty() && frame.suspect.is_empty() && !frame.ping;
+        if is_empty && frame.map_version < ours {
+            self.heard.asked();
+            let _ = self.outgoing.send(Outgoing::Routes);
+        }
+    }
+
     fn cancel(&self, seq: u64) {
         let Ok(place) = self.outstanding.binary_search_by_key(&seq, |(seq, _, _)| *seq) else {
             return;
@@ -245,5 +275,44 @@ impl Incoming {
                 ticket: Ticket { stream, seq },
             });
         }
+    }
+}
+
+/// The newest protocol that both sides speak.
+fn common_protocol(hello: &Hello) -> Option<u32> {
+    // An ingress that names no oldest protocol speaks one only.
+    let oldest = if hello.oldest == 0 {
+        hello.protocol
+    } else {
+        hello.oldest
+    };
+    let newest = hello.protocol.min(*PROTOCOLS.end());
+    (newest >= oldest.max(*PROTOCOLS.start())).then_some(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello(oldest: u32, newest: u32) -> Hello {
+        Hello {
+            protocol: newest,
+            oldest,
+            ..Hello::default()
+        }
+    }
+
+    #[test]
+    fn the_newest_common_protocol_is_spoken_and_without_one_nobody_guesses() {
+        let (first, last) = (*PROTOCOLS.start(), *PROTOCOLS.end());
+        assert_eq!(common_protocol(&hello(0, last)), Some(last));
+        assert_eq!(
+            common_protocol(&hello(last, last + 1)),
+            Some(last),
+            "the next version, which knows ours"
+        );
+        assert_eq!(common_protocol(&hello(0, last + 1)), None);
+        assert_eq!(common_protocol(&hello(last + 1, last + 2)), None);
+        assert_eq!(common_protocol(&hello(0, first - 1)), None);
     }
 }

@@ -3,17 +3,18 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, Stream};
 use prost::Message as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use trunkline_proto::routing::{FRAME_BYTES, Outcome, ToIngress};
 
+use super::announcement::Announcement;
 use super::credits::Account;
 use crate::shell::context::WorkerParts;
 
@@ -22,12 +23,49 @@ pub(crate) enum Outgoing {
     Outcome(Outcome),
     /// A frame of its own: the welcome, or the answer to a ping.
     Frame(ToIngress),
+    /// There may be routes that the ingress does not know; those go with every frame.
+    Routes,
     /// The last: the stream was refused.
     End(Status),
 }
 
 /// The way to a stream from any thread. Its queue is bounded by the credits that the stream was given.
 pub(crate) type OutgoingSender = mpsc::UnboundedSender<Outgoing>;
+
+/// What the incoming half of a stream has heard, for the outgoing half.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Version of the map that the ingress routes by.
+    named: AtomicU64,
+    /// Version of the routes that it was sent last.
+    sent: AtomicU64,
+    /// Deliveries that were shed since the last frame.
+    pub(super) shed: AtomicU32,
+}
+
+impl Heard {
+    /// The ingress routes by this version. Returns the one before.
+    pub(super) fn names(&self, version: u64) -> u64 {
+        self.named.swap(version, Ordering::Relaxed)
+    }
+
+    /// It asks for the routes, whatever it was sent.
+    pub(super) fn asked(&self) {
+        self.sent.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether routes of this version go to it now; counted as sent.
+    fn needs(&self, version: u64) -> bool {
+        let known = self
+            .named
+            .load(Ordering::Relaxed)
+            .max(self.sent.load(Ordering::Relaxed));
+        if version > known {
+            self.sent.store(version, Ordering::Relaxed);
+        }
+        version > known
+    }
+}
 
 /// Outcomes taken from the queue at once.
 const AT_ONCE: usize = 1_024;
@@ -39,8 +77,8 @@ pub(crate) struct Outcomes {
     taken: Vec<Outgoing>,
     worker: Arc<WorkerParts>,
     account: Account,
-    /// Shed deliveries that arrived since the last frame.
-    sheds: Arc<AtomicU32>,
+    announced: watch::Receiver<Announcement>,
+    heard: Arc<Heard>,
     closing: BoxFuture<'static, ()>,
     is_over: bool,
 }
@@ -50,16 +88,17 @@ impl Outcomes {
         queue: mpsc::UnboundedReceiver<Outgoing>,
         worker: Arc<WorkerParts>,
         credits: u32,
-        sheds: Arc<AtomicU32>,
+        heard: Arc<Heard>,
         closing: CancellationToken,
     ) -> Self {
         Self {
             queue,
             ready: VecDeque::new(),
             taken: Vec::with_capacity(AT_ONCE),
+            announced: worker.announced.subscribe(),
+            heard,
             worker,
             account: Account::new(credits),
-            sheds,
             closing: closing.cancelled_owned().boxed(),
             is_over: false,
         }
@@ -85,15 +124,22 @@ impl Outcomes {
                     }
                 }
                 // A frame is on its way: that answers a ping as well.
-                Outgoing::Frame(_) => {}
+                Outgoing::Frame(_) | Outgoing::Routes => {}
                 Outgoing::End(status) => {
                     self.is_over = true;
                     return Err(status);
                 }
             }
         }
-        self.account.shed(self.sheds.swap(0, Ordering::Relaxed));
+        self.account.shed(self.heard.shed.swap(0, Ordering::Relaxed));
         frame.shed_window = self.account.shed_window(&self.worker.pressure);
+        let announced = self.announced.borrow();
+        frame.map_version = announced.version;
+        // Before the outcomes of the same frame: what is handed back finds its next owner.
+        if self.heard.needs(announced.version) {
+            frame.routes = Some(announced.routes.as_ref().clone());
+        }
+        drop(announced);
         frame.credits = self.account.give(frame.outcome.len(), &self.worker.pressure);
         self.worker.metrics.outcomes.inc_by(frame.outcome.len() as u64);
         Ok(frame)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use trunkline_proto::routing::routing_client::RoutingClient;
-use trunkline_proto::routing::{Claims, Deliver, Hello, Kind, PROTOCOL, Reason, ToWorker, Welcome, outcome};
+use trunkline_proto::routing::{Claims, Deliver, Hello, Kind, PROTOCOL, Reason, Routes, ToWorker, Welcome, outcome};
 use trunkline_store::key::Triple;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -18,7 +18,8 @@ use super::{PATIENCE, SHARDS};
 
 pub const TENANT: &str = "9a1f0c5e-0000-4000-8000-00000000cafe";
 
-type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<outcome::Result>>>>;
+/// Who waits for which delivery; nobody after the end of the stream.
+type Waiting = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<outcome::Result>>>>>;
 
 /// One stream to a worker.
 pub struct FakeIngress {
@@ -30,6 +31,8 @@ pub struct FakeIngress {
     pub credits: Arc<AtomicU64>,
     /// Deliveries that may be shed at once, as the first frame says.
     pub shed_window: Option<u32>,
+    /// The newest table of routes that came.
+    pub routes: Arc<Mutex<Routes>>,
 }
 
 /// What was answered.
@@ -44,12 +47,19 @@ pub enum Answered {
 
 impl FakeIngress {
     pub async fn connect(address: SocketAddr, service_url: &str) -> Self {
+        let connected = Self::try_connect(address, service_url, Arc::default()).await;
+        connected.expect("the worker listens")
+    }
+
+    /// A stream whose routes go where they are shared with others. `None` when nobody listens.
+    pub async fn try_connect(address: SocketAddr, service_url: &str, routes: Arc<Mutex<Routes>>) -> Option<Self> {
         let (frames, queue) = mpsc::unbounded_channel();
         let hello = Hello {
             protocol: PROTOCOL,
             ingress: "test".to_owned(),
             thread: 0,
             incarnation: 1,
+            oldest: 0,
         };
         frames
             .send(ToWorker {
@@ -57,35 +67,42 @@ impl FakeIngress {
                 ..ToWorker::default()
             })
             .unwrap();
-        let mut client = RoutingClient::connect(format!("http://{address}")).await.unwrap();
-        let mut incoming = client
-            .exchange(UnboundedReceiverStream::new(queue))
-            .await
-            .unwrap()
-            .into_inner();
-        let first = incoming.message().await.unwrap().expect("a welcome");
+        let mut client = RoutingClient::connect(format!("http://{address}")).await.ok()?;
+        let exchange = client.exchange(UnboundedReceiverStream::new(queue)).await;
+        let mut incoming = exchange.ok()?.into_inner();
+        let first = incoming.message().await.ok()??;
         let credits = Arc::new(AtomicU64::new(u64::from(first.credits)));
-        let waiting = Waiting::default();
-        let (given, told) = (credits.clone(), waiting.clone());
+        let waiting: Waiting = Arc::new(Mutex::new(Some(HashMap::new())));
+        learn(&routes, first.routes);
+        let (given, told, learned) = (credits.clone(), waiting.clone(), routes.clone());
         actix_rt::spawn(async move {
             while let Ok(Some(frame)) = incoming.message().await {
                 given.fetch_add(u64::from(frame.credits), Ordering::SeqCst);
+                learn(&learned, frame.routes);
                 for outcome in frame.outcome {
-                    if let Some(waiting) = told.lock().unwrap().remove(&outcome.seq) {
+                    let waiting = told.lock().unwrap().as_mut().and_then(|all| all.remove(&outcome.seq));
+                    if let Some(waiting) = waiting {
                         let _ = waiting.send(outcome.result.expect("an outcome has a result"));
                     }
                 }
             }
+            *told.lock().unwrap() = None;
         });
-        Self {
+        Some(Self {
             frames,
             waiting,
             next: AtomicU64::new(1),
             service_url: service_url.to_owned(),
             welcome: first.welcome.expect("a welcome"),
             credits,
+            routes,
             shed_window: first.shed_window,
-        }
+        })
+    }
+
+    /// Whether the stream has ended.
+    pub fn is_over(&self) -> bool {
+        self.waiting.lock().unwrap().is_none()
     }
 
     /// Sends an activity and waits for its outcome.
@@ -103,15 +120,24 @@ impl FakeIngress {
     pub fn begins(&self, said: &Said) -> oneshot::Receiver<outcome::Result> {
         let (sender, receiver) = oneshot::channel();
         let seq = self.next.fetch_add(1, Ordering::SeqCst);
-        self.waiting.lock().unwrap().insert(seq, sender);
-        let deliver = vec![said.deliver(seq, &self.service_url)];
-        self.frames
-            .send(ToWorker {
-                deliver,
-                ..ToWorker::default()
-            })
-            .unwrap();
+        // After the end of the stream nobody answers: the sender is dropped.
+        if let Some(waiting) = self.waiting.lock().unwrap().as_mut() {
+            waiting.insert(seq, sender);
+        }
+        let frame = ToWorker {
+            deliver: vec![said.deliver(seq, &self.service_url)],
+            map_version: self.routes.lock().unwrap().version,
+            ..ToWorker::default()
+        };
+        let _ = self.frames.send(frame);
         receiver
+    }
+}
+
+fn learn(routes: &Mutex<Routes>, newer: Option<Routes>) {
+    let mut known = routes.lock().unwrap();
+    if let Some(newer) = newer.filter(|newer| newer.version > known.version) {
+        *known = newer;
     }
 }
 

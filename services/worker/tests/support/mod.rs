@@ -10,7 +10,10 @@
 )]
 
 pub mod connector;
+pub mod flaky;
 pub mod ingress;
+pub mod node;
+pub mod routed;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +22,7 @@ use std::time::{Duration, Instant};
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use trunkline_bot::logic::Logic;
+use trunkline_cluster::Cluster;
 use trunkline_store::SharedStore;
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
 use trunkline_teams::connector::{Connector, http_client};
@@ -60,6 +64,7 @@ pub fn hosted(logic: Arc<dyn Logic>) -> HostedBot {
 
 /// A running worker, the ingress and the Connector around it.
 pub struct House {
+    pub cluster: Cluster,
     pub store: SharedStore,
     pub connector: FakeConnector,
     pub ingress: FakeIngress,
@@ -84,11 +89,18 @@ impl House {
         let worker = Worker::bind(config, store.clone(), bots, &mut registry).await.unwrap();
         let address = worker.address();
         let operator = worker.operator();
+        let cluster = worker.cluster().unwrap();
         let shutdown = CancellationToken::new();
-        let until = shutdown.clone();
-        let served = actix_rt::spawn(async move { worker.serve(until).await.unwrap() });
+        let until_then = shutdown.clone();
+        let served = actix_rt::spawn(async move { worker.serve(until_then).await.unwrap() });
+        let view = cluster.view();
+        until("the worker serves all shards", || {
+            view.borrow().serving() == SHARDS as usize
+        })
+        .await;
         let ingress = FakeIngress::connect(address, connector.base()).await;
         Self {
+            cluster,
             store,
             connector,
             ingress,
@@ -101,6 +113,7 @@ impl House {
 
     /// Stops the worker in order; the store and the Connector stay.
     pub async fn stop(self) -> (SharedStore, FakeConnector) {
+        drop(self.cluster);
         self.shutdown.cancel();
         tokio::time::timeout(PATIENCE, self.served)
             .await

@@ -7,6 +7,9 @@ use super::super::section::section;
 section! {
     /// What the processes of one cluster have in common.
     pub struct ClusterSection {
+        /// Label of this process among the others, for operators and logs: another for each, the same again after a restart, so
+        /// that a worker gets its shards back. Unset: the host's name, the role and a worker's port.
+        pub name: Option<String> => "worker-1",
         /// Certificates (PEM) of the cluster's own authority: whoever holds a certificate of it belongs to the cluster. Two of them
         /// while it is being replaced. Set all three files or none: without them processes meet on loopback addresses only.
         pub tls_ca: Option<PathBuf> => "/etc/trunkline/cluster/ca.crt",

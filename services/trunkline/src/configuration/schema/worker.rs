@@ -9,7 +9,7 @@ use trunkline_teams::token::Secret;
 use super::super::choice::choice;
 use super::super::section::section;
 use super::super::tree::{Item, Value, quoted};
-use super::super::value::{SettingType, Shards, Size, StoreUrl, Wrong};
+use super::super::value::{HostPort, SettingType, Size, StoreUrl, Wrong};
 
 section! {
     /// The process that holds conversations and runs the bots' turns.
@@ -20,8 +20,15 @@ section! {
         pub arbiters: u32 = 0,
         /// Threads for bots whose executor is pool; 0 is one a core.
         pub pool_threads: u32 = 0,
-        /// Shards that this worker serves. Unset: all. Two workers never serve the same shard at one time.
-        pub shards: Option<Shards> => "0-2047",
+        /// Host and port at which ingresses and other workers reach this one. Unset: what it listens at.
+        pub advertise: Option<HostPort> => "worker-1.internal:7400",
+        /// Failure zone of this worker; shards spread over zones by their weights. Unset: none.
+        pub zone: Option<String> => "europe-west-1b",
+        /// Part of the shards that this worker takes, relative to the others; 0 takes none.
+        pub weight: u32 = 100,
+        /// Longest time for shards to move to other workers after SIGTERM; what is left is cut off after it. The process ends
+        /// within 25 s in any case.
+        pub drain_deadline: Duration = "18 s",
         /// A message whose turn takes longer is made durable and answered; its turn goes on. Teams waits 15 s.
         pub message_budget: Duration = "5 s",
         /// An invoke whose turn takes longer gets its bot's late answer, or 504.

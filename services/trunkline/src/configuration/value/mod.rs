@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub(super) use named::BotSettings;
-pub use named::{Guid, HostPort, Shards, StoreUrl};
+pub use named::{Guid, HostPort, StoreUrl};
 pub(super) use quantity::Share;
 pub use quantity::Size;
 

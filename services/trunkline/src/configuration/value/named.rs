@@ -127,35 +127,6 @@ impl SettingType for HostPort {
     }
 }
 
-/// The first and the last shard of a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shards {
-    /// The first one.
-    pub first: u32,
-    /// The last one, included.
-    pub last: u32,
-}
-
-impl SettingType for Shards {
-    const WHAT: &'static str = "the first and the last shard, such as \"0-2047\"";
-    fn read(item: &Item) -> Result<Self, Wrong> {
-        let range = text(item)?.split_once('-').and_then(|(first, last)| {
-            Some(Self {
-                first: first.trim().parse().ok()?,
-                last: last.trim().parse().ok()?,
-            })
-        });
-        match range {
-            Some(range) if range.first <= range.last => Ok(range),
-            Some(_) => Err(Wrong::new("ends before it begins")),
-            None => Err(Wrong::new("is not a range")),
-        }
-    }
-    fn shown(&self) -> Option<String> {
-        Some(quoted(&format!("{}-{}", self.first, self.last)))
-    }
-}
-
 /// A table whose meaning only the bot knows.
 #[derive(Clone, Debug, Default)]
 pub struct BotSettings(pub Option<Item>);

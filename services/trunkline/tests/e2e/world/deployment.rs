@@ -11,6 +11,7 @@ use trunkline_fleet::network::Network;
 use trunkline_fleet::process::{Process, Recipe, free_port};
 use trunkline_fleet::redis::Redis;
 use trunkline_fleet::teams;
+use trunkline_fleet::wait::wait_for;
 use trunkline_fleet::web;
 
 /// A file of the example.
@@ -113,6 +114,23 @@ impl Deployment {
         let (status, metrics) = web::get(&format!("{}/metrics", self.admins[place])).expect("metrics");
         assert_eq!(status, 200, "{metrics}");
         metrics
+    }
+
+    /// Waits until both workers serve a good part of the shards: they move to the second step by step.
+    pub(crate) fn wait_until_both_serve(&self) {
+        let serving = |place| {
+            let metrics = self.metrics(place);
+            let line = metrics
+                .lines()
+                .find(|line| line.starts_with("trunkline_cluster_shards") && line.contains("serving"))?;
+            line.rsplit(' ').next()?.parse::<u32>().ok()
+        };
+        wait_for("both workers serve shards", || {
+            [1, 2]
+                .into_iter()
+                .all(|place| serving(place).is_some_and(|shards| shards >= 1_800))
+                .then_some(())
+        });
     }
 
     /// Ends the first worker as a crash would and starts it again.
