@@ -11,6 +11,10 @@ use super::directory::Ping;
 
 /// How often threads are asked.
 const EVERY: Duration = Duration::from_millis(250);
+/// A look that comes this late says that the whole process stood still, and nothing about one thread.
+const STOOD_STILL: Duration = Duration::from_secs(1);
+/// No question is open.
+const ANSWERED: u64 = u64::MAX;
 /// No bot is running.
 const NOBODY: usize = usize::MAX;
 
@@ -18,7 +22,8 @@ const NOBODY: usize = usize::MAX;
 #[derive(Debug)]
 pub(crate) struct Pulse {
     began: Instant,
-    answered_ms: AtomicU64,
+    /// When the thread was asked what it has not answered.
+    asked_ms: AtomicU64,
     /// The bot whose turn is being polled, and its route.
     bot: AtomicUsize,
     route: AtomicUsize,
@@ -28,7 +33,7 @@ impl Pulse {
     pub(crate) fn new() -> Self {
         Self {
             began: Instant::now(),
-            answered_ms: AtomicU64::new(0),
+            asked_ms: AtomicU64::new(ANSWERED),
             bot: AtomicUsize::new(NOBODY),
             route: AtomicUsize::new(NOBODY),
         }
@@ -47,13 +52,33 @@ impl Pulse {
 
     /// The thread answered.
     pub(crate) fn answer(&self) {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.answered_ms.store(now, Ordering::Relaxed);
+        self.asked_ms.store(ANSWERED, Ordering::Relaxed);
     }
 
+    /// Whether a question may be put: one at a time, so that a blocked thread does not gather them.
+    fn ask(&self) -> bool {
+        let (order, now) = (Ordering::Relaxed, self.now_ms());
+        self.asked_ms.compare_exchange(ANSWERED, now, order, order).is_ok()
+    }
+
+    /// The whole process stood still: an open question counts from now.
+    fn ask_anew(&self) {
+        let now = self.now_ms();
+        let anew = |asked: u64| (asked != ANSWERED).then_some(now);
+        // Nothing to do when it was answered.
+        let _ = self.asked_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, anew);
+    }
+
+    /// How long the open question has waited.
     fn silence(&self) -> Duration {
-        let answered = Duration::from_millis(self.answered_ms.load(Ordering::Relaxed));
-        self.began.elapsed().saturating_sub(answered)
+        match self.asked_ms.load(Ordering::Relaxed) {
+            ANSWERED => Duration::ZERO,
+            asked => Duration::from_millis(self.now_ms().saturating_sub(asked)),
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(ANSWERED - 1)
     }
 }
 
@@ -76,8 +101,12 @@ pub(crate) fn start(
     let watch = move || {
         let mut stalled = vec![false; pulses.len()];
         while !ended.is_cancelled() {
+            let slept = Instant::now();
             std::thread::sleep(EVERY);
             let Some(worker) = worker.upgrade() else { return };
+            if slept.elapsed() > EVERY + STOOD_STILL {
+                pulses.iter().for_each(|pulse| pulse.ask_anew());
+            }
             let before = stalled.clone();
             for (number, pulse) in pulses.iter().enumerate() {
                 look_at(&worker, number, pulse, limits, &mut stalled);
@@ -124,7 +153,9 @@ fn look_at(worker: &WorkerParts, number: usize, pulse: &Pulse, limits: Limits, s
         );
         std::process::abort();
     }
-    if !is_stalled && let Some(directory) = worker.directories.get().and_then(|directories| directories.get(number)) {
+    if let Some(directory) = worker.directories.get().and_then(|directories| directories.get(number))
+        && pulse.ask()
+    {
         directory.do_send(Ping);
     }
 }
@@ -143,4 +174,29 @@ fn handler(worker: &WorkerParts, pulse: &Pulse) -> (String, String) {
         .and_then(|rules| rules.description.routes.get(route))
         .map(|route| route.name.clone());
     (bot.unwrap_or_default(), route.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_silent_only_while_a_question_is_open() {
+        let pulse = Pulse::new();
+        std::thread::sleep(Duration::from_millis(5));
+        assert_eq!(pulse.silence(), Duration::ZERO, "nobody asked");
+        assert!(pulse.ask());
+        assert!(!pulse.ask(), "one question at a time");
+        std::thread::sleep(Duration::from_millis(5));
+        assert!(pulse.silence() >= Duration::from_millis(4));
+        pulse.ask_anew();
+        assert!(
+            pulse.silence() < Duration::from_millis(4),
+            "the process stood still, not the thread"
+        );
+        pulse.answer();
+        assert_eq!(pulse.silence(), Duration::ZERO);
+        pulse.ask_anew();
+        assert!(pulse.ask(), "an answered question is not opened again");
+    }
 }
