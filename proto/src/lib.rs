@@ -1,7 +1,7 @@
 //! The contracts between the processes of Trunkline, as generated from the `.proto` files beside this crate.
 //!
-//! Knows messages and nothing else: no role, no socket, no rule. `cluster` is what the processes of a cluster keep and tell of themselves,
-//! `routing` the stream between ingress and worker.
+//! Knows messages and nothing else: no role, no socket, no rule. `admin` is what operators ask,
+//! `cluster` what the processes of a cluster keep and tell of themselves, `routing` the stream between ingress and worker.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -9,6 +9,11 @@
     clippy::pedantic,
     reason = "generated code"
 )]
+
+/// Operators to a worker (`admin.proto`).
+pub mod admin {
+    tonic::include_proto!("trunkline.admin.v1");
+}
 
 /// The shard map (`cluster.proto`).
 pub mod cluster {

@@ -202,6 +202,16 @@ pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCo
                 |running, configuration, _| running.ingress(configuration),
             ))
         }
+        Command::Operate(operation) => {
+            let inputs = arguments.sources.inputs(None);
+            match Configuration::load(&inputs, Purpose::Inspect) {
+                Ok(configuration) => command::run_operation(operation, &configuration),
+                Err(error) => {
+                    command::report(&error);
+                    Exit::Refused
+                }
+            }
+        }
         Command::Worker => {
             let inputs = arguments.sources.inputs(None);
             ended(run(&inputs, Purpose::Worker, gather, Running::worker))

@@ -8,6 +8,7 @@
 //! commits and sends what it was told to; outcomes go back through `stream`. [`record`] is what is stored, [`outbox`] what
 //! leaves after a commit.
 
+mod admin;
 mod clock;
 mod config;
 pub mod conversation;

@@ -15,11 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use trunkline_cluster::channel::{Identity, Listener, Role};
 use trunkline_cluster::{Cluster, ClusterConfig, Load, NodeFacts, ShardOrder};
+use trunkline_proto::admin::admin_server::AdminServer;
 use trunkline_proto::routing::routing_server::RoutingServer;
 use trunkline_proto::routing::{CONNECTION_WINDOW, MESSAGE_LIMIT, PROTOCOLS, STREAM_WINDOW};
 use trunkline_store::SharedStore;
 use trunkline_teams::connector::MayBegin;
 
+use crate::admin::{AdminService, only_operators};
 use crate::clock::Clock;
 use crate::config::{Executor, HostedBot, WorkerConfig, WorkerError};
 use crate::conversation::{BotRules, Bots, Gates};
@@ -35,7 +37,7 @@ use crate::shell::ownership::{MapKnown, Order};
 use crate::shell::pace::Paces;
 use crate::shell::pool::Pool;
 use crate::shell::watchdog::{self, Limits, Pulse};
-use crate::stream::{Announcement, Pressure, RoutingService};
+use crate::stream::{Announcement, Ingresses, Pressure, RoutingService};
 
 /// How often the store's clock is read.
 const READ_CLOCK: Duration = Duration::from_secs(30);
@@ -153,6 +155,7 @@ impl Worker {
             clock,
             membership: membership.clone(),
             announced: watch::Sender::default(),
+            ingresses: Ingresses::default(),
             turns: AtomicU64::new(0),
             bots: Arc::new(rules),
             hosted,
@@ -236,6 +239,7 @@ impl Worker {
         let routing = RoutingServer::new(service)
             .max_decoding_message_size(MESSAGE_LIMIT)
             .max_encoding_message_size(MESSAGE_LIMIT);
+        let admin = AdminServer::with_interceptor(AdminService::new(&parts), only_operators);
         let closed = closing.clone();
         let streams = async move {
             let connections = listener.connections().map_err(|source| WorkerError::Listen {
@@ -249,6 +253,7 @@ impl Worker {
                 .http2_keepalive_interval(Some(KEEP_ALIVE))
                 .http2_keepalive_timeout(Some(KEEP_ALIVE))
                 .add_service(routing)
+                .add_service(admin)
                 .serve_with_incoming_shutdown(connections, closed.cancelled_owned())
                 .await
                 .map_err(WorkerError::Serve)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trunkline_cluster::channel::Role;
 
+use super::OperationCommand;
 use crate::configuration::Inputs;
 use crate::configuration::find_file;
 
@@ -19,6 +20,7 @@ Examples:
   trunkline config example > trunkline.toml
   trunkline config check edge.toml       is what is written right?
   trunkline config explain ingress       what is there to set?
+  trunkline status                       how is the cluster?
   trunkline ingress --config edge.toml
   trunkline worker --set cluster.name=worker-1
 
@@ -87,6 +89,9 @@ pub enum Command {
     /// Ask about the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Ask a running cluster.
+    #[command(flatten)]
+    Operate(OperationCommand),
 }
 
 /// What `dev` takes beside the settings.

@@ -3,6 +3,8 @@
 mod arguments;
 mod certificate;
 mod config;
+mod operate;
+mod operations;
 mod output;
 
 pub use arguments::{
@@ -10,6 +12,8 @@ pub use arguments::{
 };
 pub use certificate::make as make_certificates;
 pub use config::run as run_config;
+pub use operate::run as run_operation;
+pub use operations::{Asking, ConversationCommand, NodeCommand, OperationCommand, ParkedCommand, ShardCommand};
 pub use output::{print, report, report_failure};
 
 use std::process::ExitCode;

@@ -128,7 +128,7 @@ impl Running {
 }
 
 /// How the processes of the cluster prove themselves, if they do.
-fn cluster_tls(section: &ClusterSection) -> Option<IdentityFiles> {
+pub(crate) fn cluster_tls(section: &ClusterSection) -> Option<IdentityFiles> {
     let (authority, certificate, key) = (&section.tls_ca, &section.tls_certificate, &section.tls_key);
     let domain = &section.tls_domain;
     Some(IdentityFiles::new(

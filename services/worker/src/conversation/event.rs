@@ -239,6 +239,21 @@ pub enum TurnResult {
     State,
 }
 
+impl TurnResult {
+    /// As operators read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Told => "told",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Parked => "parked",
+            Self::TimedOut => "timed out",
+            Self::State => "state unusable",
+        }
+    }
+}
+
 /// Something that operators count or read. Holds no text of users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields say what they are")]

@@ -28,6 +28,19 @@ pub enum TurnKind {
 }
 
 impl TurnKind {
+    /// As operators read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Invoke => "invoke",
+            Self::Timer => "timer",
+            Self::Signal => "signal",
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Change => "change",
+        }
+    }
+
     pub(super) fn of(item: &Item) -> Self {
         if item.timer.is_some() {
             return Self::Timer;

@@ -23,7 +23,7 @@ use crate::config::{AllowsServiceUrl, Executor};
 use crate::conversation::{Action, Bots, ConversationSettings, Gates, Now, Reply, ShardBacklog, Ticket};
 use crate::membership::Membership;
 use crate::metrics::WorkerMetrics;
-use crate::stream::{Announcement, Outgoing, OutgoingSender, Pressure};
+use crate::stream::{Announcement, Ingresses, Outgoing, OutgoingSender, Pressure};
 
 /// Streams have numbers from 1; this one is the process itself, when one actor tells another.
 pub(crate) const OWN_STREAM: u64 = 0;
@@ -45,6 +45,8 @@ pub(crate) struct WorkerParts {
     pub(crate) membership: Membership,
     /// What all streams say of the cluster.
     pub(crate) announced: watch::Sender<Announcement>,
+    /// Who has streams here.
+    pub(crate) ingresses: Ingresses,
     /// Turns that have ended.
     pub(crate) turns: AtomicU64,
     pub(crate) bots: Arc<Bots>,

@@ -3,6 +3,7 @@
 
 mod announcement;
 mod credits;
+mod ingresses;
 mod outgoing;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use trunkline_store::key::{Key, ShardId};
 
 pub(crate) use self::announcement::Announcement;
 pub(crate) use self::credits::{Pressure, SLOW_COMMIT};
+pub(crate) use self::ingresses::Ingresses;
 use self::outgoing::{Heard, Outcomes};
 pub(crate) use self::outgoing::{Outgoing, OutgoingSender};
 use crate::conversation::Ticket;
@@ -174,6 +176,7 @@ impl Incoming {
             "an ingress has opened a stream"
         );
         self.worker.metrics.streams.inc();
+        self.worker.ingresses.opened(self.stream, hello, &self.outgoing);
         for directory in self.worker.directories.get().into_iter().flatten() {
             let outcomes = self.outgoing.clone();
             directory.do_send(StreamOpened {
@@ -185,6 +188,7 @@ impl Incoming {
 
     fn close(&self) {
         self.worker.metrics.streams.dec();
+        self.worker.ingresses.closed(self.stream);
         for directory in self.worker.directories.get().into_iter().flatten() {
             directory.do_send(StreamClosed(self.stream));
         }

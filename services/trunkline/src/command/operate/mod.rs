@@ -1,0 +1,45 @@
+//! The operator's commands: they ask a worker of the cluster by gRPC and print what it says, as tables or as JSON.
+
+mod connect;
+mod conversation;
+mod node;
+mod parked;
+mod shard;
+mod status;
+mod table;
+
+pub(super) use self::parked::ParkedId;
+
+use anyhow::Context as _;
+
+use self::connect::Cluster;
+use super::Exit;
+use super::OperationCommand;
+use crate::configuration::Configuration;
+
+/// Carries an operator's command out.
+pub fn run(command: &OperationCommand, configuration: &Configuration) -> Exit {
+    let ended = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime for the command")
+        .and_then(|runtime| runtime.block_on(carry_out(command, configuration)));
+    match ended {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            super::report_failure(&error);
+            Exit::Failed
+        }
+    }
+}
+
+async fn carry_out(command: &OperationCommand, configuration: &Configuration) -> anyhow::Result<()> {
+    let cluster = Cluster::of(configuration, command.asking().worker.as_deref()).await?;
+    match command {
+        OperationCommand::Status { watch, asking } => status::run(&cluster, *watch, asking.output).await,
+        OperationCommand::Shard(command) => shard::run(&cluster, command).await,
+        OperationCommand::Node(command) => node::run(&cluster, command).await,
+        OperationCommand::Conversation(command) => conversation::run(&cluster, command).await,
+        OperationCommand::Parked(command) => parked::run(&cluster, command).await,
+    }
+}
