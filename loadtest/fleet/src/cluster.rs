@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::thread;
+use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use trunkline_simulated_teams::{Handle, SimulatedTeamsConfig};
 
@@ -13,6 +17,7 @@ use crate::network::{Host, Network};
 use crate::process::{Process, Recipe, free_port};
 use crate::recorder::Recorder;
 use crate::teams::{self, TENANT};
+use crate::wait::wait_for;
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
@@ -75,7 +80,7 @@ impl Cluster {
             ..SimulatedTeamsConfig::default()
         });
         let service_url = format!("http://{connector}");
-        let text = teams::configuration(&plan.bot, store_url, &teams, &format!("http://{}", connector.ip()));
+        let text = teams::configuration(&plan.bot, store_url, &teams, &service_url);
         let certificates = network.can_cut().then(|| certificates(&plan.program, directory.path()));
         let file = directory.path().join("trunkline.toml");
         std::fs::write(&file, text).unwrap();
@@ -184,12 +189,78 @@ impl Cluster {
         ]
     }
 
+    /// What `trunkline status` says, as JSON; `None` while no worker answers.
+    pub fn status(&self) -> Option<Value> {
+        let output = self.run(&["status", "--output", "json"]);
+        output
+            .status
+            .success()
+            .then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// Name of the leader.
+    pub fn leader(&self) -> String {
+        wait_for("a leader", || {
+            let leader = self.status()?["leader"].as_str()?.to_owned();
+            (!leader.is_empty()).then_some(leader)
+        })
+    }
+
+    /// Waits until every worker that runs is active, nothing moves, and every shard is served.
+    pub fn wait_until_whole(&self) {
+        // Each look is a process of its own.
+        const LOOK_EVERY: Duration = Duration::from_millis(200);
+        let running = self.workers.iter().filter(|worker| worker.is_running()).count();
+        wait_for("a whole cluster", || {
+            thread::sleep(LOOK_EVERY);
+            let status = self.status()?;
+            let nodes = status["nodes"].as_array()?;
+            let active = nodes.iter().filter(|node| node["standing"] == "active").count();
+            let is_whole = nodes.len() == running
+                && active == running
+                && status["moves_in_progress"] == 0
+                && serving(nodes) == status["shards"].as_u64()?;
+            is_whole.then_some(())
+        });
+    }
+
+    /// The metric of every worker that runs, added up.
+    pub fn sum_of_workers(&self, metric: &str) -> f64 {
+        let running = self.workers.iter().filter(|worker| worker.is_running());
+        running.filter_map(|worker| worker.metric(metric)).sum()
+    }
+
+    /// Whether every shard is served by others than this worker.
+    pub fn is_served_without(&self, name: &str) -> bool {
+        let Some(status) = self.status() else { return false };
+        let Some(nodes) = status["nodes"].as_array() else {
+            return false;
+        };
+        let others: Vec<Value> = nodes.iter().filter(|node| node["name"] != name).cloned().collect();
+        Some(serving(&others)) == status["shards"].as_u64()
+    }
+
     /// Runs an operator's command against this cluster and returns what it printed.
     ///
     /// # Panics
     /// When the command fails.
     pub fn command(&self, arguments: &[&str]) -> String {
-        let output = std::process::Command::new(&self.plan.program)
+        let output = self.run(arguments);
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {printed}{said}", arguments.join(" "));
+        printed
+    }
+
+    /// What a command printed; `None` when it failed.
+    pub fn try_command(&self, arguments: &[&str]) -> Option<String> {
+        let output = self.run(arguments);
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success().then_some(printed)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        std::process::Command::new(&self.plan.program)
             .args(arguments)
             .args(["--config", &self.configuration])
             .envs(self.certificates_of("operator"))
@@ -202,12 +273,13 @@ impl Cluster {
                     .join(","),
             )
             .output()
-            .unwrap();
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {printed}{said}", arguments.join(" "));
-        printed
+            .unwrap()
     }
+}
+
+/// Shards that these nodes serve.
+fn serving(nodes: &[Value]) -> u64 {
+    nodes.iter().filter_map(|node| node["serving"].as_u64()).sum()
 }
 
 impl Node {
@@ -241,6 +313,15 @@ impl Node {
     /// The running process.
     pub fn process(&self) -> &Process {
         self.process.as_ref().expect("the node runs")
+    }
+
+    /// Whether it ended by itself since it was started; tells so once.
+    pub fn has_died(&mut self) -> bool {
+        let has_ended = self.process.as_mut().is_some_and(Process::has_ended);
+        if has_ended {
+            self.process = None;
+        }
+        has_ended
     }
 
     /// Whether it was started and not ended by us.

@@ -39,6 +39,8 @@ pub struct Surroundings {
 pub struct Habits {
     /// Each in a conversation of their own.
     pub people: usize,
+    /// Number of the first of them: crowds that talk one after the other are judged alone when they are other people.
+    pub first_person: usize,
     /// Messages of all people together in a second; `None`: each says the next one as soon as the last is answered.
     pub per_second: Option<f64>,
     /// Devices of each person that speak at the same time: their messages overlap, and have no promised order.
@@ -57,6 +59,7 @@ impl Default for Habits {
     fn default() -> Self {
         Self {
             people: 6,
+            first_person: 0,
             per_second: None,
             devices: 1,
             patience: Duration::from_secs(5),
@@ -93,7 +96,7 @@ impl Crowd {
         let devices = (0..habits.people * habits.devices)
             .map(|number| {
                 let device = Device {
-                    person: number / habits.devices,
+                    person: habits.first_person + number / habits.devices,
                     place: number % habits.devices,
                     number,
                     said: Vec::new(),

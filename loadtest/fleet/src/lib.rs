@@ -17,6 +17,7 @@ pub mod balancer;
 pub mod chance;
 pub mod cluster;
 pub mod crowd;
+pub mod faults;
 pub mod message;
 pub mod network;
 pub mod process;

@@ -137,6 +137,11 @@ impl Process {
         })
     }
 
+    /// Whether it ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     fn assert_alive(&mut self) {
         if let Some(status) = self.child.try_wait().unwrap() {
             panic!("the process ended with {status}");
@@ -186,7 +191,9 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            println!("--- {} ---\n{}", self.log.display(), self.log());
+            // The directory may have gone before.
+            let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+            println!("--- {} ---\n{log}", self.log.display());
         }
     }
 }

@@ -50,6 +50,11 @@ impl Recorder {
             .unwrap_or_default()
     }
 
+    /// Forgets all replies: what follows is judged alone.
+    pub fn forget(&self) {
+        self.replies.lock().unwrap().clear();
+    }
+
     fn record(&self, conversation: String, activity: &Value) -> HttpResponse {
         let mut replies = self.replies.lock().unwrap();
         if activity["type"] == "message" {

@@ -105,7 +105,9 @@ pub(crate) fn start(
             std::thread::sleep(EVERY);
             let Some(worker) = worker.upgrade() else { return };
             if slept.elapsed() > EVERY + STOOD_STILL {
-                pulses.iter().for_each(|pulse| pulse.ask_anew());
+                for pulse in &pulses {
+                    pulse.ask_anew();
+                }
             }
             let before = stalled.clone();
             for (number, pulse) in pulses.iter().enumerate() {

@@ -1,0 +1,34 @@
+//! The cluster as a person sees it, and as a table: three workers, two ingresses and a Redis as processes, with load, and
+//! everything that goes wrong one thing at a time.
+//!
+//! `cargo bench -p trunkline --bench cluster` is a demonstration of about two minutes;
+//! `cargo bench -p trunkline --bench cluster -- faults 20` measures each fault twenty times and prints a table;
+//! `cargo bench -p trunkline --bench cluster -- soak 60` lets faults strike at random for sixty minutes and judges.
+#![allow(clippy::print_stdout, reason = "a demonstration reports to people")]
+#![allow(clippy::unwrap_used, reason = "a demonstration ends where its world fails")]
+
+mod demonstration;
+mod setting;
+mod soak;
+mod table;
+
+fn main() {
+    // Cargo adds `--bench`.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    let number = |default: u32| match arguments.get(1).map(|text| text.parse()) {
+        None => Some(default),
+        Some(number) => number.ok(),
+    };
+    let told = match arguments.first().map(String::as_str) {
+        None | Some("demonstration") => Some(demonstration::run()),
+        Some("faults") => number(20).map(table::run),
+        Some("soak") => number(60).map(soak::run),
+        Some(_) => None,
+    };
+    if told.is_none() {
+        println!("say demonstration, faults N, or soak MINUTES");
+    }
+}
