@@ -9,7 +9,7 @@ use crate::view::Standing;
 
 #[test]
 fn whatever_fails_every_shard_is_served_again_and_the_map_comes_to_rest() {
-    for seed in seeds(150) {
+    for seed in seeds(500) {
         let mut world = trouble(seed, true);
         recovers(&mut world);
     }
@@ -17,7 +17,7 @@ fn whatever_fails_every_shard_is_served_again_and_the_map_comes_to_rest() {
 
 #[test]
 fn with_a_store_that_keeps_what_it_has_two_nodes_with_a_lease_never_serve_one_shard() {
-    for seed in seeds(150) {
+    for seed in seeds(500) {
         let mut world = trouble(seed, false);
         recovers(&mut world);
     }
