@@ -22,13 +22,10 @@ fn main() {
         None => Some(default),
         Some(number) => number.ok(),
     };
-    let told = match arguments.first().map(String::as_str) {
-        None | Some("demonstration") => Some(demonstration::run()),
-        Some("faults") => number(20).map(table::run),
-        Some("soak") => number(60).map(soak::run),
-        Some(_) => None,
-    };
-    if told.is_none() {
-        println!("say demonstration, faults N, or soak MINUTES");
+    match (arguments.first().map(String::as_str), number(20), number(60)) {
+        (None | Some("demonstration"), ..) => demonstration::run(),
+        (Some("faults"), Some(strikes), _) => table::run(strikes),
+        (Some("soak"), _, Some(minutes)) => soak::run(minutes),
+        _ => println!("say demonstration, faults N, or soak MINUTES"),
     }
 }

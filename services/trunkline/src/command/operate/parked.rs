@@ -159,7 +159,7 @@ mod tests {
         };
         assert_eq!(id.to_string().parse(), Ok(id));
         for wrong in ["", "17", "17/key", "17/key/3/4", "x/key/3", "17/key/-3"] {
-            wrong.parse::<ParkedId>().expect_err(wrong);
+            assert!(wrong.parse::<ParkedId>().is_err(), "{wrong}");
         }
     }
 }
