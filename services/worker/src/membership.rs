@@ -89,6 +89,10 @@ impl WorkerHealth {
         let view = view.borrow();
         match &view.health {
             Health::Valid if view.draining => Err("it is draining".to_owned()),
+            Health::Valid if view.map.node(view.incarnation).is_none() => Err("it is joining the cluster".to_owned()),
+            Health::Valid if view.serving() == 0 && !view.shards.is_empty() => {
+                Err("its shards have not left their last owner yet".to_owned())
+            }
             Health::Valid => Ok(()),
             Health::Joining => Err("it is joining the cluster".to_owned()),
             Health::Away => Err("the store does not answer: its lease has ended, and nothing begins".to_owned()),

@@ -365,9 +365,12 @@ async fn without_a_lease_nothing_is_begun_or_sent_and_all_goes_on_when_it_is_bac
 }
 
 #[actix::test]
-async fn a_worker_alone_ends_at_once() {
+async fn a_worker_alone_is_ready_when_it_serves_and_ends_at_once() {
     let world = World::new();
-    let (node, ingress) = world.alone().await;
+    let node = world.node("a").await;
+    until("it is ready", || node.health.check().is_ok()).await;
+    assert!(node.serving() > 0);
+    let ingress = RoutedIngress::new(node.address, world.connector.base()).await;
     ingress.sends(&Said::message("a:1", "1", "hello")).await;
     until("the reply has come", || world.connector.texts().len() == 1).await;
     let took = node.stop().await;
