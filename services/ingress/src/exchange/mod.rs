@@ -12,7 +12,6 @@
 //! How it is used: [`Exchange::submit`], [`Exchange::cancel`], [`Exchange::frame`] and [`Exchange::lost`] when something
 //! happens, [`Exchange::tick`] every [`TICK`]; after each of them [`Exchange::next_action`] until there is none left.
 
-mod claims;
 mod clock;
 mod connection;
 mod connections;
@@ -34,7 +33,6 @@ use ahash::AHashMap;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use trunkline_proto::routing::ToIngress;
-use trunkline_store::ShardId;
 
 use connection::State;
 use connections::Connections;
@@ -201,9 +199,6 @@ impl<W> Exchange<W> {
         self.ask_for_newer(worker, frame.map_version);
         for outcome in frame.outcome {
             self.ended(now, worker, outcome);
-        }
-        for shard in frame.released {
-            self.released(now, worker, ShardId(shard));
         }
         self.feed(now, worker);
         Ok(())

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use trunkline_proto::routing::Outcome;
 use trunkline_proto::routing::outcome::Result as Ended;
-use trunkline_store::ShardId;
 
 use super::connection::Stream;
 use super::connections::WorkerIndex;
@@ -40,7 +39,7 @@ impl<W> Exchange<W> {
             },
             // An outcome of a kind that this build does not know cannot be an answer; whoever owns the shard decides.
             Some(Ended::Moved(_)) | None => {
-                self.handed_back(now, worker, id);
+                self.handed_back(now, id);
                 return;
             }
         };
@@ -56,7 +55,7 @@ impl<W> Exchange<W> {
     }
 
     /// The worker does not own the shard.
-    fn handed_back(&mut self, now: Instant, worker: WorkerIndex, id: RequestId) {
+    fn handed_back(&mut self, now: Instant, id: RequestId) {
         let Some(live) = self.requests.get_mut(&id) else {
             return;
         };
@@ -82,7 +81,6 @@ impl<W> Exchange<W> {
             }
         }
         order.one_less_outstanding();
-        self.routes.claims.moved(worker, shard);
         self.advance(now, shard, usize::MAX);
     }
 
@@ -136,14 +134,6 @@ impl<W> Exchange<W> {
             if is_wanted {
                 self.send(worker, Outgoing::Cancel(seq));
             }
-        }
-    }
-
-    /// The worker has let the shard go.
-    pub(super) fn released(&mut self, now: Instant, worker: WorkerIndex, shard: ShardId) {
-        self.routes.claims.released(worker, shard);
-        if (shard.0 as usize) < self.shards.len() {
-            self.advance(now, shard, usize::MAX);
         }
     }
 }

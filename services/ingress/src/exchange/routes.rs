@@ -6,7 +6,6 @@ use ahash::AHashMap;
 use trunkline_proto::routing as wire;
 use trunkline_store::ShardId;
 
-use super::claims::Claims;
 use super::connections::{Connections, WorkerIndex};
 use super::message::Mismatch;
 
@@ -17,12 +16,11 @@ const NOBODY: u16 = 0xFFFF;
 #[derive(Debug)]
 pub(super) struct Routes {
     version: u64,
-    /// A table has come; before that the workers' own claims count.
+    /// A table has come.
     is_known: bool,
     nodes: Vec<Node>,
     /// For each shard its owner's place in `nodes`.
     owners: Vec<u16>,
-    pub(super) claims: Claims,
 }
 
 /// A node of the table.
@@ -39,7 +37,6 @@ impl Routes {
             is_known: false,
             nodes: Vec::new(),
             owners: vec![NOBODY; shards as usize],
-            claims: Claims::new(shards),
         }
     }
 
@@ -60,9 +57,6 @@ impl Routes {
 
     /// The connection to the worker that serves `shard`.
     pub(super) fn owner(&self, shard: ShardId) -> Option<WorkerIndex> {
-        if !self.is_known {
-            return self.claims.owner(shard);
-        }
         let place = *self.owners.get(shard.0 as usize)?;
         self.nodes.get(usize::from(place))?.worker
     }
@@ -79,7 +73,7 @@ impl Routes {
             });
         }
         let before: Vec<Option<u64>> = (0..self.owners.len()).map(|shard| self.incarnation_of(shard)).collect();
-        let was_known = std::mem::replace(&mut self.is_known, true);
+        self.is_known = true;
         self.version = table.version;
         self.nodes = table
             .nodes
@@ -94,7 +88,7 @@ impl Routes {
         }
         let changed = (0_u32..)
             .zip(before)
-            .filter(|(shard, before)| !was_known || *before != self.incarnation_of(*shard as usize));
+            .filter(|(shard, before)| *before != self.incarnation_of(*shard as usize));
         Ok(changed.map(|(shard, _)| ShardId(shard)).collect())
     }
 

@@ -5,7 +5,6 @@ use std::time::Instant;
 use ahash::AHashMap;
 use trunkline_proto::routing::{self as wire, PROTOCOL, PROTOCOLS, RouteNode, Welcome};
 
-use super::claims::Claim;
 use super::connection::{Connection, Standing};
 use super::connections::WorkerIndex;
 use super::message::{Action, Loss, Mismatch, Outgoing};
@@ -74,11 +73,6 @@ impl<W> Exchange<W> {
             connection.told_version = version;
             self.send(worker, Outgoing::MapVersion(version));
         }
-        let claims = welcome.serves.iter().map(|range| Claim {
-            first: range.first,
-            last: range.last,
-        });
-        self.routes.claims.claimed(worker, claims.collect());
         self.advance_all(now);
         Ok(())
     }
@@ -214,7 +208,6 @@ impl<W> Exchange<W> {
         let incarnation = connection.incarnation;
         let suspect = incarnation.filter(|_| connection.is_suspect_after(loss, has_stalled));
         let broken = connection.go_down(now, loss, &mut self.random);
-        self.routes.claims.disconnected(worker);
         // The first attempt after a stream that lasted is made at once.
         self.tick_connection(now, worker);
         if let Some(suspect) = suspect {
@@ -255,7 +248,6 @@ impl<W> Exchange<W> {
         let Some(mut connection) = self.connections.remove(worker) else {
             return;
         };
-        self.routes.claims.disconnected(worker);
         if let Some(stream) = connection.stream() {
             let starving = std::mem::take(&mut stream.starving);
             self.forget_starving(worker, &starving);

@@ -16,8 +16,8 @@ use tonic::{Request, Response, Status, Streaming};
 use trunkline_proto::routing::outcome::Result as Ended;
 use trunkline_proto::routing::routing_server::{Routing, RoutingServer};
 use trunkline_proto::routing::{
-    Answer, Deliver, Hello, MESSAGE_LIMIT, Moved, Outcome, PROTOCOL, Reason, Refused, RouteNode, Routes, ShardRange,
-    ToIngress, ToWorker, Welcome,
+    Answer, Deliver, Hello, MESSAGE_LIMIT, Moved, Outcome, PROTOCOL, Reason, Refused, RouteNode, Routes, ToIngress,
+    ToWorker, Welcome,
 };
 use trunkline_store::key::DEFAULT_SHARDS;
 
@@ -47,8 +47,11 @@ pub(crate) struct State {
     pub(crate) suspects: Vec<u64>,
     /// Version of the map that the last frame named.
     pub(crate) map_version: u64,
-    /// Sent to whoever knows an older one.
+    /// Sent to whoever knows an older one. Unset: a table of this worker alone, which serves everything.
     pub(crate) routes: Option<Routes>,
+    address: SocketAddr,
+    /// Process runs so far.
+    runs: u64,
     streams: Vec<UnboundedSender<Result<ToIngress, Status>>>,
     server: Option<tokio::task::JoinHandle<()>>,
     /// Set for a worker with a runtime of its own.
@@ -63,7 +66,6 @@ impl FakeWorker {
             worker: "test".into(),
             incarnation: rand::random(),
             shards: DEFAULT_SHARDS,
-            serves: vec![all_shards()],
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let worker = Self {
@@ -80,6 +82,8 @@ impl FakeWorker {
                 suspects: Vec::new(),
                 map_version: 0,
                 routes: None,
+                address: listener.local_addr().unwrap(),
+                runs: 1,
                 streams: Vec::new(),
                 server: None,
                 crash: None,
@@ -139,12 +143,7 @@ impl FakeWorker {
 
     /// How routing tables name it.
     pub(crate) fn as_node(&self) -> RouteNode {
-        RouteNode {
-            incarnation: self.look().welcome.incarnation,
-            name: "test".into(),
-            address: self.address.to_string(),
-            draining: false,
-        }
+        self.look().as_node()
     }
 
     /// Ends: nobody listens, and every stream breaks.
@@ -168,7 +167,11 @@ impl FakeWorker {
     /// Starts again at the same address, as another process.
     pub(crate) async fn rise(&self) {
         let listener = TcpListener::bind(self.address).await.unwrap();
-        self.look().welcome.incarnation = rand::random();
+        {
+            let mut state = self.look();
+            state.welcome.incarnation = rand::random();
+            state.runs += 1;
+        }
         self.serve(listener);
     }
 
@@ -216,7 +219,21 @@ impl State {
     }
 
     fn newer_routes(&self) -> Option<Routes> {
-        self.routes.clone().filter(|routes| routes.version > self.map_version)
+        let routes = self.routes.clone().unwrap_or_else(|| Routes {
+            version: self.runs,
+            nodes: vec![self.as_node()],
+            owners: vec![0; DEFAULT_SHARDS as usize * 2].into(),
+        });
+        (routes.version > self.map_version).then_some(routes)
+    }
+
+    fn as_node(&self) -> RouteNode {
+        RouteNode {
+            incarnation: self.welcome.incarnation,
+            name: "test".into(),
+            address: self.address.to_string(),
+            draining: false,
+        }
     }
 }
 
@@ -266,14 +283,6 @@ pub(crate) fn routes(version: u64, workers: &[&FakeWorker], owner: impl Fn(u32) 
         version,
         nodes: workers.iter().map(|worker| worker.as_node()).collect(),
         owners: owners.collect::<Vec<u8>>().into(),
-    }
-}
-
-/// Every shard of the cluster.
-pub(crate) fn all_shards() -> ShardRange {
-    ShardRange {
-        first: 0,
-        last: DEFAULT_SHARDS - 1,
     }
 }
 

@@ -158,7 +158,6 @@ impl Incoming {
                 worker: self.name.clone(),
                 incarnation: incarnation.0,
                 shards: self.worker.store.identity().shards,
-                ..Welcome::default()
             }),
             ..ToIngress::default()
         }

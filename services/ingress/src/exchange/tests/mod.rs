@@ -18,8 +18,8 @@ use world::{SHARDS, World, accepted, done, moved, queue_full};
 #[test]
 fn a_request_goes_to_the_worker_that_serves_its_shard() {
     let mut world = World::new(2);
-    world.welcome(0, 1, &[(0, 3)]);
-    world.welcome(1, 2, &[(4, 7)]);
+    world.welcome_serving(0, 1, &[(0, 3)]);
+    world.welcome_serving(1, 2, &[(4, 7)]);
     world.grant(0, 10);
     world.grant(1, 10);
     let low = world.submit(3);
@@ -56,7 +56,7 @@ fn a_request_that_nobody_serves_waits_for_its_worker_until_its_deadline() {
     let early = world.submit(2);
     world.pass(Duration::from_secs(1));
     let late = world.submit(2);
-    world.welcome(0, 1, &[(3, 3)]);
+    world.welcome_serving(0, 1, &[(3, 3)]);
     world.grant(0, 10);
     assert!(world.sent.is_empty());
     // The worker stays in touch and never serves the shard.
@@ -71,11 +71,11 @@ fn a_request_that_nobody_serves_waits_for_its_worker_until_its_deadline() {
 #[test]
 fn hand_backs_are_sent_again_in_the_order_of_arrival_after_the_last_has_come() {
     let mut world = World::new(2);
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     world.grant(0, 10);
     let [first, second, third] = [world.submit(5), world.submit(5), world.submit(5)];
     // The shard moves: the next owner is known before the old one has handed back.
-    world.welcome(1, 2, &[(5, 5)]);
+    world.welcome_serving(1, 2, &[(5, 5)]);
     world.grant(1, 10);
     world.say(0, &[(third, moved)]);
     let fourth = world.submit(5);
@@ -117,7 +117,7 @@ fn a_broken_stream_is_opened_again_at_once_and_its_requests_sent_again_in_order(
     world.lose(0, Loss::Reset);
     assert!(world.links[0].generation.is_some(), "asked for at once");
     let third = world.submit(1);
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     assert_eq!(world.at(0), Vec::<u64>::new(), "a new stream begins without credits");
     world.grant(0, 10);
     let again = &world.sent[3..];
@@ -136,8 +136,8 @@ fn a_broken_stream_is_opened_again_at_once_and_its_requests_sent_again_in_order(
 #[test]
 fn a_silent_worker_is_asked_and_then_given_up_and_its_shards_go_to_the_other() {
     let mut world = World::new(2);
-    world.welcome(0, 1, &[(0, 7)]);
-    world.welcome(1, 2, &[(0, 7)]);
+    world.welcome_serving(1, 2, &[]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     world.grant(0, 10);
     world.grant(1, 10);
     let request = world.submit(4);
@@ -148,6 +148,8 @@ fn a_silent_worker_is_asked_and_then_given_up_and_its_shards_go_to_the_other() {
     }
     assert!(world.pings >= 2, "asked from 250 ms on");
     assert_eq!(world.at(1), Vec::<u64>::new());
+    world.serve(1, 2, &[(0, 7)]);
+    assert_eq!(world.at(1), Vec::<u64>::new(), "it may still answer");
     world.pass(Duration::from_millis(100));
     assert_eq!(world.at(1), [request]);
 }
@@ -177,19 +179,12 @@ fn a_ping_of_the_worker_is_answered() {
 #[test]
 fn a_caller_that_leaves_is_told_to_the_worker_and_still_counts_for_the_order() {
     let mut world = World::new(2);
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     world.grant(0, 10);
     let gone = world.submit(3);
     world.cancel(gone);
     assert_eq!(world.cancels.len(), 1);
-    world.frame(
-        0,
-        ToIngress {
-            released: vec![3],
-            ..ToIngress::default()
-        },
-    );
-    world.welcome(1, 2, &[(3, 3)]);
+    world.welcome_serving(1, 2, &[(3, 3)]);
     world.grant(1, 10);
     let next = world.submit(3);
     assert_eq!(world.at(1), Vec::<u64>::new(), "the old owner may still run it");
@@ -208,7 +203,7 @@ fn a_caller_that_leaves_before_its_request_was_sent_leaves_nothing() {
     let gone = world.submit(3);
     world.cancel(gone);
     assert!(world.exchange.requests.is_empty());
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     world.grant(0, 1);
     assert!(world.sent.is_empty());
 }
@@ -221,7 +216,7 @@ fn a_request_that_two_workers_died_of_is_not_given_to_a_third() {
         assert_eq!(world.at(0), [poison]);
         world.lose(0, Loss::Reset);
         world.pass(Duration::from_millis(100));
-        world.welcome(0, incarnation, &[(0, 7)]);
+        world.welcome_serving(0, incarnation, &[(0, 7)]);
         world.grant(0, 10);
     }
     assert_eq!(world.answers[&poison], Answer::Poisoned { workers: vec![1, 2] });
@@ -236,7 +231,7 @@ fn a_stream_that_breaks_does_not_make_a_request_suspect() {
     for _ in 0..5 {
         world.lose(0, Loss::Reset);
         world.pass(Duration::from_secs(1));
-        world.welcome(0, 1, &[(0, 7)]);
+        world.welcome_serving(0, 1, &[(0, 7)]);
         world.grant(0, 10);
     }
     assert_eq!(world.at(0), [request]);
@@ -280,7 +275,7 @@ fn events_of_an_older_stream_are_ignored() {
     let mut world = World::with_one_worker();
     let old = world.links[0].generation.unwrap();
     world.lose(0, Loss::Reset);
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     world.grant(0, 5);
     let request = world.submit(0);
     world.exchange.lost(world.now, WorkerIndex(0), old, Loss::Reset);

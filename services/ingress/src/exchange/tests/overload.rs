@@ -10,7 +10,7 @@ use super::world::{World, accepted, done};
 #[test]
 fn without_a_credit_a_new_request_is_held_for_100_ms_and_then_refused() {
     let mut world = World::new(1);
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     world.grant(0, 1);
     let sent = world.submit(0);
     let held = world.submit(0);
@@ -27,7 +27,7 @@ fn without_a_credit_a_new_request_is_held_for_100_ms_and_then_refused() {
 #[test]
 fn a_credit_goes_to_the_shard_that_waits_longest_one_of_each_in_turn() {
     let mut world = World::new(1);
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     let [a, b, c, d] = [world.submit(0), world.submit(0), world.submit(1), world.submit(0)];
     world.grant(0, 3);
     assert_eq!(world.sent, [a, c, b]);
@@ -40,7 +40,7 @@ fn requests_that_a_crash_handed_back_are_not_shed_for_want_of_credits() {
     let mut world = World::with_one_worker();
     let request = world.submit(0);
     world.lose(0, Loss::Refused);
-    world.welcome(0, 2, &[(0, 7)]);
+    world.welcome_serving(0, 2, &[(0, 7)]);
     for _ in 0..10 {
         world.pass(Duration::from_millis(100));
         world.grant(0, 0);
@@ -53,7 +53,7 @@ fn requests_that_a_crash_handed_back_are_not_shed_for_want_of_credits() {
 /// A worker without a place for turns, that accepts so many without one.
 fn crowded_world(shed_window: u32) -> World {
     let mut world = World::new(1);
-    world.welcome(0, 1, &[(0, 7)]);
+    world.welcome_serving(0, 1, &[(0, 7)]);
     world.frame(
         0,
         ToIngress {
@@ -97,7 +97,7 @@ fn what_is_accepted_without_a_turn_keeps_the_order_of_its_shard() {
     let patient = world.submit_as(0, false);
     world.lose(0, Loss::Reset);
     world.pass(Duration::from_millis(100));
-    world.welcome(0, 2, &[(0, 7)]);
+    world.welcome_serving(0, 2, &[(0, 7)]);
     world.frame(
         0,
         ToIngress {
@@ -118,7 +118,7 @@ fn a_message_that_a_crash_handed_back_is_accepted_without_a_turn_where_there_is_
     let message = world.submit(0);
     world.lose(0, Loss::Reset);
     world.pass(Duration::from_millis(100));
-    world.welcome(0, 2, &[(0, 7)]);
+    world.welcome_serving(0, 2, &[(0, 7)]);
     world.pass(Duration::from_millis(150));
     assert!(
         !world.answers.contains_key(&message),

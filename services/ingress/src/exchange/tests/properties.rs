@@ -17,8 +17,6 @@ enum Step {
     Welcome {
         worker: usize,
         incarnation: u64,
-        first: u32,
-        last: u32,
     },
     Grant {
         worker: usize,
@@ -44,10 +42,6 @@ enum Step {
         nodes: u8,
         owners: [u8; SHARDS as usize],
     },
-    Release {
-        worker: usize,
-        shard: u32,
-    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -57,9 +51,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (0..SHARDS, any::<bool>()).prop_map(|(shard, deferrable)| Step::Submit(shard, deferrable)),
         1 => any::<usize>().prop_map(Step::Cancel),
         4 => (0..400_u64).prop_map(Step::Pass),
-        3 => (worker, 0..4_u64, 0..SHARDS, 0..SHARDS).prop_map(|(worker, incarnation, first, last)| {
-            Step::Welcome { worker, incarnation, first: first.min(last), last: first.max(last) }
-        }),
+        3 => (worker, 1..5_u64).prop_map(|(worker, incarnation)| Step::Welcome { worker, incarnation }),
         4 => (worker, 0..6_u32).prop_map(|(worker, credits)| Step::Grant { worker, credits }),
         8 => (worker, any::<usize>(), any::<bool>()).prop_map(|(worker, which, moves)| {
             Step::Answer { worker, which, moves }
@@ -69,7 +61,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (worker, 1..9_u64, 0..16_u8, any::<[u8; SHARDS as usize]>()).prop_map(
             |(worker, version, nodes, owners)| Step::Route { worker, version, nodes, owners }
         ),
-        1 => (worker, 0..SHARDS).prop_map(|(worker, shard)| Step::Release { worker, shard }),
     ];
     prop::collection::vec(step, 1..200)
 }
@@ -96,9 +87,7 @@ proptest! {
                     }
                 }
                 Step::Pass(milliseconds) => world.pass(Duration::from_millis(milliseconds)),
-                Step::Welcome { worker, incarnation, first, last } => {
-                    world.welcome(worker % there, incarnation, &[(first, last)]);
-                },
+                Step::Welcome { worker, incarnation } => world.welcome(worker % there, incarnation),
                 Step::Grant { worker, credits } => world.grant(worker % there, credits),
                 Step::Answer { worker, which, moves } => {
                     let worker = worker % there;
@@ -121,9 +110,6 @@ proptest! {
                         .map(|(incarnation, address)| (incarnation, address, false))
                         .collect();
                     world.route(worker % there, version, &named, |shard| u16::from(owners[shard as usize] % 5));
-                }
-                Step::Release { worker, shard } => {
-                    world.frame(worker % there, ToIngress { released: vec![shard], ..ToIngress::default() });
                 }
             }
         }

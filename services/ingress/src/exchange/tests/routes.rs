@@ -16,11 +16,11 @@ const A_AGAIN: (u64, &str, bool) = (3, "a:7400", false);
 /// connected and have plenty of places. Returns the places of A and B, too.
 fn routed_world() -> (World, usize, usize) {
     let mut world = World::new(1);
-    world.welcome(0, 1, &[]);
+    world.welcome(0, 1);
     world.grant(0, 1_000);
     world.route(0, 7, &[A, B], halves);
     let b = world.place_of("b:7400");
-    world.welcome(b, 2, &[]);
+    world.welcome(b, 2);
     world.grant(b, 1_000);
     (world, 0, b)
 }
@@ -125,8 +125,8 @@ fn a_node_that_vanishes_is_closed_once_nothing_is_outstanding_there() {
 #[test]
 fn seeds_that_the_table_does_not_name_are_closed() {
     let mut world = World::new(3);
-    world.welcome(0, 1, &[]);
-    world.welcome(1, 9, &[]);
+    world.welcome(0, 1);
+    world.welcome(1, 9);
     world.route(0, 7, &[A, B], halves);
     world.pass(TICK);
     assert_eq!(world.addresses(), [seed(0).as_str(), "b:7400"].into());
@@ -135,8 +135,8 @@ fn seeds_that_the_table_does_not_name_are_closed() {
 #[test]
 fn two_seeds_that_lead_to_one_worker_become_one_connection() {
     let mut world = World::new(2);
-    world.welcome(0, 1, &[]);
-    world.welcome(1, 1, &[]);
+    world.welcome(0, 1);
+    world.welcome(1, 1);
     world.route(1, 7, &[A], all_to(0));
     world.pass(TICK);
     assert_eq!(world.addresses().len(), 1);
@@ -148,12 +148,12 @@ fn a_new_process_at_the_same_address_is_another_worker() {
     let request = world.submit(0);
     world.lose(a, Loss::Reset);
     let a = world.place_of("a:7400");
-    world.welcome(a, 3, &[]);
+    world.welcome(a, 3);
     world.grant(a, 1_000);
     assert_eq!(world.at(a), Vec::<u64>::new(), "the owner was the process that died");
     world.route(b, 8, &[A_AGAIN, B], halves);
     let a = world.place_of("a:7400");
-    world.welcome(a, 3, &[]);
+    world.welcome(a, 3);
     world.grant(a, 1_000);
     assert_eq!(world.at(a), [request]);
 }
@@ -165,7 +165,7 @@ fn a_process_that_joins_anew_is_another_worker_on_a_stream_of_its_own() {
     world.route(b, 8, &[A_AGAIN, B], halves);
     let again = world.links.iter().rposition(|link| link.address == "a:7400").unwrap();
     assert_ne!(again, a);
-    world.welcome(again, 3, &[]);
+    world.welcome(again, 3);
     world.grant(again, 1_000);
     assert_eq!(world.at(again), Vec::<u64>::new());
     world.say(a, &[(request, moved)]);
@@ -189,7 +189,7 @@ fn seeds_are_asked_again_when_no_known_worker_can_be_reached_and_any_table_count
     }
     let seed = world.place_of(&seed(0));
     assert_eq!(world.links[seed].map_version, 0, "the next table counts");
-    world.welcome(seed, 5, &[]);
+    world.welcome(seed, 5);
     world.grant(seed, 1_000);
     world.route(seed, 2, &[(5, "c:7400", false)], all_to(0));
     assert_eq!(world.at(seed), [held], "the connection that is there is used");
@@ -254,7 +254,7 @@ fn a_request_whose_owner_nobody_knows_or_reaches_waits_and_is_not_refused() {
     let cut_off = world.submit(1);
     pass_in_touch(&mut world, Duration::from_secs(5));
     assert!(world.answers.is_empty());
-    world.welcome(b, 2, &[]);
+    world.welcome(b, 2);
     world.grant(b, 1);
     world.route(b, 9, &[A, B], all_to(1));
     assert_eq!(world.at(b), [cut_off]);
@@ -322,7 +322,7 @@ fn what_broke_while_this_thread_was_stopped_is_nobodys_death() {
     world.lose(b, Loss::Reset);
     assert_eq!(world.suspects, []);
     // That nobody listens is no matter of the own pace.
-    world.welcome(a, 1, &[]);
+    world.welcome(a, 1);
     world.pass(Duration::from_millis(100));
     let b = world.place_of("b:7400");
     world.lose(b, Loss::Refused);
@@ -346,7 +346,7 @@ fn a_request_that_two_nodes_died_of_is_refused_and_names_them() {
         world.pass(TICK);
     }
     let seed = world.place_of(&seed(0));
-    world.welcome(seed, 4, &[]);
+    world.welcome(seed, 4);
     world.grant(seed, 10);
     world.route(seed, 9, &[(4, "c:7400", false)], all_to(0));
     assert_eq!(world.answers[&poison], Answer::Poisoned { workers: vec![1, 2] });
@@ -359,7 +359,7 @@ fn a_request_that_two_nodes_were_silent_with_is_no_poison_but_they_are_counted()
     world.lose(a, Loss::Failed);
     world.route(b, 8, &[B, (4, "c:7400", false)], all_to(0));
     let c = world.place_of("c:7400");
-    world.welcome(c, 4, &[]);
+    world.welcome(c, 4);
     world.grant(c, 10);
     world.lose(b, Loss::Failed);
     world.route(c, 9, &[(4, "c:7400", false)], all_to(0));
@@ -374,7 +374,7 @@ fn a_request_that_two_drained_nodes_did_not_finish_is_no_poison() {
     world.route(b, 8, &[B, (4, "c:7400", false)], all_to(0));
     assert_eq!(world.at(b), [request]);
     let c = world.place_of("c:7400");
-    world.welcome(c, 4, &[]);
+    world.welcome(c, 4);
     world.grant(c, 10);
     world.lose(b, Loss::Ended);
     world.route(c, 9, &[(4, "c:7400", false)], all_to(0));

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trunkline_proto::routing::{
-    Accepted, Answer as WireAnswer, Moved, Outcome, PROTOCOL, Reason, Refused, RouteNode, Routes as Table, ShardRange,
-    ToIngress, Welcome, outcome::Result as Ended,
+    Accepted, Answer as WireAnswer, Moved, Outcome, PROTOCOL, Reason, Refused, RouteNode, Routes as Table, ToIngress,
+    Welcome, outcome::Result as Ended,
 };
 use trunkline_store::ShardId;
 
@@ -38,6 +38,9 @@ pub(super) struct World {
     pub(super) sheds: Vec<u64>,
     pub(super) ids: HashMap<u64, RequestId>,
     pub(super) next: u64,
+    /// Process runs of the configured workers, as [`World::serve`] tells of them.
+    members: Vec<u64>,
+    owners: [u16; SHARDS as usize],
 }
 
 /// How a worker ends a request.
@@ -57,7 +60,6 @@ pub(super) struct SimulatedLink {
     pub(super) credits: u32,
     /// Sequence to request, of the open stream.
     pub(super) outstanding: BTreeMap<u64, u64>,
-    pub(super) serves: Vec<(u32, u32)>,
 }
 
 impl World {
@@ -80,6 +82,8 @@ impl World {
             sheds: Vec::new(),
             ids: HashMap::new(),
             next: 0,
+            members: (0..workers as u64).map(|number| 101 + number).collect(),
+            owners: [NOBODY; SHARDS as usize],
         };
         world.pass(Duration::ZERO);
         world
@@ -88,7 +92,7 @@ impl World {
     /// A world whose only worker serves everything and has plenty of places.
     pub(super) fn with_one_worker() -> Self {
         let mut world = Self::new(1);
-        world.welcome(0, 1, &[(0, SHARDS - 1)]);
+        world.welcome_serving(0, 1, &[(0, SHARDS - 1)]);
         world.grant(0, 1_000);
         world
     }
@@ -134,25 +138,17 @@ impl World {
         }
     }
 
-    pub(super) fn welcome(&mut self, worker: usize, incarnation: u64, serves: &[(u32, u32)]) {
+    pub(super) fn welcome(&mut self, worker: usize, incarnation: u64) {
         let link = &mut self.links[worker];
         let Some(generation) = link.generation else {
             return;
         };
         link.is_up = true;
-        link.serves = serves.to_vec();
         let welcome = Welcome {
             protocol: PROTOCOL,
             worker: format!("worker-{worker}"),
             incarnation,
             shards: SHARDS,
-            serves: serves
-                .iter()
-                .map(|(first, last)| ShardRange {
-                    first: *first,
-                    last: *last,
-                })
-                .collect(),
         };
         let frame = ToIngress {
             welcome: Some(welcome),
@@ -162,6 +158,32 @@ impl World {
             .frame(self.now, WorkerIndex(worker), generation, frame)
             .unwrap();
         self.perform();
+    }
+
+    /// A worker welcomes the stream and tells that it serves these shards, beside what others serve; of two the last
+    /// counts. All configured workers stand in the table.
+    pub(super) fn welcome_serving(&mut self, worker: usize, incarnation: u64, serves: &[(u32, u32)]) {
+        self.welcome(worker, incarnation);
+        self.serve(worker, incarnation, serves);
+    }
+
+    pub(super) fn serve(&mut self, worker: usize, incarnation: u64, serves: &[(u32, u32)]) {
+        self.members[worker] = incarnation;
+        for shard in 0..SHARDS {
+            if serves.iter().any(|(first, last)| (*first..=*last).contains(&shard)) {
+                self.owners[shard as usize] = u16::try_from(worker).unwrap();
+            }
+        }
+        let addresses: Vec<String> = (0..self.members.len()).map(seed).collect();
+        let nodes: Vec<Node<'_>> = self
+            .members
+            .iter()
+            .zip(&addresses)
+            .map(|(incarnation, address)| (*incarnation, address.as_str(), false))
+            .collect();
+        let version = self.exchange.map_version() + 1;
+        let owners = self.owners;
+        self.route(worker, version, &nodes, |shard| owners[shard as usize]);
     }
 
     pub(super) fn frame(&mut self, worker: usize, frame: ToIngress) {

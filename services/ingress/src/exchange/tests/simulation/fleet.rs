@@ -203,7 +203,6 @@ impl Simulation {
             worker: address_of(host),
             incarnation: process.incarnation,
             shards: SHARDS,
-            ..Welcome::default()
         };
         let frame = ToIngress {
             welcome: Some(welcome),

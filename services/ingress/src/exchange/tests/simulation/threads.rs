@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::RngExt as _;
 use trunkline_proto::routing::Routes as Table;
+use trunkline_store::ShardId;
 
 use super::super::super::*;
 use super::fleet::address_of;
