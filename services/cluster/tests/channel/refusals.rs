@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use trunkline_cluster::channel::{Connector, Role};
 
 use crate::authority::{Authority, Pair};
-use crate::world::{Client, Files, Log, PATIENCE, Worker, until};
+use crate::world::{Client, Files, Log, PATIENCE, Worker, roles, until};
 
 /// A worker and what an ingress of its cluster has.
 struct World {
@@ -89,14 +89,14 @@ async fn show(world: &World, pair: Option<&Pair>) {
 async fn two_processes_of_one_authority_connect_and_the_service_knows_the_role() {
     let world = World::new().await;
     let mut ingress = Client::connect(&world.ingress, &world.worker).await.unwrap();
-    assert_eq!(ingress.exchange(7).await.released, [Role::Ingress as u32]);
+    assert_eq!(roles(&ingress.exchange(7).await), [Role::Ingress as u64]);
 
     let names = ["ingress.trunkline.internal", "operator.trunkline.internal"];
     let both = Files::new(&[&world.authority], &world.authority.issue_with(&names, |_| {}));
     let mut both = Client::connect(&both, &world.worker).await.unwrap();
     assert_eq!(
-        both.exchange(8).await.released,
-        [Role::Ingress as u32, Role::Operator as u32]
+        roles(&both.exchange(8).await),
+        [Role::Ingress as u64, Role::Operator as u64]
     );
 }
 
@@ -205,7 +205,7 @@ async fn without_tls_processes_of_one_machine_connect_and_nothing_is_sent_elsewh
         .await
         .unwrap();
     assert_eq!(
-        client.exchange(1).await.released.len(),
+        roles(&client.exchange(1).await).len(),
         Role::ALL.len(),
         "it may be anything"
     );

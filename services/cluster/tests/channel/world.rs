@@ -20,7 +20,7 @@ use tracing::subscriber::DefaultGuard;
 use trunkline_cluster::channel::{Connector, Identity, IdentityFiles, Listener, Peer, Role, TlsError};
 use trunkline_proto::routing::routing_client::RoutingClient;
 use trunkline_proto::routing::routing_server::{Routing, RoutingServer};
-use trunkline_proto::routing::{ToIngress, ToWorker};
+use trunkline_proto::routing::{Outcome, ToIngress, ToWorker};
 
 use crate::authority::{Authority, DOMAIN, Pair};
 
@@ -69,20 +69,28 @@ impl Routing for Echo {
 
     async fn exchange(&self, request: Request<Streaming<ToWorker>>) -> Result<Response<Self::ExchangeStream>, Status> {
         let peer = request.extensions().get::<Peer>().expect("a peer").clone();
-        let released = Role::ALL
+        let roles: Vec<Outcome> = Role::ALL
             .into_iter()
             .filter(|role| peer.may_act_as(*role))
-            .map(|role| role as u32)
-            .collect::<Vec<_>>();
+            .map(|role| Outcome {
+                seq: role as u64,
+                result: None,
+            })
+            .collect();
         let frames = request.into_inner().map(move |frame| {
             frame.map(|frame| ToIngress {
                 map_version: frame.map_version,
-                released: released.clone(),
+                outcome: roles.clone(),
                 ..ToIngress::default()
             })
         });
         Ok(Response::new(Box::pin(frames)))
     }
+}
+
+/// The roles that [`Echo`] was shown, by their numbers.
+pub(crate) fn roles(answer: &ToIngress) -> Vec<u64> {
+    answer.outcome.iter().map(|outcome| outcome.seq).collect()
 }
 
 /// A worker that listens, until it is dropped.
