@@ -1,11 +1,15 @@
 //! A Connector that takes every reply and writes down what it got, in order of arrival.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
+
+use crate::message;
+use crate::wait::wait_for;
 
 /// What bots sent, by conversation. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +52,24 @@ impl Recorder {
             .get(conversation)
             .cloned()
             .unwrap_or_default()
+    }
+
+    /// Waits until each of these people has heard two new things: the first may be the reply of a turn that had committed before a
+    /// death, the second is of the turn that the death interrupted, or of a later one.
+    pub fn everybody_hears(&self, people: Range<usize>) {
+        let heard = |person: usize| {
+            let replies = self.replies(&message::conversation(person));
+            // One that is repeated after the death is nothing new.
+            replies.into_iter().collect::<HashSet<_>>().len()
+        };
+        let before: Vec<usize> = people.clone().map(heard).collect();
+        wait_for("further replies to everybody", || {
+            let hears = people
+                .clone()
+                .zip(&before)
+                .all(|(person, before)| heard(person) > before + 1);
+            hears.then_some(())
+        });
     }
 
     /// Forgets all replies: what follows is judged alone.

@@ -2,8 +2,8 @@
 //! then carries the same key.
 
 use std::collections::{BTreeMap, BTreeSet};
-
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 use crate::world::house::{Cluster, Dev, example};
 use crate::world::outside::{Call, Outside, Step};
@@ -25,11 +25,12 @@ fn dev_on_disk_runs_no_step_again_that_it_had_kept() {
 
     let mut process = dev.recipe.start();
     let crowd = Crowd::talk(&dev.surroundings(connector), Habits::default());
-    for _ in 0..kills() {
+    for _ in 0..kills().div_ceil(2) {
         outside.next_call();
         chance.moment();
         process.kill();
         process = dev.recipe.start();
+        recorder.everybody_hears(people());
     }
     let acknowledged = acknowledged(crowd.judge("steps of dev on disk", &recorder));
     judge("steps of dev on disk", &acknowledged, &outside.calls());
@@ -48,15 +49,21 @@ fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
     let mut worker = cluster.worker.start();
     let ingress = cluster.ingress.start();
     let crowd = Crowd::talk(&cluster.surroundings, Habits::default());
-    for _ in 0..kills() {
+    for _ in 0..kills().div_ceil(2) {
         outside.next_call();
         chance.moment();
         worker.kill();
         worker = cluster.worker.start();
+        recorder.everybody_hears(people());
     }
     let acknowledged = acknowledged(crowd.judge("steps of a worker on Redis", &recorder));
     judge("steps of a worker on Redis", &acknowledged, &outside.calls());
     drop((worker, ingress));
+}
+
+/// Who talks. Everybody is heard between two deaths: a turn that two processes died of is given up as their killer.
+fn people() -> Range<usize> {
+    0..Habits::default().people
 }
 
 /// Texts of the messages that were acknowledged.

@@ -55,7 +55,8 @@ impl Dev {
     fn new(directory: &Path, program: PathBuf) -> Self {
         let (port, teams, admin) = (free_port(), free_port(), free_port());
         let recipe = Recipe::new(directory, "dev", program)
-            .ready_at(format!("http://127.0.0.1:{port}/readyz"))
+            // Of all roles: the ingress alone is ready before the worker serves.
+            .ready_at(format!("http://127.0.0.1:{admin}/readyz"))
             .arguments(["dev"])
             .environment("TRUNKLINE_DEV__LISTEN", format!("127.0.0.1:{port}"))
             .environment("TRUNKLINE_DEV__TEAMS_LISTEN", format!("127.0.0.1:{teams}"))
