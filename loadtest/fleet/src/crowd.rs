@@ -165,7 +165,12 @@ impl Crowd {
 
 /// The sum over all conversations, and the verdicts of those where a promise was broken, with their conversations.
 pub fn judge(talks: &[Talk], recorder: &Recorder) -> (Verdict, Vec<(String, Verdict)>) {
-    let deadline = Instant::now() + LAST_REPLIES;
+    judge_within(LAST_REPLIES, talks, recorder)
+}
+
+/// As [`judge`], when the last replies are waited for only this long: where something may be lost, some never come.
+pub fn judge_within(patience: Duration, talks: &[Talk], recorder: &Recorder) -> (Verdict, Vec<(String, Verdict)>) {
+    let deadline = Instant::now() + patience;
     let mut sum = Verdict::default();
     let mut wrong = Vec::new();
     for talk in talks {

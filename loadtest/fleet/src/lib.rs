@@ -3,7 +3,7 @@
 //!
 //! This crate knows how to start the binary and a redis-server ([`process`], [`redis`]), where they live ([`network`]), how
 //! links between them break ([`relay`]), what clients say ([`crowd`]), what a Connector hears ([`recorder`]), and what both
-//! together prove ([`verdict`]). It knows no crate of `services`: the binary is a path, and a reply's text is all it sees of a
+//! together prove ([`verdict`]; after a failover [`loss`]). It knows no crate of `services`: the binary is a path, and a reply's text is all it sees of a
 //! state. Everything here ends with its owner, and no packet leaves the machine.
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +18,7 @@ pub mod chance;
 pub mod cluster;
 pub mod crowd;
 pub mod faults;
+pub mod loss;
 pub mod message;
 pub mod network;
 pub mod process;

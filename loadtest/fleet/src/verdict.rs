@@ -5,7 +5,7 @@ use crate::crowd::Said;
 use std::collections::BTreeMap;
 
 /// What was found in one conversation.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Acknowledged, and in the state.
     pub acknowledged: usize,

@@ -9,8 +9,10 @@
 #![allow(clippy::print_stdout, reason = "what is allowed, but counted, is printed")]
 
 mod deaths;
+mod failover;
 mod moves;
 mod overload;
 mod poison;
 mod store;
+mod timers;
 mod world;

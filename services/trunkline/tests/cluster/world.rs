@@ -75,15 +75,7 @@ impl World {
 
     /// Forty people, some with two devices, at a pace that a debug build bears.
     pub(crate) fn crowd(&self) -> Crowd {
-        let habits = Habits {
-            people: 40,
-            first_person: 100,
-            devices: 2,
-            per_second: Some(100.0),
-            patience: Duration::from_secs(15),
-            ..Habits::default()
-        };
-        Crowd::talk(&self.cluster.surroundings, habits)
+        crowd(&self.cluster, 100)
     }
 
     /// Lets these faults strike one after the other under load, and judges. Returns what was noticed of each.
@@ -100,6 +92,19 @@ impl World {
         }
         noticed
     }
+}
+
+/// Forty people, numbered from this one on.
+pub(crate) fn crowd(cluster: &Cluster, first_person: usize) -> Crowd {
+    let habits = Habits {
+        people: 40,
+        first_person,
+        devices: 2,
+        per_second: Some(100.0),
+        patience: Duration::from_secs(15),
+        ..Habits::default()
+    };
+    Crowd::talk(&cluster.surroundings, habits)
 }
 
 /// How often a fault strikes; `TRUNKLINE_FAULTS=100` for a longer campaign.
