@@ -298,6 +298,15 @@ impl Node {
         self.take().kill();
     }
 
+    /// The next start is of another node at the same address: one that died and came back under its name would get shards only
+    /// after a while, doubling with each death.
+    pub fn rename(&mut self) {
+        let (name, number) = self.name.split_once('.').unwrap_or((&self.name, "1"));
+        let number: u32 = number.parse().unwrap();
+        self.name = format!("{name}.{}", number + 1);
+        self.recipe = self.recipe.clone().environment("TRUNKLINE_CLUSTER__NAME", &self.name);
+    }
+
     /// SIGTERM; returns when it has ended, with its log.
     pub fn stop(&mut self) -> String {
         let (status, log) = self.take().stop();

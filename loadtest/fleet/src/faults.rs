@@ -163,6 +163,7 @@ fn kill_and_replace(cluster: &mut Cluster, place: usize) {
         cluster.is_served_without(&name).then_some(())
     });
     thread::sleep(Duration::from_secs(1));
+    cluster.workers[place].rename();
     cluster.workers[place].start();
 }
 
