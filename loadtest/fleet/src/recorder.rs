@@ -64,11 +64,11 @@ impl Recorder {
         };
         let before: Vec<usize> = people.clone().map(heard).collect();
         wait_for("further replies to everybody", || {
-            let hears = people
+            let is_done = people
                 .clone()
                 .zip(&before)
                 .all(|(person, before)| heard(person) > before + 1);
-            hears.then_some(())
+            is_done.then_some(())
         });
     }
 
