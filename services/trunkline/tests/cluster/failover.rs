@@ -6,6 +6,7 @@ use std::sync::MutexGuard;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use trunkline_fleet::cluster::{Cluster, Plan};
 use trunkline_fleet::crowd::{Crowd, Noticed, Talk, judge_within};
 use trunkline_fleet::loss::Loss;
@@ -18,6 +19,8 @@ use crate::world::{crowd, plan, turn};
 const DOWN_AFTER: Duration = Duration::from_secs(1);
 /// Acknowledged writes that are older than this at the primary's death have arrived at a replica.
 const REPLICATED_AFTER: Duration = Duration::from_secs(1);
+/// A primary that is lost together with its host has not reached its replica this long.
+const ALONE: Duration = Duration::from_millis(800);
 /// Where something may be lost, the last replies are waited for this long.
 const LAST_REPLIES: Duration = Duration::from_secs(5);
 
@@ -25,6 +28,7 @@ const LAST_REPLIES: Duration = Duration::from_secs(5);
 struct Site<S> {
     cluster: Cluster,
     store: S,
+    map_version: Value,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -36,14 +40,16 @@ impl<S> Site<S> {
         let (store, url) = store(directory.path(), &network);
         let cluster = Cluster::start(plan, &network, directory, &url);
         cluster.wait_until_whole();
+        let map_version = cluster.status().unwrap()["map_version"].clone();
         Self {
             cluster,
             store,
+            map_version,
             _turn: turn,
         }
     }
 
-    /// Nobody had to be started anew, nobody took the failover for a store that came back empty, and people who speak from
+    /// Nobody had to be started anew, no shard moved, nobody took the failover for a store that came back empty, and people who speak from
     /// now on notice nothing of it.
     fn is_as_before(&mut self, test: &str) {
         self.cluster.wait_until_whole();
@@ -52,6 +58,8 @@ impl<S> Site<S> {
             let log = node.process().log();
             assert!(!log.contains("STORE_LOST"), "{log}");
         }
+        let map_version = self.cluster.status().unwrap()["map_version"].clone();
+        assert_eq!(map_version, self.map_version, "{test}: no shard moved for it");
         let others = crowd(&self.cluster, 1_000);
         thread::sleep(Duration::from_secs(2));
         others.judge(&format!("{test}, afterwards"), &self.cluster.recorder);
@@ -100,6 +108,16 @@ fn kill_under_load(cluster: &Cluster, kill: impl FnOnce()) -> (Crowd, Duration) 
     (crowd, killed)
 }
 
+/// The primary and its host are lost, and with them what the replica has not got for a while.
+fn lose_primary(store: &mut Sentinels) {
+    store.replica.host.cut();
+    thread::sleep(ALONE);
+    store.primary.kill();
+    // What its kernel still holds for the replica goes with the host.
+    store.primary.host.cut();
+    store.replica.host.mend();
+}
+
 #[test]
 fn sentinels_replace_a_primary_and_only_its_last_writes_may_be_lost() {
     let test = "Sentinel, asynchronous";
@@ -119,6 +137,35 @@ fn sentinels_replace_a_primary_and_only_its_last_writes_may_be_lost() {
 }
 
 #[test]
+fn acknowledged_writes_that_a_failover_lost_are_noticed_and_nothing_else_is_wrong() {
+    let test = "Sentinel, a primary lost with what only it had";
+    let mut site = Site::start(plan(2, 1), |directory, network| {
+        let store = Sentinels::start(directory, network, DOWN_AFTER, &[]);
+        let url = store.url();
+        (store, url)
+    });
+    if site.store.primary.host.namespace.is_none() {
+        // Said by the network already: this machine cannot cut links.
+        return;
+    }
+    let store = &mut site.store;
+    let (crowd, alone_since) = kill_under_load(&site.cluster, || lose_primary(store));
+    site.cluster.wait_until_whole();
+    thread::sleep(Duration::from_secs(5));
+    let talks = crowd.hush();
+    print_silence(test, &talks, alone_since + ALONE);
+    let loss = site.explain_losses(test, &talks, alone_since);
+    assert!(
+        loss.messages + loss.positions > 0,
+        "nothing was lost, so nothing was tested"
+    );
+    let noticed = site.cluster.sum_of_workers("trunkline_worker_store_regressions_total");
+    println!("{test}: noticed in {noticed} conversations");
+    assert!(noticed > 0.0, "the workers noticed nothing");
+    site.is_as_before(test);
+}
+
+#[test]
 fn with_wait_replicas_a_failover_loses_nothing_that_was_acknowledged() {
     let test = "Sentinel, wait_replicas = 1";
     let mut plan = plan(2, 1);
@@ -130,9 +177,16 @@ fn with_wait_replicas_a_failover_loses_nothing_that_was_acknowledged() {
     });
     let store = &mut site.store;
     let (crowd, killed) = kill_under_load(&site.cluster, || {
-        store.primary.kill();
-        // Its supervisor starts it again: until it follows the new primary, there is no replica to wait for.
+        if store.primary.host.namespace.is_some() {
+            lose_primary(store);
+        } else {
+            store.primary.kill();
+        }
+        // It comes back: until it follows the new primary, there is no replica to wait for.
         thread::sleep(Duration::from_secs(3));
+        if store.primary.host.namespace.is_some() {
+            store.primary.host.mend();
+        }
         store.primary.launch();
     });
     site.cluster.wait_until_whole();
