@@ -49,8 +49,8 @@ impl<S> Site<S> {
         }
     }
 
-    /// Nobody had to be started anew, no shard moved, nobody took the failover for a store that came back empty, and people who speak from
-    /// now on notice nothing of it.
+    /// Nobody had to be started anew, no shard moved, nobody took the failover for a store that came back empty, and people who
+    /// speak from now on notice nothing of it.
     fn is_as_before(&mut self, test: &str) {
         self.cluster.wait_until_whole();
         for node in self.cluster.workers.iter_mut().chain(&mut self.cluster.ingresses) {
@@ -190,7 +190,7 @@ fn with_wait_replicas_a_failover_loses_nothing_that_was_acknowledged() {
         store.primary.launch();
     });
     site.cluster.wait_until_whole();
-    // Sentinels make the old primary a replica after some ten seconds.
+    // Sentinels take some ten seconds or more to make a replica of the old primary.
     trunkline_fleet::wait::wait_for("a replica of the new primary", || {
         (site.store.replica.ask("WAIT 1 100").ok()? == ":1").then_some(())
     });
