@@ -1,7 +1,7 @@
 //! The contracts between the processes of Trunkline, as generated from the `.proto` files beside this crate.
 //!
 //! Knows messages and nothing else: no role, no socket, no rule. `admin` is what operators ask,
-//! `cluster` what the processes of a cluster keep and tell of themselves, `routing` the stream between ingress and worker.
+//! `cluster` what the processes of a cluster keep and tell of themselves, `peer` what workers tell each other, `routing` the stream between ingress and worker.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -18,6 +18,11 @@ pub mod admin {
 /// The shard map (`cluster.proto`).
 pub mod cluster {
     tonic::include_proto!("trunkline.cluster.v1");
+}
+
+/// Worker to worker (`peer.proto`).
+pub mod peer {
+    tonic::include_proto!("trunkline.peer.v1");
 }
 
 /// Ingress to worker (`routing.proto`).

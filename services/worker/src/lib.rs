@@ -5,7 +5,7 @@
 //!
 //! The way of the data: `stream` takes frames from ingresses and splits them by arbiter; `shell::directory` finds or
 //! activates the conversation's actor; [`conversation`] decides, as a pure state machine; `shell` runs the bot's turn,
-//! commits and sends what it was told to; outcomes go back through `stream`. [`record`] is what is stored, [`outbox`] what
+//! commits and sends what it was told to, `peer` to actors of other workers; outcomes go back through `stream`. [`record`] is what is stored, [`outbox`] what
 //! leaves after a commit.
 
 mod admin;
@@ -16,6 +16,7 @@ mod departure;
 mod membership;
 mod metrics;
 pub mod outbox;
+mod peer;
 pub mod record;
 mod shell;
 mod stream;

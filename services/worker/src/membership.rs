@@ -62,6 +62,14 @@ impl Membership {
         self.0.get().map(Cluster::view)
     }
 
+    /// Where the worker listens that owns the shard, if that is another one.
+    pub(crate) fn owner_elsewhere(&self, shard: ShardId) -> Option<String> {
+        let view = self.view()?;
+        let view = view.borrow();
+        let owner = view.map.owner(shard)?;
+        (owner.incarnation != view.incarnation).then(|| owner.address.clone())
+    }
+
     fn tell(&self, tell: impl FnOnce(&Cluster)) {
         if let Some(cluster) = self.0.get() {
             tell(cluster);

@@ -16,6 +16,7 @@ use tonic::transport::Server;
 use trunkline_cluster::channel::{Identity, Listener, Role};
 use trunkline_cluster::{Cluster, ClusterConfig, Load, NodeFacts, ShardOrder};
 use trunkline_proto::admin::admin_server::AdminServer;
+use trunkline_proto::peer::peer_server::PeerServer;
 use trunkline_proto::routing::routing_server::RoutingServer;
 use trunkline_proto::routing::{CONNECTION_WINDOW, MESSAGE_LIMIT, PROTOCOLS, STREAM_WINDOW};
 use trunkline_store::SharedStore;
@@ -28,6 +29,7 @@ use crate::conversation::{BotRules, Bots, Gates};
 use crate::departure;
 use crate::membership::{Membership, WorkerHealth};
 use crate::metrics::WorkerMetrics;
+use crate::peer::{PeerService, Peers, only_workers};
 use crate::record;
 use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
 use crate::shell::courier::Bases;
@@ -154,6 +156,7 @@ impl Worker {
             store,
             clock,
             membership: membership.clone(),
+            peers: Peers::new(identity.clone()),
             announced: watch::Sender::default(),
             ingresses: Ingresses::default(),
             turns: AtomicU64::new(0),
@@ -240,6 +243,7 @@ impl Worker {
             .max_decoding_message_size(MESSAGE_LIMIT)
             .max_encoding_message_size(MESSAGE_LIMIT);
         let admin = AdminServer::with_interceptor(AdminService::new(&parts), only_operators);
+        let peer = PeerServer::with_interceptor(PeerService::new(&parts, closing.clone()), only_workers);
         let closed = closing.clone();
         let streams = async move {
             let connections = listener.connections().map_err(|source| WorkerError::Listen {
@@ -254,6 +258,7 @@ impl Worker {
                 .http2_keepalive_timeout(Some(KEEP_ALIVE))
                 .add_service(routing)
                 .add_service(admin)
+                .add_service(peer)
                 .serve_with_incoming_shutdown(connections, closed.cancelled_owned())
                 .await
                 .map_err(WorkerError::Serve)

@@ -8,8 +8,10 @@ use std::path::Path;
 use prometheus_client::registry::Registry;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 use trunkline_cluster::channel::{Connector, Identity, IdentityFiles, Role};
+use trunkline_proto::peer::peer_client::PeerClient;
+use trunkline_proto::peer::{TellOutcome, TellRequest};
 use trunkline_proto::routing::routing_client::RoutingClient;
 use trunkline_proto::routing::{Hello, PROTOCOL, ToWorker};
 use trunkline_worker::{Worker, WorkerConfig, WorkerError};
@@ -37,26 +39,54 @@ fn files(directory: &Path, role: Role) -> IdentityFiles {
     IdentityFiles::new(directory.join("ca.crt"), file(certificate), file(key), Role::DOMAIN)
 }
 
+/// A worker with TLS, and the authority of its cluster.
+struct Tls {
+    directory: tempfile::TempDir,
+    port: u16,
+    shutdown: CancellationToken,
+    served: tokio::task::JoinHandle<Result<(), WorkerError>>,
+}
+
+impl Tls {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        certificates(directory.path());
+        let config = WorkerConfig {
+            listen: "0.0.0.0:0".parse().unwrap(),
+            tls: Some(files(directory.path(), Role::Worker)),
+            ..config()
+        };
+        let worker = Worker::bind(config, store_in_memory(), Vec::new(), &mut Registry::default()).await;
+        let worker = worker.unwrap();
+        let port = worker.address().port();
+        let shutdown = CancellationToken::new();
+        let served = actix_rt::spawn(worker.serve(shutdown.clone()));
+        Self {
+            directory,
+            port,
+            shutdown,
+            served,
+        }
+    }
+
+    /// A connection with a certificate of this role.
+    async fn connect(&self, role: Role) -> Channel {
+        let identity = Identity::load(files(self.directory.path(), role), role, &mut Registry::default()).await;
+        let connector = Connector::new(Some(identity.unwrap()));
+        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{}", self.port)).unwrap();
+        endpoint.connect_with_connector(connector).await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
 #[actix_web::test]
 async fn only_a_certificate_of_an_ingress_opens_a_stream_of_deliveries() {
-    let directory = tempfile::tempdir().unwrap();
-    certificates(directory.path());
-    let config = WorkerConfig {
-        listen: "0.0.0.0:0".parse().unwrap(),
-        tls: Some(files(directory.path(), Role::Worker)),
-        ..config()
-    };
-    let worker = Worker::bind(config, store_in_memory(), Vec::new(), &mut Registry::default()).await;
-    let worker = worker.unwrap();
-    let port = worker.address().port();
-    let shutdown = CancellationToken::new();
-    let served = actix_rt::spawn(worker.serve(shutdown.clone()));
-
+    let worker = Tls::start().await;
     let open = async |role| {
-        let identity = Identity::load(files(directory.path(), role), role, &mut Registry::default()).await;
-        let connector = Connector::new(Some(identity.unwrap()));
-        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}")).unwrap();
-        let channel = endpoint.connect_with_connector(connector).await.unwrap();
         let hello = ToWorker {
             hello: Some(Hello {
                 protocol: PROTOCOL,
@@ -65,7 +95,10 @@ async fn only_a_certificate_of_an_ingress_opens_a_stream_of_deliveries() {
             ..ToWorker::default()
         };
         let frames = tokio_stream::iter([hello]);
-        let mut answers = RoutingClient::new(channel).exchange(frames).await?.into_inner();
+        let mut answers = RoutingClient::new(worker.connect(role).await)
+            .exchange(frames)
+            .await?
+            .into_inner();
         answers.message().await
     };
     let first = open(Role::Ingress).await.unwrap().expect("a frame");
@@ -74,8 +107,23 @@ async fn only_a_certificate_of_an_ingress_opens_a_stream_of_deliveries() {
         let refused = open(role).await.expect_err("refused");
         assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{role:?}: {refused}");
     }
-    shutdown.cancel();
-    served.await.unwrap().unwrap();
+    worker.stop().await;
+}
+
+#[actix_web::test]
+async fn only_a_certificate_of_a_worker_tells_actors_something() {
+    let worker = Tls::start().await;
+    let tell = async |role| {
+        let mut client = PeerClient::new(worker.connect(role).await);
+        client.tell(TellRequest::default()).await
+    };
+    let reply = tell(Role::Worker).await.unwrap().into_inner();
+    assert_eq!(reply.outcome(), TellOutcome::Refused, "it has no bots: {reply:?}");
+    for role in [Role::Ingress, Role::Operator] {
+        let refused = tell(role).await.expect_err("refused");
+        assert_eq!(refused.code(), tonic::Code::PermissionDenied, "{role:?}: {refused}");
+    }
+    worker.stop().await;
 }
 
 #[actix_web::test]

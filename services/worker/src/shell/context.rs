@@ -23,6 +23,7 @@ use crate::config::{AllowsServiceUrl, Executor};
 use crate::conversation::{Action, Bots, ConversationSettings, Gates, Now, Reply, ShardBacklog, Ticket};
 use crate::membership::Membership;
 use crate::metrics::WorkerMetrics;
+use crate::peer::Peers;
 use crate::stream::{Announcement, Ingresses, Outgoing, OutgoingSender, Pressure};
 
 /// Streams have numbers from 1; this one is the process itself, when one actor tells another.
@@ -43,6 +44,8 @@ pub(crate) struct WorkerParts {
     pub(crate) store: SharedStore,
     pub(crate) clock: Clock,
     pub(crate) membership: Membership,
+    /// The other workers.
+    pub(crate) peers: Peers,
     /// What all streams say of the cluster.
     pub(crate) announced: watch::Sender<Announcement>,
     /// Who has streams here.

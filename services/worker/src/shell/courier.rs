@@ -5,7 +5,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use trunkline_store::key::{Key, Triple};
 use trunkline_teams::connector::{Answer, Call, ConnectorError, Failure, NewConversation, Stream, StreamRefusal};
@@ -13,9 +12,9 @@ use trunkline_teams::limits::STREAM_TIME;
 use trunkline_teams::service_url::{AddressError, ServiceUrl, Trust};
 
 use super::context::{HostedParts, WorkerParts};
-use super::directory::TellActor;
+use super::tell::{Heard, Told, tell_here};
 use super::trace;
-use crate::conversation::{Reply, Work};
+use crate::conversation::Work;
 use crate::outbox::{Operation, SendResult, SendWork, Target, delivery_key};
 
 /// How long another actor may take to say that it has a signal or change; it keeps it in its inbox well before.
@@ -237,7 +236,8 @@ fn failed(error: &ConnectorError) -> SendResult {
     }
 }
 
-/// Tells another actor of this process. It has it when its turn committed or its inbox holds it; a repeat is recognised.
+/// Tells another actor, here or at the worker that owns its shard. It has it when its turn committed or its inbox holds it;
+/// a repeat is recognised.
 async fn tell(
     worker: &WorkerParts,
     sender: Key,
@@ -246,29 +246,27 @@ async fn tell(
     work: Work,
     traceparent: String,
 ) -> SendResult {
-    let again = |reason: &str| SendResult::Again {
-        after_ms: None,
-        in_doubt: false,
-        reason: reason.to_owned(),
-    };
-    let shard = triple.shard(worker.store.identity().shards);
-    let Some(directory) = worker.directory_of(shard) else {
-        return again("the worker is starting");
-    };
-    let (reply, answer) = oneshot::channel();
-    directory.do_send(TellActor {
-        shard,
+    if !worker.membership.may_begin() {
+        return SendResult::Withheld;
+    }
+    let told = Told {
         triple,
         repeat_key: delivery_key(&sender.0, sequence),
         remaining: TELL_TIME,
         traceparent,
         work,
-        reply,
-    });
-    match tokio::time::timeout(TELL_TIME, answer).await {
-        Ok(Ok(Reply::Done(_) | Reply::Accepted(_) | Reply::Repeated(_))) => taken(None),
-        Ok(Ok(Reply::Moved(_))) => again("the other actor's shard is not served here"),
-        Ok(Ok(Reply::Refused(refused))) => again(refused.reason().as_str_name()),
-        Ok(Err(_)) | Err(_) => again("the other actor did not answer"),
+    };
+    let elsewhere = worker.membership.owner_elsewhere(told.shard(worker));
+    let heard = match elsewhere {
+        Some(address) => worker.peers.tell(&address, told).await,
+        None => tell_here(worker, told).await,
+    };
+    match heard {
+        Ok(Heard::Done | Heard::Accepted) => taken(None),
+        Err(unheard) => SendResult::Again {
+            after_ms: None,
+            in_doubt: false,
+            reason: unheard.to_string(),
+        },
     }
 }

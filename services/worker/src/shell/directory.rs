@@ -18,6 +18,7 @@ use super::agenda::Agenda;
 use super::context::ArbiterContext;
 use super::ownership::LOOK;
 use super::shard_table::{Admission, ShardTable};
+use super::tell::Told;
 use crate::conversation::{Arrival, ArrivalKind, Event, Reply, Request, Response, Ticket, Work};
 use crate::stream::OutgoingSender;
 
@@ -356,20 +357,17 @@ impl Handler<Cancelled> for Directory {
 #[rtype(result = "()")]
 pub(crate) struct TellActor {
     pub(crate) shard: ShardId,
-    pub(crate) triple: Triple,
-    pub(crate) repeat_key: u64,
-    pub(crate) remaining: Duration,
-    pub(crate) traceparent: String,
-    pub(crate) work: Work,
+    pub(crate) told: Told,
     pub(crate) reply: oneshot::Sender<Reply>,
 }
 
 impl Handler<TellActor> for Directory {
     type Result = ();
 
-    fn handle(&mut self, told: TellActor, _: &mut Self::Context) {
+    fn handle(&mut self, tell: TellActor, _: &mut Self::Context) {
+        let TellActor { shard, told, reply } = tell;
         let key = told.triple.key();
-        let ticket = self.context.own_ticket(told.reply);
+        let ticket = self.context.own_ticket(reply);
         let arrival = Arrival {
             ticket,
             kind: ArrivalKind::Message,
@@ -381,7 +379,7 @@ impl Handler<TellActor> for Directory {
             work: told.work,
         };
         let event = Event::Arrived(Box::new(arrival));
-        if !self.tell(told.shard, key, Some(told.triple), event) {
+        if !self.tell(shard, key, Some(told.triple), event) {
             self.context.reply(ticket, Reply::Moved(Moved {}));
         }
     }

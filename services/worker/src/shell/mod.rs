@@ -13,6 +13,7 @@ pub(crate) mod pool;
 pub(crate) mod port;
 mod shard_table;
 pub(crate) mod streaming;
+pub(crate) mod tell;
 pub(crate) mod trace;
 pub(crate) mod turn;
 pub(crate) mod watchdog;

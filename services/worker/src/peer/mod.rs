@@ -1,0 +1,8 @@
+//! Worker to worker (`peer.proto`): an actor here tells one whose shard another worker owns, and the other way round.
+
+mod client;
+mod service;
+mod wire;
+
+pub(crate) use client::Peers;
+pub(crate) use service::{PeerService, only_workers};
