@@ -9,7 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 pub fn kills() -> u32 {
     std::env::var("TRUNKLINE_KILLS")
         .ok()
-        .map_or(50, |text| text.parse().expect("TRUNKLINE_KILLS is a number"))
+        .map_or(30, |text| text.parse().expect("TRUNKLINE_KILLS is a number"))
 }
 
 /// Moments of death, replayable: `TRUNKLINE_SEED` from a failed run's output.

@@ -134,7 +134,7 @@ impl Consequence {
             }
             (413, _) => Self::Shrink,
             (401 | 403, _) => Self::TellOperator,
-            (412 | 429 | 500..=599, _) => Self::TryLater,
+            (408 | 412 | 429 | 500..=599, _) => Self::TryLater,
             _ => Self::TellAuthor,
         }
     }

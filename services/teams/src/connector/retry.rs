@@ -1,7 +1,8 @@
 //! When a call of the Connector is tried again: a pure rule.
 //!
 //! Sources: Teams "Optimize your bot: rate limiting" (412, 429, 502, 504, back-off with jitter), status codes from bot
-//! conversational APIs (503); RFC 9110, section 10.2.3 (Retry-After).
+//! conversational APIs (503); RFC 9110, sections 10.2.3 (Retry-After) and 15.5.9: 408 says that the request did not arrive
+//! whole in time and may be repeated. No document of Teams names it; servers and proxies under load send it.
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ impl AttemptFailure {
     /// Whether the same call may succeed later, if nothing speaks against repeating it.
     pub fn may_pass(self) -> bool {
         match self {
-            Self::Status(status) => matches!(status, 412 | 429 | 502 | 503 | 504),
+            Self::Status(status) => matches!(status, 408 | 412 | 429 | 502 | 503 | 504),
             Self::NotConnected | Self::Broken | Self::NotReady => true,
             Self::Impossible => false,
         }
@@ -160,11 +161,11 @@ mod tests {
     }
 
     #[test]
-    fn exactly_the_documented_statuses_are_tried_again() {
+    fn the_documented_statuses_and_an_incomplete_request_are_tried_again() {
         let retried: Vec<u16> = (100..600)
             .filter(|status| is_retried(failed(AttemptFailure::Status(*status))))
             .collect();
-        assert_eq!(retried, [412, 429, 502, 503, 504]);
+        assert_eq!(retried, [408, 412, 429, 502, 503, 504]);
     }
 
     #[rstest]

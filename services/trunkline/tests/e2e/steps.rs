@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::ops::Range;
 
+use crate::kill::people;
 use crate::world::house::{Cluster, Dev, example};
 use crate::world::outside::{Call, Outside, Step};
 use trunkline_fleet::chance::{Chance, kills};
@@ -59,11 +59,6 @@ fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
     let acknowledged = acknowledged(crowd.judge("steps of a worker on Redis", &recorder));
     judge("steps of a worker on Redis", &acknowledged, &outside.calls());
     drop((worker, ingress));
-}
-
-/// Who talks. Everybody is heard between two deaths: a turn that two processes died of is given up as their killer.
-fn people() -> Range<usize> {
-    0..Habits::default().people
 }
 
 /// Texts of the messages that were acknowledged.
