@@ -111,6 +111,11 @@ impl Redis {
         Ok(String::from_utf8_lossy(&answer).trim_end().to_owned())
     }
 
+    /// CPU time that the server has used.
+    pub fn cpu(&self) -> Duration {
+        self.running().cpu()
+    }
+
     fn running(&self) -> &Process {
         self.process.as_ref().expect("the server runs")
     }

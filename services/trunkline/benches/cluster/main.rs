@@ -3,11 +3,13 @@
 //!
 //! `cargo bench -p trunkline --bench cluster` is a demonstration of about two minutes;
 //! `cargo bench -p trunkline --bench cluster -- faults 20` measures each fault twenty times and prints a table;
+//! `cargo bench -p trunkline --bench cluster -- scale` says what an activity costs with 1, 2, 4 and 8 workers;
 //! `cargo bench -p trunkline --bench cluster -- soak 60` lets faults strike at random for sixty minutes and judges.
 #![allow(clippy::print_stdout, reason = "a demonstration reports to people")]
 #![allow(clippy::unwrap_used, reason = "a demonstration ends where its world fails")]
 
 mod demonstration;
+mod scale;
 mod setting;
 mod soak;
 mod table;
@@ -25,7 +27,8 @@ fn main() {
     match (arguments.first().map(String::as_str), number(20), number(60)) {
         (None | Some("demonstration"), ..) => demonstration::run(),
         (Some("faults"), Some(strikes), _) => table::run(strikes),
+        (Some("scale"), ..) => scale::run(),
         (Some("soak"), _, Some(minutes)) => soak::run(minutes),
-        _ => println!("say demonstration, faults N, or soak MINUTES"),
+        _ => println!("say demonstration, faults N, scale, or soak MINUTES"),
     }
 }
