@@ -10,6 +10,7 @@
 
 mod deaths;
 mod failover;
+mod links;
 mod moves;
 mod overload;
 mod poison;
