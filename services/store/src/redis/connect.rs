@@ -15,6 +15,7 @@ use super::config::RedisConfig;
 use super::failure::{failed, is_redirect, store_lost};
 use super::fitness::{Facts, Keeping};
 use super::founding::read_identity;
+use super::sentinels::ask_sentinels;
 use super::tags::META;
 use crate::contract::{Identity, StoreError};
 
@@ -268,38 +269,4 @@ impl Connector {
             },
         })
     }
-}
-
-/// Where the primary is, as the first sentinel that answers says. What a sentinel says may be late by a moment: whoever
-/// connects looks at the server's role.
-async fn ask_sentinels(sentinels: &[Node], master: &str, dialler: &Dialler) -> Result<Node, StoreError> {
-    let first = rand::random_range(0..sentinels.len().max(1));
-    let mut last = StoreError::Unavailable {
-        doing: CONNECTING,
-        reason: "no sentinel is named".to_owned(),
-    };
-    for sentinel in sentinels.iter().cycle().skip(first).take(sentinels.len()) {
-        let asked = async {
-            let mut connection = dialler.dial(sentinel).await?;
-            let mut question = redis::cmd("SENTINEL");
-            question.arg("GET-MASTER-ADDR-BY-NAME").arg(master);
-            question.query_async::<Option<(String, u16)>>(&mut connection).await
-        };
-        match asked.await {
-            Ok(Some((host, port))) => return Ok(Node { host, port }),
-            Ok(None) => {
-                last = StoreError::Unfit {
-                    problem: format!("the sentinel {sentinel} knows no master named `{master}`"),
-                    remedy: "name the master as `sentinel monitor` does in the sentinels' configuration".to_owned(),
-                }
-            }
-            Err(error) => {
-                tracing::debug!(%sentinel, %error, "a sentinel does not answer");
-                if !matches!(last, StoreError::Unfit { .. }) {
-                    last = failed(CONNECTING)(error);
-                }
-            }
-        }
-    }
-    Err(last)
 }

@@ -21,6 +21,7 @@ mod line;
 mod membership;
 mod primary;
 mod scripts;
+mod sentinels;
 mod tags;
 mod topology;
 
