@@ -60,14 +60,6 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    /// Whether nobody outside may see a failed request of it.
-    pub fn is_planned(self) -> bool {
-        matches!(
-            self,
-            Self::StopWorker | Self::DrainWorker | Self::StopIngress | Self::RollingRestart
-        )
-    }
-
     /// Lets it happen and mends it, and waits until the cluster is whole again. Returns the span in which it could be noticed.
     pub fn strike(
         self,

@@ -20,10 +20,7 @@ use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore, SyncPolicy};
 use trunkline_store::key::{ShardId, Triple};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
-use redis_server::{IN_MEMORY, RedisServer};
-
-#[path = "../tests/support/redis_server.rs"]
-mod redis_server;
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 const SHARD: ShardId = ShardId(7);
 const RECORD_BYTES: usize = 1_500;

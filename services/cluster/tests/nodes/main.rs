@@ -2,16 +2,13 @@
 //! (`-- --nocapture`).
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
-#[path = "../../../store/tests/support/redis_server.rs"]
-#[allow(dead_code, reason = "shared with the store's tests")]
-mod redis_server;
 mod world;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redis_server::{IN_MEMORY, RedisServer};
 use trunkline_cluster::{Health, MoveRefused, Standing};
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 use trunkline_store::SharedStore;
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
 use trunkline_store::key::ShardId;

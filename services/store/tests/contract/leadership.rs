@@ -136,7 +136,12 @@ async fn who_led_writes_no_map(world: &World) {
     let Led::Leading { until_ms } = world.lead(A, 1).await else {
         panic!("nobody else leads")
     };
+    let deadline = Instant::now() + Duration::from_secs(20);
     while world.store.now().await.unwrap() <= until_ms {
+        assert!(
+            Instant::now() < deadline,
+            "the store's clock does not reach the lease's end"
+        );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     assert_eq!(world.write_map(A, 0, 1, b"one").await, MapWrite::NotLeader);

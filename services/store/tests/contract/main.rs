@@ -14,8 +14,6 @@ mod leadership;
 mod members;
 mod parked;
 mod redis_alone;
-#[path = "../support/redis_server.rs"]
-mod redis_server;
 mod sequences;
 mod wakes;
 mod world;

@@ -51,7 +51,7 @@ impl World {
 }
 
 async fn a_store_that_nobody_has_used_knows_no_node_no_leader_and_no_map(world: &World) {
-    assert_eq!(world.names().await, []);
+    assert_eq!(world.names().await, Vec::<u64>::new());
     assert_eq!(world.store.map().await.unwrap(), None);
     let pulse = world.beat(1).await;
     assert_eq!(pulse.map, MapVersion(0));
@@ -158,7 +158,7 @@ async fn a_node_that_leaves_is_gone_and_leads_no_more(world: &World) {
     world.beat(1).await;
     world.store.lead(Incarnation(1), 60_000).await.unwrap();
     world.store.leave(Incarnation(1)).await.unwrap();
-    assert_eq!(world.names().await, []);
+    assert_eq!(world.names().await, Vec::<u64>::new());
     assert_eq!(world.beat(2).await.leader, None);
     let led = world.store.lead(Incarnation(2), 60_000).await.unwrap();
     assert!(matches!(led, Led::Leading { .. }), "{led:?}");
@@ -177,7 +177,7 @@ async fn leaving_twice_is_leaving_once(world: &World) {
     world.beat(1).await;
     world.store.leave(Incarnation(1)).await.unwrap();
     world.store.leave(Incarnation(1)).await.unwrap();
-    assert_eq!(world.names().await, []);
+    assert_eq!(world.names().await, Vec::<u64>::new());
 }
 
 async fn forgotten_nodes_are_gone_until_they_beat_again(world: &World) {

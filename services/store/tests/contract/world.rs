@@ -12,7 +12,7 @@ use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
 use trunkline_store::key::{Key, ShardId, Triple};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
-use crate::redis_server::{IN_MEMORY, RedisServer};
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 /// The shard that most tests use.
 pub(crate) const SHARD: ShardId = ShardId(7);

@@ -16,8 +16,9 @@ use trunkline_store::redis::{RedisConfig, RedisStore};
 use super::sentinel::until_answered;
 use super::{PATIENCE, beside};
 use crate::members::beat_of;
-use crate::redis_server::{RedisServer, free_port};
 use crate::world::{SHARDS, claim_of, header, key, touch, turn};
+use trunkline_fleet::process::free_port;
+use trunkline_fleet::redis_server::RedisServer;
 
 const SLOTS: u32 = 16_384;
 /// The slot of `{tl}`.

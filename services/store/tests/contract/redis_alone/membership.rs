@@ -10,7 +10,7 @@ use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use super::{beside, config, open, set};
 use crate::members::beat_of;
-use crate::redis_server::{IN_MEMORY, RedisServer};
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 const LONG: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;

@@ -14,8 +14,8 @@ use std::time::Duration;
 use trunkline_store::contract::{Claimed, SharedStore, Token};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
-use crate::redis_server::RedisServer;
 use crate::world::{SHARD, SHARDS, claim_of};
+use trunkline_fleet::redis_server::RedisServer;
 
 /// How long anything may take that the tests wait for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);

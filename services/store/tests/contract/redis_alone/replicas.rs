@@ -10,8 +10,8 @@ use trunkline_store::contract::{Commit, Committed, Header, SharedStore};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use super::{PATIENCE, beside, config, own, redis_pid, signal};
-use crate::redis_server::{IN_MEMORY, RedisServer};
 use crate::world::{SHARD, header, key, touch, turn};
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 /// A primary and its replica.
 struct Pair {

@@ -10,8 +10,8 @@ use trunkline_store::contract::{Commit, Committed, Header, SharedStore, Wake};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use super::{PATIENCE, beside, config, open, own, redis_pid, set, signal};
-use crate::redis_server::{IN_MEMORY, RedisServer};
 use crate::world::{SHARD, claim_of, header, key, touch, turn};
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 /// Settings of a server that has every acknowledged write on disk.
 const ON_DISK: &[&str] = &["--save", "", "--appendonly", "yes", "--appendfsync", "always"];

@@ -13,8 +13,9 @@ use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use super::{PATIENCE, beside, own};
 use crate::members::beat_of;
-use crate::redis_server::{IN_MEMORY, RedisServer, free_port};
 use crate::world::{SHARD, SHARDS, header, key, turn};
+use trunkline_fleet::process::free_port;
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 /// What Sentinel runs on, at its fastest.
 struct Guarded {

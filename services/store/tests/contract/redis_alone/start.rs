@@ -11,8 +11,9 @@ use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use super::{PATIENCE, beside, config, open, own};
 use crate::members::beat_of;
-use crate::redis_server::{IN_MEMORY, RedisServer, free_port};
 use crate::world::{SHARD, SHARDS, header, key, touch, turn};
+use trunkline_fleet::process::free_port;
+use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 async fn refusal(config: RedisConfig) -> StoreError {
     match RedisStore::open(config).await {

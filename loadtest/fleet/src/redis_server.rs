@@ -1,20 +1,24 @@
-//! A real redis-server in a directory of its own, on a free port, ended with its owner.
+//! One redis-server on loopback with the settings of its test alone, in a directory of its own, ended with its owner: for
+//! tests of a store. Those of a cluster have [`crate::redis`].
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::process::free_port;
+
 /// How long a server may take to answer after it was started.
 const START: Duration = Duration::from_secs(10);
 
 /// Settings of a server that keeps nothing on disk.
-pub(crate) const IN_MEMORY: &[&str] = &["--save", "", "--appendonly", "no"];
+pub const IN_MEMORY: &[&str] = &["--save", "", "--appendonly", "no"];
 
 /// A server that can be ended and started again.
-pub(crate) struct RedisServer {
+#[derive(Debug)]
+pub struct RedisServer {
     process: Option<Child>,
     port: u16,
     settings: Vec<String>,
@@ -23,7 +27,7 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     /// Starts a server with these settings.
-    pub(crate) fn start(settings: &[&str]) -> Self {
+    pub fn start(settings: &[&str]) -> Self {
         // Between finding a port and the server's bind another process may take it: then another port.
         for _ in 0..5 {
             let mut server = Self {
@@ -40,19 +44,17 @@ impl RedisServer {
     }
 
     /// Port of the server.
-    // Other users of this module have no need of it.
-    #[allow(dead_code)]
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Address of the server.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// Ends the server with SIGKILL.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             // It may have ended by itself.
             let _ = process.kill();
@@ -61,7 +63,7 @@ impl RedisServer {
     }
 
     /// Starts a server that does not run, on its port and with its directory; `false` when it does not answer in time.
-    pub(crate) fn launch(&mut self) -> bool {
+    pub fn launch(&mut self) -> bool {
         let launched = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--dir"])
             .arg(self.directory.path())
@@ -97,12 +99,6 @@ impl Drop for RedisServer {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 fn ping(port: u16) -> std::io::Result<bool> {
