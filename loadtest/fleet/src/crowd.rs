@@ -4,6 +4,7 @@
 mod history;
 mod noticed;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -74,6 +75,7 @@ pub struct Crowd {
     devices: Vec<JoinHandle<Device>>,
     stop: Arc<AtomicBool>,
     began: Instant,
+    people: Range<usize>,
     runtime: Runtime,
 }
 
@@ -115,6 +117,7 @@ impl Crowd {
             devices,
             stop,
             began,
+            people: habits.first_person..habits.first_person + habits.people,
             runtime,
         }
     }
@@ -122,6 +125,12 @@ impl Crowd {
     /// Time on the crowd's clock.
     pub fn now(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Waits until everybody has heard two new things: the first may be the reply of a turn that had committed before, the
+    /// second is of what was under way now, or came later.
+    pub fn goes_on(&self, recorder: &Recorder) {
+        recorder.everybody_hears(self.people.clone());
     }
 
     /// Lets everybody finish; what was said, by conversation.

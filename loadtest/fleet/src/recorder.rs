@@ -56,7 +56,7 @@ impl Recorder {
 
     /// Waits until each of these people has heard two new things: the first may be the reply of a turn that had committed before a
     /// death, the second is of the turn that the death interrupted, or of a later one.
-    pub fn everybody_hears(&self, people: Range<usize>) {
+    pub(crate) fn everybody_hears(&self, people: Range<usize>) {
         let heard = |person: usize| {
             let replies = self.replies(&message::conversation(person));
             // One that is repeated after the death is nothing new.

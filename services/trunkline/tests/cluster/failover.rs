@@ -32,6 +32,16 @@ struct Site<S> {
     _turn: MutexGuard<'static, ()>,
 }
 
+impl Site<Sentinels> {
+    fn on_sentinels(plan: Plan, settings: &[&str]) -> Self {
+        Self::start(plan, |directory, network| {
+            let store = Sentinels::start(directory, network, DOWN_AFTER, settings);
+            let url = store.url();
+            (store, url)
+        })
+    }
+}
+
 impl<S> Site<S> {
     fn start(plan: Plan, store: impl FnOnce(&Path, &Network) -> (S, String)) -> Self {
         let turn = turn();
@@ -49,6 +59,13 @@ impl<S> Site<S> {
         }
     }
 
+    /// The crowd, once the cluster is whole and everybody is heard again.
+    fn recovered(&self, crowd: Crowd) -> Crowd {
+        self.cluster.wait_until_whole();
+        crowd.goes_on(&self.cluster.recorder);
+        crowd
+    }
+
     /// Nobody had to be started anew, no shard moved, nobody took the failover for a store that came back empty, and people who
     /// speak from now on notice nothing of it.
     fn is_as_before(&mut self, test: &str) {
@@ -61,7 +78,7 @@ impl<S> Site<S> {
         let map_version = self.cluster.status().unwrap()["map_version"].clone();
         assert_eq!(map_version, self.map_version, "{test}: no shard moved for it");
         let others = crowd(&self.cluster, 1_000);
-        thread::sleep(Duration::from_secs(2));
+        others.goes_on(&self.cluster.recorder);
         others.judge(&format!("{test}, afterwards"), &self.cluster.recorder);
     }
 
@@ -101,7 +118,7 @@ fn print_silence(test: &str, talks: &[Talk], killed: Duration) {
 
 fn kill_under_load(cluster: &Cluster, kill: impl FnOnce()) -> (Crowd, Duration) {
     let crowd = crowd(cluster, 100);
-    thread::sleep(Duration::from_secs(3));
+    crowd.goes_on(&cluster.recorder);
     // Taken before: what is acknowledged in between was acknowledged by the primary that dies.
     let killed = crowd.now();
     kill();
@@ -121,16 +138,10 @@ fn lose_primary(store: &mut Sentinels) {
 #[test]
 fn sentinels_replace_a_primary_and_only_its_last_writes_may_be_lost() {
     let test = "Sentinel, asynchronous";
-    let mut site = Site::start(plan(2, 1), |directory, network| {
-        let store = Sentinels::start(directory, network, DOWN_AFTER, &[]);
-        let url = store.url();
-        (store, url)
-    });
+    let mut site = Site::on_sentinels(plan(2, 1), &[]);
     let store = &mut site.store;
     let (crowd, killed) = kill_under_load(&site.cluster, || store.primary.kill());
-    site.cluster.wait_until_whole();
-    thread::sleep(Duration::from_secs(5));
-    let talks = crowd.hush();
+    let talks = site.recovered(crowd).hush();
     print_silence(test, &talks, killed);
     site.explain_losses(test, &talks, killed);
     site.is_as_before(test);
@@ -139,20 +150,14 @@ fn sentinels_replace_a_primary_and_only_its_last_writes_may_be_lost() {
 #[test]
 fn acknowledged_writes_that_a_failover_lost_are_noticed_and_nothing_else_is_wrong() {
     let test = "Sentinel, a primary lost with what only it had";
-    let mut site = Site::start(plan(2, 1), |directory, network| {
-        let store = Sentinels::start(directory, network, DOWN_AFTER, &[]);
-        let url = store.url();
-        (store, url)
-    });
+    let mut site = Site::on_sentinels(plan(2, 1), &[]);
     if site.store.primary.host.namespace.is_none() {
         // Said by the network already: this machine cannot cut links.
         return;
     }
     let store = &mut site.store;
     let (crowd, alone_since) = kill_under_load(&site.cluster, || lose_primary(store));
-    site.cluster.wait_until_whole();
-    thread::sleep(Duration::from_secs(5));
-    let talks = crowd.hush();
+    let talks = site.recovered(crowd).hush();
     print_silence(test, &talks, alone_since + ALONE);
     let loss = site.explain_losses(test, &talks, alone_since);
     assert!(
@@ -170,11 +175,7 @@ fn with_wait_replicas_a_failover_loses_nothing_that_was_acknowledged() {
     let test = "Sentinel, wait_replicas = 1";
     let mut plan = plan(2, 1);
     plan.settings.push(("store.wait_replicas".to_owned(), "1".to_owned()));
-    let mut site = Site::start(plan, |directory, network| {
-        let store = Sentinels::start(directory, network, DOWN_AFTER, &["--min-replicas-to-write", "1"]);
-        let url = store.url();
-        (store, url)
-    });
+    let mut site = Site::on_sentinels(plan, &["--min-replicas-to-write", "1"]);
     let store = &mut site.store;
     let (crowd, killed) = kill_under_load(&site.cluster, || {
         if store.primary.host.namespace.is_some() {
@@ -195,8 +196,7 @@ fn with_wait_replicas_a_failover_loses_nothing_that_was_acknowledged() {
         (site.store.replica.ask("WAIT 1 100").ok()? == ":1").then_some(())
     });
     println!("{test}: a replica after {:.1?}", crowd.now().saturating_sub(killed));
-    thread::sleep(Duration::from_secs(3));
-    let talks = crowd.judge(test, &site.cluster.recorder);
+    let talks = site.recovered(crowd).judge(test, &site.cluster.recorder);
     print_silence(test, &talks, killed);
     site.is_as_before(test);
 }
@@ -213,9 +213,7 @@ fn a_redis_cluster_replaces_the_primary_of_the_map_and_only_its_last_writes_may_
     let place = site.store.place_of("{tl}meta");
     let store = &mut site.store;
     let (crowd, killed) = kill_under_load(&site.cluster, || store.nodes[place].kill());
-    site.cluster.wait_until_whole();
-    thread::sleep(Duration::from_secs(5));
-    let talks = crowd.hush();
+    let talks = site.recovered(crowd).hush();
     print_silence(test, &talks, killed);
     site.explain_losses(test, &talks, killed);
     site.is_as_before(test);

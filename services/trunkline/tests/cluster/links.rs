@@ -38,7 +38,7 @@ fn a_slow_a_silent_and_a_broken_link_to_redis_lose_nothing() {
         sleep(Duration::from_secs(lasts));
         relay.set(Link::Up(Duration::ZERO));
         cluster.wait_until_whole();
-        sleep(Duration::from_secs(1));
+        crowd.goes_on(&cluster.recorder);
     }
     crowd.judge("links to Redis", &cluster.recorder);
     assert_eq!(

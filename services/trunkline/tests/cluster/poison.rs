@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use trunkline_fleet::cluster::Plan;
 use trunkline_fleet::message;
+use trunkline_fleet::teams::TENANT;
 use trunkline_fleet::wait::wait_for;
 
 use crate::world::{World, plan, stock};
@@ -59,6 +60,20 @@ fn a_message_that_kills_its_process_is_parked_and_can_be_dropped() {
         parked["key"].as_str().unwrap(),
         parked["sequence"]
     );
+    let show = [
+        "conversation",
+        "show",
+        &message::conversation(1_000),
+        "--bot",
+        "fragile",
+        "--tenant",
+        TENANT,
+    ];
+    let shown: Value =
+        serde_json::from_str(&world.cluster.command(&[&show[..], &["--output", "json"]].concat())).unwrap();
+    assert_eq!(shown["parked"][0]["reference"], parked["reference"], "{shown}");
+    let table = world.cluster.command(&show);
+    assert!(table.contains(parked["reference"].as_str().unwrap()), "{table}");
     world.cluster.command(&["parked", "drop", &id]);
     assert!(world.cluster.command(&["parked", "list"]).contains("Nothing is parked"));
     crowd.judge("poison", &world.cluster.recorder);

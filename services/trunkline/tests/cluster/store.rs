@@ -29,12 +29,12 @@ fn a_redis_that_is_away_for_a_while_costs_time_and_moves_no_shard() {
 fn a_full_redis_refuses_and_goes_on_when_it_has_room_again() {
     let world = World::start("Redis full", plan(2, 1));
     let crowd = world.crowd();
-    std::thread::sleep(Duration::from_secs(2));
+    crowd.goes_on(&world.cluster.recorder);
     assert_eq!(world.redis.ask("CONFIG SET maxmemory 1mb").unwrap(), "+OK");
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(world.redis.ask("CONFIG SET maxmemory 0").unwrap(), "+OK");
     world.cluster.wait_until_whole();
-    std::thread::sleep(Duration::from_secs(1));
+    crowd.goes_on(&world.cluster.recorder);
     crowd.judge("Redis full", &world.cluster.recorder);
 }
 

@@ -38,7 +38,7 @@ fn timers_of_workers_that_are_killed_are_brought_once_each() {
     };
     let crowd = Crowd::talk(&world.cluster.surroundings, habits);
     // Timers are under way in every conversation when the first worker dies.
-    thread::sleep(Duration::from_secs(3));
+    crowd.goes_on(&world.cluster.recorder);
     for fault in [Fault::KillWorker, Fault::KillLeader].repeat(strikes().div_ceil(2)) {
         fault.strike(&mut world.cluster, &mut world.redis, &crowd, &mut world.chance);
     }

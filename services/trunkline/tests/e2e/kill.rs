@@ -1,8 +1,8 @@
 //! SIGKILL at random moments under load: what was answered 2xx is in the state exactly once, what was not zero or one time.
-//! Repeated replies are allowed (the Connector has no idempotency key), counted and printed.
+//! Repeated replies are allowed (the Connector has no idempotency key), counted and printed. Everybody is heard between two deaths
+//! of a worker: a turn that two processes died of is given up as their killer.
 
 use std::net::Ipv4Addr;
-use std::ops::Range;
 
 use crate::world::house::{Cluster, Dev, stock};
 use trunkline_fleet::chance::{Chance, kills};
@@ -22,7 +22,7 @@ fn dev_on_disk_loses_nothing_when_it_is_killed() {
         chance.moment();
         process.kill();
         process = dev.recipe.start();
-        recorder.everybody_hears(people());
+        crowd.goes_on(&recorder);
     }
     crowd.judge("dev on disk", &recorder);
     drop(process);
@@ -42,16 +42,11 @@ fn ingress_and_worker_on_redis_lose_nothing_when_they_are_killed() {
         chance.moment();
         worker.kill();
         worker = cluster.worker.start();
-        recorder.everybody_hears(people());
+        crowd.goes_on(&recorder);
         chance.moment();
         ingress.kill();
         ingress = cluster.ingress.start();
     }
     crowd.judge("ingress and worker on Redis", &recorder);
     drop((worker, ingress));
-}
-
-/// Who talks. Everybody is heard between two deaths: a turn that two processes died of is given up as their killer.
-pub(crate) fn people() -> Range<usize> {
-    0..Habits::default().people
 }

@@ -1,10 +1,9 @@
 //! SIGKILL between and within the steps of turns: a step whose result was kept is not run again, one in flight may be, and
-//! then carries the same key.
+//! then carries the same key. Everybody is heard between two deaths, as in [`crate::kill`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use crate::kill::people;
 use crate::world::house::{Cluster, Dev, example};
 use crate::world::outside::{Call, Outside, Step};
 use trunkline_fleet::chance::{Chance, kills};
@@ -30,7 +29,7 @@ fn dev_on_disk_runs_no_step_again_that_it_had_kept() {
         chance.moment();
         process.kill();
         process = dev.recipe.start();
-        recorder.everybody_hears(people());
+        crowd.goes_on(&recorder);
     }
     let acknowledged = acknowledged(crowd.judge("steps of dev on disk", &recorder));
     judge("steps of dev on disk", &acknowledged, &outside.calls());
@@ -54,7 +53,7 @@ fn a_worker_on_redis_runs_no_step_again_that_it_had_kept() {
         chance.moment();
         worker.kill();
         worker = cluster.worker.start();
-        recorder.everybody_hears(people());
+        crowd.goes_on(&recorder);
     }
     let acknowledged = acknowledged(crowd.judge("steps of a worker on Redis", &recorder));
     judge("steps of a worker on Redis", &acknowledged, &outside.calls());

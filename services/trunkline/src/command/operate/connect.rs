@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use prometheus_client::registry::Registry;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Response, Status};
 use trunkline_cluster::channel::{Connector, Identity, Role};
 use trunkline_proto::admin::StatusReply;
 use trunkline_proto::admin::admin_client::AdminClient;
@@ -78,6 +79,30 @@ impl Cluster {
         self.at(&node.address).await
     }
 
+    /// Asks one worker after the other until one does not say that another serves what is asked for: which one that is can
+    /// change while it is asked.
+    pub(super) async fn ask_owner<T>(
+        &self,
+        ask: impl AsyncFn(&mut Worker) -> Result<Response<T>, Status>,
+    ) -> anyhow::Result<T> {
+        let (mut first, status) = self.status().await?;
+        let mut refusal = match ask(&mut first).await {
+            Err(error) if error.code() == Code::FailedPrecondition => refused(error),
+            answered => return answered.map(Response::into_inner).map_err(refused),
+        };
+        for node in status.nodes.iter().filter(|node| node.name != status.answered_by) {
+            // One that is away serves nothing.
+            let Ok(mut worker) = self.at(&node.address).await else {
+                continue;
+            };
+            match ask(&mut worker).await {
+                Err(error) if error.code() == Code::FailedPrecondition => refusal = refused(error),
+                answered => return answered.map(Response::into_inner).map_err(refused),
+            }
+        }
+        Err(refusal.context("no worker serves it just now; ask again"))
+    }
+
     /// A connection to the worker at this address.
     pub(super) async fn at(&self, address: &str) -> anyhow::Result<Worker> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
@@ -102,9 +127,9 @@ pub(super) fn unknown_node(name: &str, status: &StatusReply) -> String {
 
 /// A refusal as an operator reads it: the worker's words, not those of the transport.
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn refused(status: tonic::Status) -> anyhow::Error {
+pub(super) fn refused(status: Status) -> anyhow::Error {
     match status.code() {
-        tonic::Code::Unimplemented => anyhow::anyhow!("the worker is of a version that does not know this question"),
+        Code::Unimplemented => anyhow::anyhow!("the worker is of a version that does not know this question"),
         _ => anyhow::anyhow!("{}", status.message()),
     }
 }

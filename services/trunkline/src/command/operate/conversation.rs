@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 
-use tonic::Code;
 use trunkline_proto::admin::{ShowConversationReply, ShowConversationRequest};
 
-use super::connect::{Cluster, refused};
+use super::connect::Cluster;
 use super::parked;
 use super::table::{ago, or_dash, span, table};
 use crate::command::{ConversationCommand, Output, print};
@@ -17,41 +16,19 @@ pub(super) async fn run(cluster: &Cluster, command: &ConversationCommand) -> any
         tenant,
         asking,
     } = command;
-    let found = show(
-        cluster,
-        &ShowConversationRequest {
-            bot: bot.clone(),
-            tenant: tenant.clone(),
-            conversation: id.clone(),
-        },
-    )
-    .await?;
+    let request = ShowConversationRequest {
+        bot: bot.clone(),
+        tenant: tenant.clone(),
+        conversation: id.clone(),
+    };
+    let found = cluster
+        .ask_owner(async |worker| worker.show_conversation(request.clone()).await)
+        .await?;
     print(&match asking.output {
         Output::Json => serde_json::to_string(&found)?,
         Output::Table => shown(&found),
     });
     Ok(())
-}
-
-/// Asks every worker until its owner answers: the others say that it is not theirs.
-async fn show(cluster: &Cluster, request: &ShowConversationRequest) -> anyhow::Result<ShowConversationReply> {
-    let (mut first, status) = cluster.status().await?;
-    let mut refusal = match first.show_conversation(request.clone()).await {
-        Ok(found) => return Ok(found.into_inner()),
-        Err(error) if error.code() == Code::FailedPrecondition => refused(error),
-        Err(error) => return Err(refused(error)),
-    };
-    for node in status.nodes.iter().filter(|node| node.name != status.answered_by) {
-        let Ok(mut worker) = cluster.at(&node.address).await else {
-            continue;
-        };
-        match worker.show_conversation(request.clone()).await {
-            Ok(found) => return Ok(found.into_inner()),
-            Err(error) if error.code() == Code::FailedPrecondition => refusal = refused(error),
-            Err(error) => return Err(refused(error)),
-        }
-    }
-    Err(refusal.context("no worker serves this conversation just now; ask again"))
 }
 
 fn shown(found: &ShowConversationReply) -> String {

@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use comfy_table::Table;
 use serde_json::json;
-use tonic::Code;
 use trunkline_proto::admin::{ListParkedRequest, Parked, SettleParkedRequest};
 
 use super::connect::{Cluster, refused};
@@ -119,31 +118,21 @@ pub(super) fn shown(parked: &[Parked]) -> Table {
 }
 
 async fn settle(cluster: &Cluster, id: &ParkedId, replay: bool, output: Output) -> anyhow::Result<()> {
-    let (_, status) = cluster.status().await?;
     let request = SettleParkedRequest {
         shard: id.shard,
         key: id.key.clone(),
         sequence: id.sequence,
         replay,
     };
-    for node in &status.nodes {
-        let Ok(mut worker) = cluster.at(&node.address).await else {
-            continue;
-        };
-        match worker.settle_parked(request.clone()).await {
-            Ok(_) => {
-                let done = if replay { "runs again" } else { "is dropped" };
-                print(&match output {
-                    Output::Table => format!("{id} {done}."),
-                    Output::Json => json!({ "id": id.to_string(), "state": done }).to_string(),
-                });
-                return Ok(());
-            }
-            Err(error) if error.code() == Code::FailedPrecondition => {}
-            Err(error) => return Err(refused(error)),
-        }
-    }
-    anyhow::bail!("no worker serves shard {} just now; ask again", id.shard)
+    cluster
+        .ask_owner(async |worker| worker.settle_parked(request.clone()).await)
+        .await?;
+    let done = if replay { "runs again" } else { "is dropped" };
+    print(&match output {
+        Output::Table => format!("{id} {done}."),
+        Output::Json => json!({ "id": id.to_string(), "state": done }).to_string(),
+    });
+    Ok(())
 }
 
 #[cfg(test)]
