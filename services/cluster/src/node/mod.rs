@@ -2,15 +2,18 @@
 //!
 //! Times are milliseconds of a clock that never steps and goes on while the machine sleeps. The parts: [`member`] says
 //! whether this node may begin anything, [`leader`] looks at all nodes and writes the map, [`shards`] follows the map with
-//! claims and releases. This module joins them: it reads the map, and loses everything when the membership is lost.
+//! claims and releases. This module joins them; `following` reads the map, and loses everything when the membership is lost,
+//! `shown` tells others what the node is and knows.
 
 mod damping;
 mod event;
+mod following;
 mod leader;
 mod life;
 mod member;
 mod payload;
 mod shards;
+mod shown;
 #[cfg(test)]
 mod simulation;
 mod table;
@@ -18,7 +21,6 @@ pub(crate) mod times;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use trunkline_store::contract::{Identity, Incarnation, MapVersion, Pulse};
@@ -27,13 +29,11 @@ use self::damping::Damping;
 pub(crate) use self::event::{Action, Event, Trouble};
 use self::leader::{Leader, Moves};
 use self::member::{Beaten, Member};
-use self::payload::{AWAITED, Payload, SUSPECTS};
 use self::shards::Shards;
-use self::times::{BEHIND, LEAVE, MAP_AGAIN, STALL};
+use self::times::{BEHIND, LEAVE, MAP_AGAIN};
 use crate::facts::{Load, NodeFacts};
 use crate::map::{MapError, ShardMap};
 use crate::shell::MoveRefused;
-use crate::view::{Health, View};
 
 /// What a node has done since its start, for metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -266,78 +266,6 @@ impl Node {
         }
     }
 
-    /// The store had a map of this version at some moment after `asked`.
-    fn stores(&mut self, asked: u64, version: MapVersion) {
-        if asked >= self.stored.0 {
-            self.stored = (asked, version);
-        }
-    }
-
-    fn want_map(&mut self, when: u64) {
-        self.wants_map = Some(self.wants_map.map_or(when, |wanted| wanted.min(when)));
-    }
-
-    fn map_read(&mut self, now: u64, asked: u64, read: Option<(MapVersion, Bytes)>, actions: &mut Vec<Action>) {
-        self.stores(asked, read.as_ref().map_or(MapVersion(0), |(version, _)| *version));
-        if let Some((version, blob)) = read
-            && version >= self.map.version()
-        {
-            match ShardMap::decode(&blob) {
-                Ok(map) => {
-                    self.unreadable = None;
-                    // Of a version that was lost by a failover and issued again there are two: the stored one counts.
-                    if map != *self.map {
-                        self.adopt(now, Arc::new(map), actions);
-                    }
-                }
-                Err(error) => {
-                    // The fences guard what the map cannot tell us.
-                    self.unreadable = Some(error);
-                    self.changes += 1;
-                }
-            }
-        }
-        self.behind_since = None;
-        if self.member.confirm(asked) {
-            self.changes += 1;
-        } else if let Some(from) = self.member.unconfirmed() {
-            self.want_map(from.max(now + MAP_AGAIN));
-        }
-        self.shards.map_was_read(now, asked, actions);
-    }
-
-    fn adopt(&mut self, now: u64, map: Arc<ShardMap>, actions: &mut Vec<Action>) {
-        if map.version() < self.map.version() {
-            return;
-        }
-        self.behind_since = None;
-        let me = self.member.me();
-        let old = std::mem::replace(&mut self.map, map);
-        self.seen_map = self.seen_map.max(self.map.version());
-        self.changes += 1;
-        self.damping.map_changed(now, &old, &self.map);
-        self.leader.adopted(now);
-        if old.node(me).is_some() && self.map.node(me).is_none() {
-            self.rejoin(now, actions);
-            return;
-        }
-        if self.leaving == Leaving::No {
-            self.shards.adopt(now, me, &self.map, actions);
-        }
-        self.member.hurry();
-    }
-
-    /// This incarnation is dead, or may be: what it held is lost, and another takes its place.
-    fn rejoin(&mut self, now: u64, actions: &mut Vec<Action>) {
-        let old = self.member.me();
-        self.tally.memberships_lost += 1;
-        self.changes += 1;
-        self.shards.lose_all(actions);
-        self.leader.step_down();
-        self.member.rejoin(Incarnation(self.rng.random()), now);
-        actions.push(Action::Leave(old));
-    }
-
     fn store_lost(&mut self, problem: String, actions: &mut Vec<Action>) {
         self.shards.lose_all(actions);
         self.leader.step_down();
@@ -385,26 +313,6 @@ impl Node {
                 payload,
                 seen_map: self.seen_map,
             });
-        }
-    }
-
-    fn payload(&mut self, now: u64) -> Payload {
-        let counts = self.shards.counts();
-        let store_answers = self.member.is_valid(now);
-        Payload {
-            facts: self.facts.clone(),
-            draining: self.draining,
-            stalled: self
-                .stalled_since
-                .is_some_and(|since| now.saturating_sub(since) >= STALL),
-            cannot_claim: self.shards.cannot_claim(now, store_answers),
-            load: self.load,
-            map: self.map.version(),
-            serving: counts.serving,
-            waiting: counts.waiting,
-            quiescing: counts.quiescing,
-            awaited: self.shards.awaited().take(AWAITED).collect(),
-            suspects: self.leader.reported().take(SUSPECTS).collect(),
         }
     }
 
@@ -493,38 +401,6 @@ impl Node {
     /// Rises with whatever the view shows.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
-    }
-
-    fn health(&self, now: u64) -> Health {
-        if let Some(problem) = &self.lost {
-            return Health::StoreLost {
-                problem: problem.clone(),
-            };
-        }
-        match self.leaving {
-            Leaving::Left => Health::Left,
-            _ if self.member.is_valid(now) => Health::Valid,
-            _ if self.member.has_joined() => Health::Away,
-            _ => Health::Joining,
-        }
-    }
-
-    /// What it knows.
-    pub(crate) fn view(&self, now: u64) -> View {
-        let pulse = self.member.pulse();
-        View {
-            incarnation: self.member.me(),
-            facts: self.facts.clone(),
-            health: self.health(now),
-            draining: self.draining,
-            beat_ms: self.member.answer_ms(),
-            store_up_since: pulse.map(|pulse| pulse.up_since_ms),
-            map: Arc::clone(&self.map),
-            leader: pulse.and_then(|pulse| pulse.leader),
-            nodes: self.leader.table().views(&self.map),
-            shards: self.shards.shown(),
-            unreadable_map: self.unreadable.as_ref().map(ToString::to_string),
-        }
     }
 }
 
