@@ -32,9 +32,9 @@ pub struct Triple {
     pub kind: ActorKind,
     /// Name of the bot in the configuration.
     pub bot: String,
-    /// Entra tenant id.
+    /// Entra tenant id; empty for a call, whose tenant stands in its record.
     pub tenant: String,
-    /// Conversation id as Teams writes it; for a person the id of the person.
+    /// Conversation id as Teams writes it; for a person the id of the person, for a call its key.
     pub conversation: String,
 }
 
@@ -46,6 +46,16 @@ impl Triple {
             bot: bot.into(),
             tenant: tenant.into(),
             conversation: conversation.into(),
+        }
+    }
+
+    /// A call of `bot`. Without the tenant: a notification must find its call by its address and body alone.
+    pub fn call(bot: impl Into<String>, call: impl Into<String>) -> Self {
+        Self {
+            kind: ActorKind::Call,
+            bot: bot.into(),
+            tenant: String::new(),
+            conversation: call.into(),
         }
     }
 
@@ -68,6 +78,12 @@ impl Triple {
 /// Shard and key of a conversation in a cluster of `shards` shards, for those who have its names but need no [`Triple`].
 pub fn locate_conversation(bot: &str, tenant: &str, conversation: &str, shards: u32) -> (ShardId, Key) {
     let input = hashed_input(ActorKind::Conversation, [bot, tenant, conversation]);
+    (shard_of(&input, shards), key_of(&input))
+}
+
+/// Shard and key of a call in a cluster of `shards` shards. `call` is the key by which our cluster knows it.
+pub fn locate_call(bot: &str, call: &str, shards: u32) -> (ShardId, Key) {
+    let input = hashed_input(ActorKind::Call, [bot, "", call]);
     (shard_of(&input, shards), key_of(&input))
 }
 
@@ -240,5 +256,14 @@ mod tests {
         let triple = Triple::conversation("echo", "tenant", "19:meeting@thread.v2");
         let located = locate_conversation("echo", "tenant", "19:meeting@thread.v2", DEFAULT_SHARDS);
         assert_eq!(located, (triple.shard(DEFAULT_SHARDS), triple.key()));
+    }
+
+    #[test]
+    fn a_call_is_located_where_its_triple_is_and_not_where_a_conversation_of_that_name_is() {
+        let call = "57dab8b1-894c-409a-b240-bd8beae78896";
+        let triple = Triple::call("ivr", call);
+        let located = locate_call("ivr", call, DEFAULT_SHARDS);
+        assert_eq!(located, (triple.shard(DEFAULT_SHARDS), triple.key()));
+        assert_ne!(triple.key(), Triple::conversation("ivr", "", call).key());
     }
 }

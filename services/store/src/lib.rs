@@ -18,4 +18,4 @@ pub mod redis;
 pub mod rules;
 
 pub use contract::{SharedStore, Store, StoreError};
-pub use key::{Key, ShardId, Triple, locate_conversation};
+pub use key::{Key, ShardId, Triple, locate_call, locate_conversation};
