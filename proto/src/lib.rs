@@ -30,9 +30,11 @@ pub mod routing {
     tonic::include_proto!("trunkline.routing.v1");
 
     /// Newest version of the stream that this build speaks.
-    pub const PROTOCOL: u32 = 1;
+    pub const PROTOCOL: u32 = 2;
     /// All versions that it speaks.
     pub const PROTOCOLS: std::ops::RangeInclusive<u32> = 1..=PROTOCOL;
+    /// First version that carries notifications of calls.
+    pub const CALLS_SINCE: u32 = 2;
     /// Frames are filled up to this many bytes; one larger delivery travels in a frame of its own.
     pub const FRAME_BYTES: usize = 64 * 1024;
     /// A frame above this is refused by both sides.

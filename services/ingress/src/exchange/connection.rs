@@ -60,6 +60,8 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Stream {
     since: Instant,
+    /// What both sides speak.
+    pub(super) protocol: u32,
     /// Deliveries that may still be sent.
     pub(super) credits: u32,
     /// Deliveries that may be outstanding to be accepted without a turn.
@@ -78,9 +80,10 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new(now: Instant) -> Self {
+    fn new(now: Instant, protocol: u32) -> Self {
         Self {
             since: now,
+            protocol,
             credits: 0,
             shed_window: 0,
             sheds: BTreeSet::new(),
@@ -151,11 +154,11 @@ impl Connection {
     }
 
     /// The worker has welcomed a stream.
-    pub(super) fn go_up(&mut self, now: Instant) {
+    pub(super) fn go_up(&mut self, now: Instant, protocol: u32) {
         self.is_refused = false;
         self.has_parted = false;
         if !self.is_up() {
-            self.state = State::Up(Stream::new(now));
+            self.state = State::Up(Stream::new(now, protocol));
         }
     }
 

@@ -1,13 +1,14 @@
 //! Sending what waits, as far as order, routes, credits and delays allow.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use trunkline_proto::routing::CALLS_SINCE;
 use trunkline_store::ShardId;
 
 use super::connection::Connection;
 use super::connections::WorkerIndex;
 use super::message::{Answer, Delivery, Outgoing, RequestId};
-use super::{Exchange, LostAt, Place};
+use super::{Exchange, Live, LostAt, Place};
 
 impl<W> Exchange<W> {
     /// Sends what waits in every shard.
@@ -105,7 +106,7 @@ impl<W> Exchange<W> {
             if is_behind_another {
                 return None;
             }
-            if !self.gave_up_as_poison(now, id) {
+            if !self.gave_up_as_unspoken(now, id, worker) && !self.gave_up_as_poison(now, id) {
                 return Some(worker);
             }
         }
@@ -134,14 +135,17 @@ impl<W> Exchange<W> {
         live.place = Place::Outstanding { worker, seq };
         live.sendings += 1;
         self.tally.resends += u64::from(live.sendings > 1);
+        let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         let remaining = live.request.deadline.saturating_duration_since(now);
+        let notified_at = live.request.notified_at;
         let delivery = Delivery {
             seq,
-            remaining_ms: u32::try_from(remaining.as_millis()).unwrap_or(u32::MAX),
+            remaining_ms: milliseconds(remaining),
             head: live.request.head.clone(),
             activity: live.request.activity.clone(),
             is_shed,
             deaths: u32::try_from(deaths).unwrap_or(u32::MAX),
+            age_ms: notified_at.map_or(0, |at| milliseconds(now.saturating_duration_since(at))),
         };
         self.send(worker, Outgoing::Deliver(delivery));
     }
@@ -182,6 +186,19 @@ impl<W> Exchange<W> {
         if order.waiting.iter().rev().take_while(|id| mark(id)).count() < order.waiting.len() {
             order.waiting.iter().take_while(|id| mark(id)).for_each(drop);
         }
+    }
+
+    /// Gives up the notification of a call that its worker would take for something else. Waiting would help only if the
+    /// shard moved within the caller's few seconds, and would hold up whatever came behind it.
+    fn gave_up_as_unspoken(&mut self, now: Instant, id: RequestId, worker: WorkerIndex) -> bool {
+        let speaks = self.connections.stream(worker).map_or(0, |stream| stream.protocol);
+        let is_call = |live: &Live<W>| live.request.notified_at.is_some();
+        if speaks >= CALLS_SINCE || !self.requests.get(&id).is_some_and(is_call) {
+            return false;
+        }
+        self.answer(id, Answer::Unspoken);
+        self.abandon(now, id);
+        true
     }
 
     /// Gives up a request that may be what kills workers: two processes died while it was with them. A lease that is over

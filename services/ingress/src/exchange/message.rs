@@ -27,6 +27,11 @@ pub struct Request {
     /// May be accepted into the conversation's inbox when no worker has a place for its turn. An invoke may not: whoever
     /// pressed a button waits for its answer.
     pub is_deferrable: bool,
+    /// Set for the notification of a call: when its request was received. Only workers that speak [`CALLS_SINCE`] get it,
+    /// with its age.
+    ///
+    /// [`CALLS_SINCE`]: trunkline_proto::routing::CALLS_SINCE
+    pub notified_at: Option<Instant>,
 }
 
 /// What a stream carries to a worker.
@@ -61,6 +66,8 @@ pub struct Delivery {
     pub is_shed: bool,
     /// Workers that died while they had it.
     pub deaths: u32,
+    /// Of a call's notification: milliseconds since its request was received. 0 for everything else.
+    pub age_ms: u32,
 }
 
 /// How a request ended.
@@ -89,6 +96,8 @@ pub enum Answer {
         /// For Retry-After; 0 for none.
         retry_after_ms: u32,
     },
+    /// The notification of a call, and the owner of its shard speaks a protocol without them.
+    Unspoken,
     /// No worker granted a place in time.
     NoCredit,
     /// The caller's time ran out before a worker answered.

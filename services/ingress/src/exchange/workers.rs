@@ -68,7 +68,7 @@ impl<W> Exchange<W> {
         let Some(connection) = self.connections.get_mut(worker) else {
             return Ok(());
         };
-        connection.go_up(now);
+        connection.go_up(now, welcome.protocol);
         if connection.told_version != version {
             connection.told_version = version;
             self.send(worker, Outgoing::MapVersion(version));

@@ -27,6 +27,8 @@ pub(crate) enum Outcome {
     Rejected,
     /// Refused by the worker.
     Refused,
+    /// Its worker runs a version that hosts no calls.
+    Unspoken,
     /// No worker had a place for it.
     NoCredit,
     /// The caller's time ran out.
@@ -39,12 +41,13 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of their numbers.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Done,
         Self::Accepted,
         Self::Repeated,
         Self::Rejected,
         Self::Refused,
+        Self::Unspoken,
         Self::NoCredit,
         Self::Expired,
         Self::Poisoned,
@@ -59,6 +62,7 @@ impl Outcome {
             Self::Repeated => "repeated",
             Self::Rejected => "rejected",
             Self::Refused => "refused",
+            Self::Unspoken => "unspoken",
             Self::NoCredit => "no_credit",
             Self::Expired => "expired",
             Self::Poisoned => "poisoned",
@@ -98,6 +102,7 @@ pub(crate) fn reply(kind: Kind, answer: Answer) -> Reply {
             ..failed(StatusCode::GATEWAY_TIMEOUT, Outcome::Expired)
         },
         Answer::Expired => unavailable(Outcome::Expired, Duration::from_secs(1)),
+        Answer::Unspoken => unavailable(Outcome::Unspoken, Duration::from_secs(1)),
         Answer::Poisoned { .. } => unavailable(Outcome::Poisoned, Duration::from_secs(60)),
     }
 }
@@ -149,6 +154,7 @@ fn refused(reason: Reason, retry_after_ms: u32) -> Reply {
         | Reason::TooLate
         | Reason::UnknownBot
         | Reason::NewerState
+        | Reason::UnknownKind
         | Reason::Poisoned => StatusCode::SERVICE_UNAVAILABLE,
     };
     let may_come_again = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
@@ -187,6 +193,7 @@ mod tests {
     #[case(Reason::TooLate, 503, Some(3))]
     #[case(Reason::UnknownBot, 503, Some(3))]
     #[case(Reason::NewerState, 503, Some(3))]
+    #[case(Reason::UnknownKind, 503, Some(3))]
     #[case(Reason::Poisoned, 503, Some(3))]
     #[case(Reason::Malformed, 400, None)]
     #[case(Reason::Deadline, 504, None)]

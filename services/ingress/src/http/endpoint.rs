@@ -59,11 +59,19 @@ pub(crate) enum RequestKind {
     Invoke,
     Event,
     Transient,
+    Call,
 }
 
 impl RequestKind {
     /// Every kind, in the order of their numbers.
-    pub(crate) const ALL: [Self; 5] = [Self::Unknown, Self::Message, Self::Invoke, Self::Event, Self::Transient];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Unknown,
+        Self::Message,
+        Self::Invoke,
+        Self::Event,
+        Self::Transient,
+        Self::Call,
+    ];
 
     /// Value of the label.
     pub(crate) fn name(self) -> &'static str {
@@ -73,6 +81,7 @@ impl RequestKind {
             Self::Invoke => "invoke",
             Self::Event => "event",
             Self::Transient => "transient",
+            Self::Call => "call",
         }
     }
 }
@@ -85,6 +94,7 @@ impl From<Kind> for RequestKind {
             Kind::Invoke => Self::Invoke,
             Kind::Event => Self::Event,
             Kind::Transient => Self::Transient,
+            Kind::Call => Self::Call,
         }
     }
 }
@@ -268,6 +278,7 @@ fn prepare(
         head: head.encode(),
         activity: activity.clone(),
         is_deferrable: matches!(head.kind, Kind::Message | Kind::Event),
+        notified_at: None,
     }
 }
 

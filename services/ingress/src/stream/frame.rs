@@ -142,6 +142,7 @@ impl Frame {
             put_bytes(buffer, 11, &delivery.activity);
             put_number(buffer, 12, delivery.is_shed.into());
             put_number(buffer, 13, delivery.deaths.into());
+            put_number(buffer, 14, delivery.age_ms.into());
         }
         put_fixed(buffer, 4, &self.cancel);
         put_number(buffer, 5, self.ping.into());
@@ -169,7 +170,12 @@ fn delivery_len(delivery: &Delivery) -> usize {
         0 => 0,
         length => bytes_len(length),
     };
-    let numbers = [delivery.remaining_ms, delivery.is_shed.into(), delivery.deaths];
+    let numbers = [
+        delivery.remaining_ms,
+        delivery.is_shed.into(),
+        delivery.deaths,
+        delivery.age_ms,
+    ];
     let numbers: usize = numbers.into_iter().map(number_len).sum();
     9 + numbers + delivery.head.len() + activity
 }
@@ -234,16 +240,16 @@ mod tests {
         #[test]
         fn a_frame_reads_as_the_generated_message(
             seq: u64, remaining_ms: u32, shard in 0_u32..5_000, key: [u8; 16], dedupe: Option<u64>, delivery_id: u64,
-            texts in prop::array::uniform5(".{0,300}"), kind in 0_i32..=4, verified: bool,
+            texts in prop::array::uniform5(".{0,300}"), kind in 0_i32..=5, verified: bool,
             activity in prop::collection::vec(any::<u8>(), 0..2_000), cancel: Vec<u64>, ping: bool,
-            map_version: u64, suspect: Vec<u64>, shed: bool, deaths in 0_u32..3,
+            map_version: u64, suspect: Vec<u64>, shed: bool, deaths in 0_u32..3, age_ms: u32,
         ) {
             let [traceparent, bot, tenant, service_url, conversation] = texts;
             let head = Head {
                 shard, key: &key, dedupe, delivery_id, traceparent: &traceparent, kind: Kind::try_from(kind).unwrap(),
                 bot: &bot, tenant: &tenant, service_url: &service_url, verified, conversation: &conversation,
             }.encode();
-            let delivery = Delivery { seq, remaining_ms, head, activity: Bytes::from(activity.clone()), is_shed: shed, deaths };
+            let delivery = Delivery { seq, remaining_ms, head, activity: Bytes::from(activity.clone()), is_shed: shed, deaths, age_ms };
             let mut frame = Frame::new(map_version);
             prop_assert!(frame.add(Outgoing::Deliver(delivery)).is_none());
             for seq in &cancel {
@@ -258,7 +264,7 @@ mod tests {
             let deliver = Deliver {
                 seq, shard, key: Bytes::copy_from_slice(&key), dedupe, delivery_id, remaining_ms, traceparent, kind,
                 claims: Some(Claims { bot, tenant, service_url, verified }), conversation, activity: Bytes::from(activity),
-                shed, deaths,
+                shed, deaths, age_ms,
             };
             let expected = ToWorker { map_version, deliver: vec![deliver], cancel, ping, suspect, ..ToWorker::default() };
             let read = decoded(&frame);
@@ -284,6 +290,7 @@ mod tests {
                 activity: Bytes::from(vec![0; bytes]),
                 is_shed: false,
                 deaths: 0,
+                age_ms: 0,
             })
         };
         let mut frame = Frame::default();

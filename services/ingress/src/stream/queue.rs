@@ -92,6 +92,7 @@ mod tests {
             activity: Bytes::from(vec![0; bytes]),
             is_shed: false,
             deaths: 0,
+            age_ms: 0,
         })
     }
 

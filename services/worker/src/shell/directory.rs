@@ -187,10 +187,12 @@ impl Directory {
             deliver,
             arrived_at,
         } = waiting;
-        let kind = match deliver.kind() {
-            Kind::Transient => return Err(done()),
-            Kind::Invoke => ArrivalKind::Invoke,
-            Kind::Message | Kind::Event | Kind::Unspecified => ArrivalKind::Message,
+        let kind = match Kind::try_from(deliver.kind) {
+            Ok(Kind::Transient) => return Err(done()),
+            Ok(Kind::Invoke) => ArrivalKind::Invoke,
+            Ok(Kind::Message | Kind::Event | Kind::Unspecified) => ArrivalKind::Message,
+            // This build hosts no calls; and what it does not know is never taken for a message.
+            Ok(Kind::Call) | Err(_) => return Err(refused(Reason::UnknownKind)),
         };
         let claims = deliver.claims.unwrap_or_default();
         if !self.context.worker.bots.contains_key(&claims.bot) {

@@ -271,6 +271,32 @@ fn a_worker_with_another_protocol_or_number_of_shards_is_not_used() {
 }
 
 #[test]
+fn a_call_is_never_sent_to_a_worker_that_would_take_it_for_a_message() {
+    let mut world = World::new(1);
+    world.protocol = 1;
+    world.welcome_serving(0, 1, &[(0, 7)]);
+    world.grant(0, 10);
+    let call = world.submit_call(0);
+    let message = world.submit(0);
+    assert_eq!(world.answers[&call], Answer::Unspoken);
+    assert_eq!(world.sent, [message], "and nothing waits behind it");
+}
+
+#[test]
+fn a_call_says_how_old_it_is_whenever_it_is_sent() {
+    let mut world = World::with_one_worker();
+    let (call, message) = (world.submit_call(0), world.submit(1));
+    world.pass(Duration::from_millis(200));
+    world.lose(0, Loss::Reset);
+    world.pass(Duration::from_millis(100));
+    world.welcome_serving(0, 1, &[(0, 7)]);
+    world.grant(0, 10);
+    assert_eq!(world.sent[..2], [call, message]);
+    let again = world.sent.iter().rposition(|sent| *sent == call).unwrap();
+    assert_eq!((world.ages[0], world.ages[1], world.ages[again]), (0, 0, 300));
+}
+
+#[test]
 fn events_of_an_older_stream_are_ignored() {
     let mut world = World::with_one_worker();
     let old = world.links[0].generation.unwrap();

@@ -32,6 +32,10 @@ pub(super) struct World {
     pub(super) suspects: Vec<(usize, u64)>,
     /// Deaths that each delivery named, in the order of `sent`.
     pub(super) deaths: Vec<u32>,
+    /// Ages that each delivery named, in the order of `sent`.
+    pub(super) ages: Vec<u32>,
+    /// What the workers speak.
+    pub(super) protocol: u32,
     /// Operators' orders.
     pub(super) drains: Vec<bool>,
     /// What was sent to be accepted without a turn.
@@ -78,6 +82,8 @@ impl World {
             cancels: Vec::new(),
             suspects: Vec::new(),
             deaths: Vec::new(),
+            ages: Vec::new(),
+            protocol: PROTOCOL,
             drains: Vec::new(),
             sheds: Vec::new(),
             ids: HashMap::new(),
@@ -114,7 +120,16 @@ impl World {
         self.submit_as(shard, true)
     }
 
+    /// The notification of a call, received just now.
+    pub(super) fn submit_call(&mut self, shard: u32) -> u64 {
+        self.submit_of(shard, true, Some(self.now))
+    }
+
     pub(super) fn submit_as(&mut self, shard: u32, is_deferrable: bool) -> u64 {
+        self.submit_of(shard, is_deferrable, None)
+    }
+
+    fn submit_of(&mut self, shard: u32, is_deferrable: bool, notified_at: Option<Instant>) -> u64 {
         self.next += 1;
         let number = self.next;
         self.live.insert(number, shard);
@@ -124,6 +139,7 @@ impl World {
             head: Bytes::copy_from_slice(&number.to_le_bytes()),
             activity: Bytes::from_static(b"{}"),
             is_deferrable,
+            notified_at,
         };
         let id = self.exchange.submit(self.now, request, number);
         self.ids.insert(number, id);
@@ -145,7 +161,7 @@ impl World {
         };
         link.is_up = true;
         let welcome = Welcome {
-            protocol: PROTOCOL,
+            protocol: self.protocol,
             worker: format!("worker-{worker}"),
             incarnation,
             shards: SHARDS,
@@ -364,6 +380,7 @@ impl World {
                 assert_eq!(delivery.activity, "{}");
                 self.sent.push(number);
                 self.deaths.push(delivery.deaths);
+                self.ages.push(delivery.age_ms);
             }
         }
     }

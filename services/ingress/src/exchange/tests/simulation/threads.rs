@@ -143,6 +143,10 @@ impl Simulation {
                 head: head.into(),
                 activity: Bytes::new(),
                 is_deferrable: true,
+                // One in four stands for the notification of a call.
+                notified_at: waiter
+                    .is_multiple_of(4)
+                    .then_some(thread.began + Duration::from_millis(self.now)),
             };
             self.at_thread(number, |exchange, now| exchange.submit(now, request, waiter));
         }
@@ -249,7 +253,7 @@ impl Simulation {
                 "poisoned"
             }
             Answer::NoCredit => "no credit",
-            Answer::Accepted | Answer::Refused { .. } => panic!("no worker says so: {answer:?}"),
+            Answer::Accepted | Answer::Refused { .. } | Answer::Unspoken => panic!("no worker says so: {answer:?}"),
         };
         thread.count(what);
         assert!(
