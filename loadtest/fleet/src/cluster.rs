@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,7 +17,7 @@ use crate::network::{Host, Network};
 use crate::process::{Process, Recipe, free_port};
 use crate::recorder::Recorder;
 use crate::teams::{self, TENANT};
-use crate::wait::wait_for;
+use crate::wait::{PATIENCE, wait_for};
 
 /// What a cluster is made of.
 #[derive(Clone, Debug)]
@@ -211,9 +211,13 @@ impl Cluster {
         // Each look is a process of its own.
         const LOOK_EVERY: Duration = Duration::from_millis(200);
         let running = self.workers.iter().filter(|worker| worker.is_running()).count();
+        let began = Instant::now();
         wait_for("a whole cluster", || {
             thread::sleep(LOOK_EVERY);
             let status = self.status()?;
+            if began.elapsed() > PATIENCE - 2 * LOOK_EVERY {
+                println!("the cluster is not whole: {status:#}");
+            }
             let nodes = status["nodes"].as_array()?;
             let active = nodes.iter().filter(|node| node["standing"] == "active").count();
             let is_whole = nodes.len() == running

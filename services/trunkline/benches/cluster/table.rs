@@ -23,7 +23,8 @@ fn promise(fault: Fault) -> &'static str {
     }
 }
 
-pub(crate) fn run(strikes: u32) {
+/// Strikes every fault whose name has `wanted` in it.
+pub(crate) fn run(strikes: u32, wanted: &str) {
     let (mut cluster, mut redis, network) = start();
     let mut faults = vec![
         Fault::KillWorker,
@@ -40,6 +41,7 @@ pub(crate) fn run(strikes: u32) {
     if network.can_cut() {
         faults.push(Fault::CutWorker(Duration::from_secs(5)));
     }
+    faults.retain(|fault| fault.to_string().contains(wanted));
     let mut chance = StdRng::seed_from_u64(rand::random());
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header([
