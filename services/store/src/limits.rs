@@ -1,6 +1,9 @@
 //! What both engines refuse alike: writes over the contract's limits and a store of another shape.
 
-use crate::contract::{ANSWER_BYTES, BEAT_BYTES, Beat, Commit, Header, Identity, MAP_BYTES, RECORD_BYTES, StoreError};
+use crate::contract::{
+    ANSWER_BYTES, BEAT_BYTES, Beat, CALL_NAME_BYTES, CallLease, Commit, ENDED_BYTES, EndedCall, Header, Identity,
+    MAP_BYTES, RECORD_BYTES, StoreError,
+};
 use crate::key::{MAX_SHARDS, ShardId};
 
 /// Refuses a commit that no engine may write.
@@ -35,6 +38,23 @@ pub(crate) fn beat(beat: &Beat) -> Result<(), StoreError> {
 /// Refuses a map that no engine may write.
 pub(crate) fn map(blob: &[u8]) -> Result<(), StoreError> {
     within("the map", blob.len(), MAP_BYTES)
+}
+
+/// Refuses a lease that no engine may take.
+pub(crate) fn lease(lease: &CallLease) -> Result<(), StoreError> {
+    tenant(&lease.tenant)?;
+    within("the name of the bot", lease.bot.len(), CALL_NAME_BYTES)
+}
+
+/// Refuses an ended call that no engine may keep.
+pub(crate) fn ended(ended: &EndedCall) -> Result<(), StoreError> {
+    tenant(&ended.tenant)?;
+    within("the entry of an ended call", ended.entry.len(), ENDED_BYTES)
+}
+
+/// Refuses a tenant's id that is none.
+pub(crate) fn tenant(tenant: &str) -> Result<(), StoreError> {
+    within("the id of the tenant", tenant.len(), CALL_NAME_BYTES)
 }
 
 fn within(what: &'static str, bytes: usize, limit: usize) -> Result<(), StoreError> {

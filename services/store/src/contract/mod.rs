@@ -8,6 +8,7 @@
 //! [`ANSWER_BYTES`]. How many entries an inbox may hold is the worker's rule. Epochs, map versions and times stay below 2^53:
 //! Redis counts in doubles.
 
+mod calls;
 mod membership;
 
 use std::fmt;
@@ -16,6 +17,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+pub use self::calls::{
+    CALL_NAME_BYTES, CallBook, CallLease, CallTaken, CallUsage, ENDED_BYTES, EndedCall, EndedQuery, Month,
+    USAGE_LIFE_MS,
+};
 pub use self::membership::{BEAT_BYTES, Beat, Led, MAP_BYTES, MapWrite, NodeBeat, Nodes, Pulse, SILENCE_MS};
 use crate::key::{Key, ShardId};
 
@@ -255,6 +260,8 @@ pub trait Store: Send + Sync + 'static {
         version: MapVersion,
         blob: Bytes,
     ) -> BoxFuture<'_, Result<MapWrite, StoreError>>;
+    /// What is known of calls beyond the record of each.
+    fn calls(&self) -> &dyn CallBook;
 }
 
 /// A store engine shared by the actors of a process.

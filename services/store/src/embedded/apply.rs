@@ -22,11 +22,11 @@ pub(super) struct Applied<V> {
 }
 
 impl<V> Applied<V> {
-    fn unchanged(verdict: V) -> Self {
+    pub(super) fn unchanged(verdict: V) -> Self {
         Self { verdict, wrote: false }
     }
 
-    fn written(verdict: V) -> Self {
+    pub(super) fn written(verdict: V) -> Self {
         Self { verdict, wrote: true }
     }
 }

@@ -5,6 +5,7 @@
 //! file's last transaction in the caller's thread: they take no lock that is held during a flush.
 
 mod apply;
+mod calls;
 mod config;
 mod failure;
 mod membership;
@@ -35,8 +36,8 @@ use self::tables::{
 };
 use self::writer::{Request, Writer};
 use crate::contract::{
-    Beat, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite, Nodes, Pulse,
-    Released, Store, StoreError, Token,
+    Beat, CallBook, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite, Nodes,
+    Pulse, Released, Store, StoreError, Token,
 };
 use crate::key::{Key, ShardId};
 use crate::limits;
@@ -320,6 +321,10 @@ impl Store for EmbeddedStore {
             self.ask(move |answer| Request::Map(map, answer)).await
         }
         .boxed()
+    }
+
+    fn calls(&self) -> &dyn CallBook {
+        self
     }
 }
 

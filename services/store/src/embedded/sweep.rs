@@ -1,7 +1,8 @@
-//! Removes records and answers whose life has ended. Readers never see them; this only frees the room.
+//! Removes records, answers and ended calls whose life has ended. Readers never see them; this only frees the room.
 
 use redb::{Error, ReadableTable};
 
+use super::calls;
 use super::tables::{Spot, Tables, front};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -23,13 +24,14 @@ pub(super) struct Swept {
     pub(super) more: bool,
 }
 
-/// Removes what has ended by `now_ms`: answers at once, records within the hour.
+/// Removes what has ended by `now_ms`: answers and ended calls at once, records within the hour.
 pub(super) fn sweep(tables: &mut Tables<'_>, now_ms: u64) -> Result<Swept, Error> {
     let answers = sweep_answers(tables, now_ms)?;
     let records = sweep_records(tables, now_ms)?;
+    let calls = calls::sweep(tables, now_ms, ENTRIES)?;
     Ok(Swept {
-        removed: answers + records,
-        more: answers == ENTRIES || records == ENTRIES,
+        removed: answers + records + calls,
+        more: answers == ENTRIES || records == ENTRIES || calls == ENTRIES,
     })
 }
 

@@ -73,6 +73,16 @@ pub(super) const WAKE_ORDER: TableDefinition<'_, &WakeSpot, ()> = TableDefinitio
 /// Spot -> since when something has been parked there.
 pub(super) const PARKED: TableDefinition<'_, &Spot, u64> = TableDefinition::new("parked");
 
+/// Tenant, call -> end of the lease in ms.
+pub(super) const CALL_LEASES: TableDefinition<'_, (&str, &[u8; 16]), u64> = TableDefinition::new("call_leases");
+/// Month, tenant, bot -> calls.
+pub(super) const CALL_COUNTS: TableDefinition<'_, (u32, &str, &str), u64> = TableDefinition::new("call_counts");
+/// When the call ended, call, tenant -> end of the entry's life in ms, entry.
+pub(super) const CALLS_ENDED: TableDefinition<'_, EndedPlace, (u64, &[u8])> = TableDefinition::new("calls_ended");
+
+/// When a call ended, its key, its tenant.
+pub(super) type EndedPlace = (u64, &'static [u8; 16], &'static str);
+
 /// All tables that a write may touch, open in one transaction.
 pub(super) struct Tables<'t> {
     pub(super) map: Table<'t, (), (u64, &'static [u8])>,
@@ -85,6 +95,9 @@ pub(super) struct Tables<'t> {
     pub(super) wakes: Table<'t, &'static Spot, u64>,
     pub(super) wake_order: Table<'t, &'static WakeSpot, ()>,
     pub(super) parked: Table<'t, &'static Spot, u64>,
+    pub(super) call_leases: Table<'t, (&'static str, &'static [u8; 16]), u64>,
+    pub(super) call_counts: Table<'t, (u32, &'static str, &'static str), u64>,
+    pub(super) calls_ended: Table<'t, EndedPlace, (u64, &'static [u8])>,
 }
 
 impl<'t> Tables<'t> {
@@ -101,6 +114,9 @@ impl<'t> Tables<'t> {
             wakes: transaction.open_table(WAKES)?,
             wake_order: transaction.open_table(WAKE_ORDER)?,
             parked: transaction.open_table(PARKED)?,
+            call_leases: transaction.open_table(CALL_LEASES)?,
+            call_counts: transaction.open_table(CALL_COUNTS)?,
+            calls_ended: transaction.open_table(CALLS_ENDED)?,
         })
     }
 }

@@ -7,12 +7,13 @@ use redb::{Database, Durability, Error};
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{self, Applied, NewMap};
+use super::calls::{self, CallWrite};
 use super::config::{Clock, SyncPolicy};
 use super::failure::{WRITING, failed, writer_ended};
 use super::membership::Membership;
 use super::sweep::sweep;
 use super::tables::Tables;
-use crate::contract::{Claim, Claimed, Commit, Committed, MapWrite, Released, StoreError, Token};
+use crate::contract::{CallTaken, Claim, Claimed, Commit, Committed, MapWrite, Released, StoreError, Token};
 use crate::key::ShardId;
 
 /// Most requests in one transaction.
@@ -35,12 +36,15 @@ pub(super) enum Request {
     Commit(Box<Commit>, Answer<Committed>),
     /// Replace the shard map.
     Map(NewMap, Answer<MapWrite>),
+    /// Lease, or log, a call.
+    Call(CallWrite, Answer<CallTaken>),
 }
 
 impl Request {
     fn bytes(&self) -> usize {
         match self {
             Self::Claim(..) | Self::Release(..) => 0,
+            Self::Call(call, _) => call.bytes(),
             Self::Map(map, _) => map.blob.len(),
             Self::Commit(commit, _) => {
                 let inbox: usize = commit.accept.iter().map(|(_, value)| value.len()).sum();
@@ -56,6 +60,7 @@ impl Request {
             Self::Release(_, _, answer) => drop(answer.send(Err(error))),
             Self::Commit(_, answer) => drop(answer.send(Err(error))),
             Self::Map(_, answer) => drop(answer.send(Err(error))),
+            Self::Call(_, answer) => drop(answer.send(Err(error))),
         }
     }
 
@@ -75,6 +80,7 @@ impl Request {
             Self::Claim(shard, claim, _) => of(apply::claim(tables, *shard, *claim, now_ms)?, Verdict::Claim),
             Self::Release(shard, token, _) => of(apply::release(tables, *shard, *token)?, Verdict::Release),
             Self::Commit(commit, _) => of(apply::commit(tables, commit, now_ms)?, Verdict::Commit),
+            Self::Call(call, _) => of(calls::apply(tables, call, now_ms)?, Verdict::Call),
             Self::Map(map, _) => {
                 let mut membership = membership.lock().unwrap_or_else(PoisonError::into_inner);
                 of(apply::write_map(tables, &mut membership, map, now_ms)?, Verdict::Map)
@@ -88,6 +94,7 @@ impl Request {
             (Self::Release(_, _, answer), Verdict::Release(released)) => drop(answer.send(Ok(released))),
             (Self::Commit(_, answer), Verdict::Commit(committed)) => drop(answer.send(Ok(committed))),
             (Self::Map(_, answer), Verdict::Map(outcome)) => drop(answer.send(Ok(outcome))),
+            (Self::Call(_, answer), Verdict::Call(taken)) => drop(answer.send(Ok(taken))),
             // `apply` answers each kind with its own.
             _ => {}
         }
@@ -100,6 +107,7 @@ enum Verdict {
     Release(Released),
     Commit(Committed),
     Map(MapWrite),
+    Call(CallTaken),
 }
 
 /// The state of the writer thread.

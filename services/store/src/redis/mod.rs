@@ -10,6 +10,7 @@
 //! to two seconds of them.
 
 mod address;
+mod calls;
 mod config;
 mod confirm;
 mod connect;
@@ -41,8 +42,8 @@ use self::primary::Purpose;
 use self::scripts::{By, Scripts};
 use self::tags::{META_SLOT, Names, Tags};
 use crate::contract::{
-    Beat, Claim, Claimed, Commit, Committed, Epoch, Header, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite,
-    Nodes, Pulse, Released, Store, StoreError, Token,
+    Beat, CallBook, Claim, Claimed, Commit, Committed, Epoch, Header, Identity, Incarnation, Led, Loaded, MapVersion,
+    MapWrite, Nodes, Pulse, Released, Store, StoreError, Token,
 };
 use crate::key::{Key, ShardId};
 use crate::limits;
@@ -68,6 +69,8 @@ pub struct RedisStore {
     tags: Arc<Tags>,
     scripts: Scripts,
     fleet: Fleet,
+    /// Tenants that are listed in their month already.
+    listed: calls::Listed,
 }
 
 impl RedisStore {
@@ -83,6 +86,7 @@ impl RedisStore {
             tags,
             scripts: Scripts::new(),
             fleet,
+            listed: calls::Listed::default(),
         })
     }
 
@@ -310,5 +314,9 @@ impl Store for RedisStore {
         blob: Bytes,
     ) -> BoxFuture<'_, Result<MapWrite, StoreError>> {
         self.run_write_map(me, expected, version, blob).boxed()
+    }
+
+    fn calls(&self) -> &dyn CallBook {
+        self
     }
 }

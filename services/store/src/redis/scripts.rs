@@ -35,6 +35,10 @@ pub(super) struct Scripts {
     pub(super) leave: Stored,
     pub(super) lead: Stored,
     pub(super) write_map: Stored,
+    pub(super) call_take: Stored,
+    pub(super) call_renew: Stored,
+    pub(super) call_usage: Stored,
+    pub(super) call_ended: Stored,
 }
 
 impl Scripts {
@@ -48,6 +52,10 @@ impl Scripts {
             leave: Stored::new(include_str!("scripts/leave.lua")),
             lead: Stored::new(include_str!("scripts/lead.lua")),
             write_map: Stored::new(include_str!("scripts/write_map.lua")),
+            call_take: Stored::new(include_str!("scripts/call_take.lua")),
+            call_renew: Stored::new(include_str!("scripts/call_renew.lua")),
+            call_usage: Stored::new(include_str!("scripts/call_usage.lua")),
+            call_ended: Stored::new(include_str!("scripts/call_ended.lua")),
         }
     }
 }

@@ -181,7 +181,7 @@ fn slot_of_shard(shard: u32, shards: u32) -> u16 {
 }
 
 /// Slot of a hash tag: CRC16 (XMODEM) modulo the number of slots, as the Redis Cluster specification says.
-fn slot_of(tag: &[u8]) -> u16 {
+pub(super) fn slot_of(tag: &[u8]) -> u16 {
     // The number of slots is a power of two below 2^16.
     crc16(tag) & 0x3fff
 }

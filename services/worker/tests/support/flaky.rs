@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use trunkline_store::contract::{
-    Beat, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite, Nodes, Pulse,
-    Released, Token,
+    Beat, CallBook, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite, Nodes,
+    Pulse, Released, Token,
 };
 use trunkline_store::key::{Key, ShardId};
 use trunkline_store::{SharedStore, Store, StoreError};
@@ -87,5 +87,8 @@ impl Store for FlakyStore {
         blob: Bytes,
     ) -> Answer<'_, MapWrite> {
         self.inner.write_map(me, expected, version, blob)
+    }
+    fn calls(&self) -> &dyn CallBook {
+        self.inner.calls()
     }
 }
