@@ -89,12 +89,14 @@ impl Fault {
                 cluster.workers[place].process().pause();
                 thread::sleep(time);
                 cluster.workers[place].process().resume();
+                comes_back_under_a_new_name(cluster, place);
             }
             Self::CutWorker(time) => {
                 let place = pick(cluster.workers.len(), chance, |_| true);
                 cluster.workers[place].host.cut();
                 thread::sleep(time);
                 cluster.workers[place].host.mend();
+                comes_back_under_a_new_name(cluster, place);
             }
             Self::StopWorker => {
                 let place = pick(cluster.workers.len(), chance, |_| true);
@@ -155,6 +157,15 @@ fn kill_and_replace(cluster: &mut Cluster, place: usize) {
         cluster.is_served_without(&name).then_some(())
     });
     thread::sleep(Duration::from_secs(1));
+    cluster.workers[place].rename();
+    cluster.workers[place].start();
+}
+
+/// A worker that was taken for dead joins again and gets its share. Then it is replaced: each death makes its name wait twice as
+/// long for shards, and the next strike would wait with it.
+fn comes_back_under_a_new_name(cluster: &mut Cluster, place: usize) {
+    cluster.wait_until_whole();
+    cluster.workers[place].stop();
     cluster.workers[place].rename();
     cluster.workers[place].start();
 }
