@@ -264,7 +264,13 @@ impl Cluster {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        std::process::Command::new(&self.plan.program)
+        self.operator(arguments).output().unwrap()
+    }
+
+    /// An operator's command against this cluster, not started yet.
+    pub fn operator(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.plan.program);
+        command
             .args(arguments)
             .args(["--config", &self.configuration])
             .envs(self.certificates_of("operator"))
@@ -275,9 +281,8 @@ impl Cluster {
                     .map(|worker| worker.listen.to_string())
                     .collect::<Vec<_>>()
                     .join(","),
-            )
-            .output()
-            .unwrap()
+            );
+        command
     }
 }
 

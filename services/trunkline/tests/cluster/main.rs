@@ -12,6 +12,7 @@ mod deaths;
 mod failover;
 mod links;
 mod moves;
+mod operator;
 mod overload;
 mod poison;
 mod store;
