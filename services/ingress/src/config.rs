@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use trunkline_cluster::channel::IdentityFiles;
 use trunkline_store::key::DEFAULT_SHARDS;
 use trunkline_teams::envelope::DEFAULT_DEPTH;
+use trunkline_teams::identity::Verifier;
 use trunkline_teams::identity::source::SourceRules;
 
 /// What an ingress is told at its start.
@@ -35,6 +36,8 @@ pub struct IngressConfig {
     pub sources: SourceRules,
     /// What is too much.
     pub limits: Limits,
+    /// The webhook of calls; `None` where no bot takes calls: then its path does not exist.
+    pub calls: Option<CallsEndpoint>,
     /// How an ingress stops.
     pub stop: StopTimes,
     /// The time that tokens are judged by.
@@ -68,6 +71,28 @@ impl TlsFiles {
             certificate: certificate.into(),
             key: key.into(),
             reload_interval: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The webhook of calls.
+#[derive(Clone, Debug)]
+pub struct CallsEndpoint {
+    /// Its path, as registered as the webhook for calling; one segment below it names a call.
+    pub path: String,
+    /// Bytes of one body, as it comes and inflated: 413. A whole roster has about 1 KB for each participant.
+    pub body_bytes: usize,
+    /// Who may send notifications, and for which bots.
+    pub verifier: Arc<Verifier>,
+}
+
+impl CallsEndpoint {
+    /// The usual path, and bodies of 1 MiB.
+    pub fn new(verifier: Arc<Verifier>) -> Self {
+        Self {
+            path: "/api/calls".to_owned(),
+            body_bytes: 1024 * 1024,
+            verifier,
         }
     }
 }
@@ -170,6 +195,7 @@ impl IngressConfig {
             shards: DEFAULT_SHARDS,
             sources: SourceRules::default(),
             limits: Limits::default(),
+            calls: None,
             stop: StopTimes::default(),
             clock: Clock::default(),
         }

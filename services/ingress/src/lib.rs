@@ -18,7 +18,7 @@ mod stream;
 mod tls;
 mod trace;
 
-pub use config::{Clock, IngressConfig, Limits, StopTimes, TlsFiles, Transport};
+pub use config::{CallsEndpoint, Clock, IngressConfig, Limits, StopTimes, TlsFiles, Transport};
 pub use error::IngressError;
 pub use readiness::{NotReady, Readiness};
 pub use server::Ingress;

@@ -79,7 +79,11 @@ impl Ingress {
             .iter()
             .map(|address| listen(*address))
             .collect::<Result<Vec<_>, _>>()?;
-        if verifier.accepts_unauthenticated() {
+        let calls = config.calls.as_ref().map(|calls| &*calls.verifier);
+        if std::iter::once(&*verifier)
+            .chain(calls)
+            .any(Verifier::accepts_unauthenticated)
+        {
             let beyond = listeners.iter().find(|(address, _)| !address.ip().is_loopback());
             if let Some((address, _)) = beyond {
                 return Err(IngressError::UnauthenticatedBeyondLoopback { address: *address });
@@ -146,6 +150,10 @@ impl Ingress {
         let verifier = self.shared.verifier.clone();
         let stopped = stop.clone().cancelled_owned();
         actix_rt::spawn(async move { verifier.keep_keys_fresh(stopped).await });
+        if let Some(calls) = &self.shared.config.calls {
+            let (verifier, stopped) = (calls.verifier.clone(), stop.clone().cancelled_owned());
+            actix_rt::spawn(async move { verifier.keep_keys_fresh(stopped).await });
+        }
         if let Some(certificate) = self.certificate.clone() {
             let stop = stop.clone();
             let metrics = &self.shared.metrics;
@@ -187,7 +195,7 @@ impl Ingress {
             let edge = Edge::new(shared.clone(), streams);
             App::new()
                 .app_data(Data::new(edge))
-                .configure(http::routes(&shared.config.path))
+                .configure(http::routes(&shared.config))
         };
         let mut server = HttpServer::new(app)
             .workers(threads)
@@ -230,6 +238,12 @@ fn check(config: &IngressConfig) -> Result<(), IngressError> {
         (
             "limits.body_bytes",
             limits.body_bytes,
+            1..=most_body,
+            "1 byte to 4 MB less 64 KB, what a frame carries",
+        ),
+        (
+            "calls.body_bytes",
+            config.calls.as_ref().map_or(1, |calls| calls.body_bytes),
             1..=most_body,
             "1 byte to 4 MB less 64 KB, what a frame carries",
         ),

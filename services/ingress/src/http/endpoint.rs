@@ -30,7 +30,7 @@ use crate::stream::{Head, Streams};
 use crate::trace;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
-const TRACEPARENT: &str = "traceparent";
+pub(super) const TRACEPARENT: &str = "traceparent";
 
 /// What all threads of an ingress share; nothing of it is locked while a request runs.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Edge {
     shared: Arc<Shared>,
-    streams: Rc<Streams>,
+    pub(super) streams: Rc<Streams>,
 }
 
 /// Label of a request in the counters: the kind of its activity, as far as it was learnt.
@@ -109,7 +109,7 @@ impl Edge {
     }
 
     /// Refuses: counts, writes a line, and answers with a body that says nothing.
-    fn refuse(&self, request: &HttpRequest, rejection: &Rejection) -> HttpResponse {
+    pub(super) fn refuse(&self, request: &HttpRequest, rejection: &Rejection) -> HttpResponse {
         let shared = &self.shared;
         shared.metrics.refused(rejection.code());
         shared.refusals.note(rejection, request, source(request, shared).ok());
@@ -175,11 +175,11 @@ pub(super) async fn messages(request: HttpRequest, payload: Payload, edge: Data<
 }
 
 /// Counts a request when it ends, however it ends: a caller who leaves drops it without an answer.
-struct Account<'a> {
-    metrics: &'a RequestMetrics,
-    started: Instant,
-    kind: RequestKind,
-    outcome: Outcome,
+pub(super) struct Account<'a> {
+    pub(super) metrics: &'a RequestMetrics,
+    pub(super) started: Instant,
+    pub(super) kind: RequestKind,
+    pub(super) outcome: Outcome,
 }
 
 impl Drop for Account<'_> {
@@ -301,7 +301,7 @@ fn claimed<'a>(envelope: &'a Envelope<'_>) -> Body<'a> {
 }
 
 /// The address that counts, if it is allowed.
-fn source(request: &HttpRequest, shared: &Shared) -> Result<IpAddr, Refusal> {
+pub(super) fn source(request: &HttpRequest, shared: &Shared) -> Result<IpAddr, Refusal> {
     // A connection without a peer address is none of TCP; it is in no network that could be allowed.
     let peer = request
         .peer_addr()
@@ -314,6 +314,6 @@ fn source(request: &HttpRequest, shared: &Shared) -> Result<IpAddr, Refusal> {
         .check(peer, hops.map(|value| value.to_str().unwrap_or("not ASCII")))
 }
 
-fn header<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a str> {
+pub(super) fn header<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a str> {
     request.headers().get(HeaderName::from_static(name))?.to_str().ok()
 }

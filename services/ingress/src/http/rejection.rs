@@ -15,6 +15,15 @@ pub(crate) enum Rejection {
     /// The body is no activity.
     #[error("{}", explained(.0))]
     Envelope(#[from] EnvelopeError),
+    /// The path names no call.
+    #[error("the path names no call")]
+    NoCallKey,
+    /// No notification of the body says which call it is about, nor does the path.
+    #[error("nothing says which call it is about")]
+    NoCall,
+    /// The body is an object without notifications.
+    #[error("the body holds no notifications")]
+    NoNotifications,
     /// Not `POST`.
     #[error("method {0}")]
     Method(String),
@@ -82,7 +91,7 @@ const fn row(number: &'static str, name: &'static str, status: u16, severity: Se
 const SOON: Option<Duration> = Some(Duration::from_secs(1));
 
 /// What this crate refuses on its own; the order is that of the variants of [`Own`]. Numbers are never given out twice.
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 16] = [
     row("TL-1101", "method", 405, Severity::Info),
     Row {
         closes: true,
@@ -113,6 +122,9 @@ const TABLE: [Row; 13] = [
     row("TL-1111", "no_type", 400, Severity::Warning),
     row("TL-1112", "no_conversation", 400, Severity::Warning),
     row("TL-1113", "text_too_long", 400, Severity::Warning),
+    row("TL-1114", "no_call_key", 404, Severity::Info),
+    row("TL-1115", "no_call", 400, Severity::Warning),
+    row("TL-1116", "no_notifications", 400, Severity::Warning),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +143,9 @@ enum Own {
     NoType,
     NoConversation,
     TextTooLong,
+    NoCallKey,
+    NoCall,
+    NoNotifications,
 }
 
 impl Own {
@@ -148,6 +163,9 @@ impl Own {
         Self::NoType,
         Self::NoConversation,
         Self::TextTooLong,
+        Self::NoCallKey,
+        Self::NoCall,
+        Self::NoNotifications,
     ];
 }
 
@@ -165,6 +183,9 @@ impl Rejection {
     pub(crate) fn code(&self) -> RejectionCode {
         let own = match self {
             Self::Identity(refusal) => return RejectionCode(Inner::Identity(refusal.code())),
+            Self::NoCallKey => Own::NoCallKey,
+            Self::NoCall => Own::NoCall,
+            Self::NoNotifications => Own::NoNotifications,
             Self::Method(_) => Own::Method,
             Self::BodyTooLarge { .. } => Own::BodyTooLarge,
             Self::BodyTooSlow { .. } => Own::BodyTooSlow,

@@ -17,7 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 use trunkline_teams::identity::Verifier;
 
 use crate::exchange::Tally;
-use crate::http::{Outcome, RejectionCode, RequestKind};
+use crate::http::{NotificationKind, Outcome, RejectionCode, RequestKind};
 use histogram::{Histogram, SharedHistogram};
 
 /// Microseconds: from what an idle machine needs to the 15 s that Teams waits.
@@ -54,6 +54,9 @@ impl EncodeLabelValue for Name {
 pub(crate) struct RequestMetrics {
     /// By kind and outcome.
     requests: Vec<Counter>,
+    /// Of calls, by kind and outcome.
+    notifications: Vec<Counter>,
+    notified: Arc<Histogram>,
     refusals: Vec<Counter>,
     duration: Arc<Histogram>,
     body_bytes: Arc<Histogram>,
@@ -67,6 +70,8 @@ pub(crate) struct RequestMetrics {
 impl RequestMetrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let requests = Family::<RequestLabels, Counter>::default();
+        let notifications = Family::<RequestLabels, Counter>::default();
+        let notified = Arc::new(Histogram::new(DURATION_BOUNDS, 1_000_000));
         let refusals = Family::<RefusalLabels, Counter>::default();
         let duration = Arc::new(Histogram::new(DURATION_BOUNDS, 1_000_000));
         let body_bytes = Arc::new(Histogram::new(BODY_BOUNDS, 1));
@@ -78,6 +83,17 @@ impl RequestMetrics {
             "trunkline_ingress_requests",
             "Requests to the messaging endpoint by kind of activity and how they ended",
             requests.clone(),
+        );
+        registry.register(
+            "trunkline_ingress_call_notifications",
+            "Notifications of calls by what they tell and how they ended",
+            notifications.clone(),
+        );
+        registry.register_with_unit(
+            "trunkline_ingress_call_answer_duration",
+            "Time from the head of a request with notifications of calls to its answer",
+            Unit::Seconds,
+            SharedHistogram(notified.clone()),
         );
         registry.register(
             "trunkline_ingress_refusals",
@@ -126,6 +142,15 @@ impl RequestMetrics {
                 })
             })
         });
+        let notifications = NotificationKind::ALL.into_iter().flat_map(|kind| {
+            let notifications = notifications.clone();
+            Outcome::ALL.into_iter().map(move |outcome| {
+                notifications.get_or_create_owned(&RequestLabels {
+                    kind: Name(kind.name()),
+                    outcome: Name(outcome.name()),
+                })
+            })
+        });
         let refusals = RejectionCode::all().map(|code| {
             refusals.get_or_create_owned(&RefusalLabels {
                 reason: Name(code.name()),
@@ -133,6 +158,8 @@ impl RequestMetrics {
         });
         Self {
             requests: requests.collect(),
+            notifications: notifications.collect(),
+            notified,
             refusals: refusals.collect(),
             duration,
             body_bytes,
@@ -146,6 +173,17 @@ impl RequestMetrics {
     pub(crate) fn ended(&self, kind: RequestKind, outcome: Outcome, took: Duration) {
         self.requests[kind as usize * Outcome::ALL.len() + outcome as usize].inc();
         self.duration
+            .observe(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// One notification of a call has ended.
+    pub(crate) fn notification(&self, kind: NotificationKind, outcome: Outcome) {
+        self.notifications[kind as usize * Outcome::ALL.len() + outcome as usize].inc();
+    }
+
+    /// A request with notifications was answered.
+    pub(crate) fn notified(&self, took: Duration) {
+        self.notified
             .observe(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
     }
 

@@ -88,17 +88,22 @@ impl Streams {
     /// Sends a request to the worker that serves its shard and waits for its end.
     ///
     /// Dropping the future tells the worker that the caller has gone.
-    pub(crate) async fn forward(&self, request: Request) -> Answer {
+    /// It is sent, or waits for its turn, when this returns: several keep their order, however their answers are waited for.
+    pub(crate) fn forward(&self, request: Request) -> impl Future<Output = Answer> + use<'_> {
         let (waiter, answer) = oneshot::channel();
         let id = self.event(|exchange, now| exchange.submit(now, request, waiter));
-        let mut call = Call {
+        let call = Call {
             streams: self,
             id: Some(id),
         };
-        let answered = answer.await;
-        call.id = None;
-        // The exchange answers every waiter; one that is dropped unanswered says that this thread is going down.
-        answered.unwrap_or(Answer::Expired)
+        async move {
+            // The whole of it: a copied field would leave the guard behind.
+            let mut call = call;
+            let answered = answer.await;
+            call.id = None;
+            // The exchange answers every waiter; one that is dropped unanswered says that this thread is going down.
+            answered.unwrap_or(Answer::Expired)
+        }
     }
 
     /// Gives the exchange an event and does what it says.

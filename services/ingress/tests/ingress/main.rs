@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bounds;
+mod calls;
 mod forwarding;
 mod login_host;
 mod refusals;

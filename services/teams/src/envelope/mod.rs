@@ -106,6 +106,25 @@ impl EnvelopeError {
     }
 }
 
+/// Looks whether a body is an object of JSON that nests at most `depth` levels, at most [`MAX_DEPTH`], for bodies that are no
+/// activities.
+///
+/// # Errors
+/// It is none, or nests deeper.
+pub fn check_object(body: &[u8], depth: usize) -> Result<(), EnvelopeError> {
+    let limit = depth.min(MAX_DEPTH);
+    let exceeded = Cell::new(false);
+    let text = std::str::from_utf8(body).map_err(EnvelopeError::NotUtf8)?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = Skip(Depth::new(limit, &exceeded)).deserialize(&mut json);
+    match read.and_then(|()| json.end()) {
+        Ok(()) if text.trim_ascii_start().starts_with('{') => Ok(()),
+        Ok(()) => Err(EnvelopeError::NotAnObject),
+        Err(_) if exceeded.get() => Err(EnvelopeError::TooDeep { limit }),
+        Err(error) => Err(EnvelopeError::Unreadable(error)),
+    }
+}
+
 impl<'a> Envelope<'a> {
     /// Reads the envelope of a body whose nesting may have `depth` levels, at most [`MAX_DEPTH`].
     ///

@@ -18,7 +18,7 @@ pub(super) struct Header {
     pub(super) crit: Option<serde_json::Value>,
 }
 
-/// Claims of a Connector token. One published token of Teams holds exactly these.
+/// Claims of a token, as far as they decide anything. One published token of the Connector holds all but `tid`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     #[serde(default)]
@@ -31,6 +31,9 @@ pub(super) struct Claims {
     pub(super) nbf: Option<u64>,
     #[serde(default, rename = "serviceurl")]
     pub(super) service_url: Option<String>,
+    /// Tokens of the calling platform have it, those of the Connector do not.
+    #[serde(default)]
+    pub(super) tid: Option<String>,
 }
 
 /// A token in its three parts, nothing of it verified.

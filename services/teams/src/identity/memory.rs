@@ -103,6 +103,7 @@ mod tests {
         Arc::new(TokenFacts {
             bot: 0,
             service_url: "https://a.example/".into(),
+            tenant: None,
             key,
             not_before: 0,
             expires,

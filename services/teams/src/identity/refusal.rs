@@ -91,6 +91,14 @@ pub enum Refusal {
         /// Name of the bot.
         bot: String,
     },
+    /// A call's notification names another tenant than its token.
+    #[error("tenant {seen} in the notification, {token} in the token")]
+    TenantMismatch {
+        /// Tenant of the notification.
+        seen: String,
+        /// `tid` of the token.
+        token: String,
+    },
     /// The request comes from a network that is not allowed.
     #[error("source {seen} is in no allowed network (peer {peer})")]
     SourceNotAllowed {
@@ -137,6 +145,8 @@ pub enum RefusalCode {
     SourceNotAllowed,
     /// [`Refusal::KeysUnavailable`]
     KeysUnavailable,
+    /// [`Refusal::TenantMismatch`]
+    TenantMismatch,
 }
 
 /// How loud a refusal is in the log.
@@ -183,6 +193,7 @@ impl Refusal {
             Self::TenantNotAllowed { .. } => RefusalCode::TenantNotAllowed,
             Self::SourceNotAllowed { .. } => RefusalCode::SourceNotAllowed,
             Self::KeysUnavailable => RefusalCode::KeysUnavailable,
+            Self::TenantMismatch { .. } => RefusalCode::TenantMismatch,
         }
     }
 
@@ -199,7 +210,7 @@ impl Refusal {
 
 impl RefusalCode {
     /// Every kind, so that counters can begin at zero.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NoToken,
         Self::SeveralTokens,
         Self::Malformed,
@@ -215,6 +226,7 @@ impl RefusalCode {
         Self::TenantNotAllowed,
         Self::SourceNotAllowed,
         Self::KeysUnavailable,
+        Self::TenantMismatch,
     ];
 
     /// Stable number under which the documentation explains it. Numbers are never given out twice.
@@ -235,6 +247,7 @@ impl RefusalCode {
             Self::TenantNotAllowed => "TL-1013",
             Self::SourceNotAllowed => "TL-1014",
             Self::KeysUnavailable => "TL-1015",
+            Self::TenantMismatch => "TL-1016",
         }
     }
 
@@ -256,6 +269,7 @@ impl RefusalCode {
             Self::TenantNotAllowed => "tenant_not_allowed",
             Self::SourceNotAllowed => "source_not_allowed",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::TenantMismatch => "tenant_mismatch",
         }
     }
 
@@ -265,9 +279,11 @@ impl RefusalCode {
     /// Microsoft's SDKs answer to a token that does not hold; 503 says that the token may be good.
     pub fn status(self) -> u16 {
         match self {
-            Self::EndorsementMissing | Self::ServiceUrlMismatch | Self::TenantNotAllowed | Self::SourceNotAllowed => {
-                403
-            }
+            Self::EndorsementMissing
+            | Self::ServiceUrlMismatch
+            | Self::TenantNotAllowed
+            | Self::TenantMismatch
+            | Self::SourceNotAllowed => 403,
             Self::KeysUnavailable => 503,
             _ => 401,
         }

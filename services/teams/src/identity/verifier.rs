@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::Refusal;
 use super::bearer::bearer;
 use super::body::{self, Body};
+use super::claims::for_log;
 use super::key_cache::RefreshSchedule;
 use super::key_document::{KeyDocument, KeyStatus};
 use super::memory::Memory;
@@ -43,6 +44,9 @@ pub struct VerifierConfig {
     pub key_time_limit: Duration,
     /// How many verified tokens are remembered.
     pub remembered_tokens: usize,
+    /// Issuers of the calling platform. Not empty: only their tokens are accepted, which name a tenant (`tid`) and no service
+    /// URL; the keys are those of [`Cloud::connector_metadata`].
+    pub calling_issuers: Vec<String>,
 }
 
 impl VerifierConfig {
@@ -55,6 +59,21 @@ impl VerifierConfig {
             refresh: RefreshSchedule::default(),
             key_time_limit: Duration::from_secs(5),
             remembered_tokens: 4096,
+            calling_issuers: Vec::new(),
+        }
+    }
+
+    /// For the webhook of calls: tokens of the calling platform, by any of these issuers, signed by the keys of that document,
+    /// for those of the bots that take calls.
+    pub fn for_calls(cloud: Cloud, issuers: Vec<String>, metadata: String, bots: Vec<BotIdentity>) -> Self {
+        let cloud = Cloud {
+            connector_issuer: issuers.first().cloned().unwrap_or_default(),
+            connector_metadata: metadata,
+            ..cloud
+        };
+        Self {
+            calling_issuers: issuers,
+            ..Self::new(cloud, bots)
         }
     }
 }
@@ -121,11 +140,18 @@ impl Verifier {
             refresh,
             key_time_limit,
             remembered_tokens,
+            calling_issuers,
         } = config;
         let bots: Box<[_]> = bots.into_iter().map(Arc::new).collect();
+        let app_ids = bots.iter().map(|bot| bot.app_id.as_str());
+        let rules = if calling_issuers.is_empty() {
+            Rules::new(&cloud.connector_issuer, app_ids)
+        } else {
+            Rules::calling(calling_issuers, app_ids)
+        };
         Ok(Self {
             unauthenticated: bots.iter().position(|bot| bot.accepts_unauthenticated),
-            rules: Rules::new(&cloud.connector_issuer, bots.iter().map(|bot| bot.app_id.as_str())),
+            rules,
             required_endorsements,
             memory: Memory::with_room_for(remembered_tokens),
             keys: KeyDocument::new(
@@ -180,6 +206,25 @@ impl Verifier {
             body::check_token(facts, body, &self.required_endorsements)?;
         }
         body::check_tenant(&verified.bot.name, &verified.bot.allowed_tenants, body.tenant)
+    }
+
+    /// Compares a verified request of the calling platform with the tenant that one of its notifications names, if it does: it
+    /// is the token's, and one that the bot serves. Gives the tenant, empty only where no token was demanded. To be asked for
+    /// every notification, never remembered.
+    pub fn check_call<'a>(&self, verified: &'a Verified, named: Option<&'a str>) -> Result<&'a str, Refusal> {
+        let named = named.filter(|named| !named.is_empty());
+        let proven = verified.tenant();
+        if let (Some(proven), Some(named)) = (proven, named)
+            && !proven.eq_ignore_ascii_case(named)
+        {
+            return Err(Refusal::TenantMismatch {
+                seen: for_log(named),
+                token: for_log(proven),
+            });
+        }
+        let tenant = proven.or(named);
+        body::check_tenant(&verified.bot.name, &verified.bot.allowed_tenants, tenant)?;
+        Ok(tenant.unwrap_or_default())
     }
 
     /// How the signing keys are.
@@ -238,6 +283,11 @@ impl Verified {
     /// `serviceurl` of the token: where answers may be sent.
     pub fn service_url(&self) -> Option<&str> {
         self.facts.as_ref().map(|facts| &*facts.service_url)
+    }
+
+    /// `tid` of the token; tokens of the calling platform have one.
+    pub fn tenant(&self) -> Option<&str> {
+        self.facts.as_ref()?.tenant.as_deref()
     }
 
     /// Id of the key that signed the token.

@@ -10,23 +10,55 @@ use super::{CLOCK_SKEW, Refusal};
 /// What a token must say to be accepted.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    issuer: String,
+    issuers: Vec<String>,
+    family: Family,
     /// App ids in lower case, each with the place of its bot in the list.
     audiences: ahash::HashMap<String, usize>,
+}
+
+/// What a token must say beside issuer, audience and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    /// `serviceurl`.
+    Connector,
+    /// `tid`; and one slash at the end of `iss` means nothing (observed).
+    Calling,
 }
 
 impl Rules {
     /// Tokens of `issuer` for one of these app ids (GUIDs, compared without case).
     pub fn new<'a>(issuer: &str, app_ids: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::of(Family::Connector, vec![issuer.to_owned()], app_ids)
+    }
+
+    /// Tokens of the calling platform, by any of these issuers. They name the tenant and no service URL.
+    pub fn calling<'a>(issuers: Vec<String>, app_ids: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::of(Family::Calling, issuers, app_ids)
+    }
+
+    fn believes(&self, issuer: &str) -> bool {
+        let is_same = |own: &String| match self.family {
+            Family::Connector => own == issuer,
+            Family::Calling => bare(own) == bare(issuer),
+        };
+        self.issuers.iter().any(is_same)
+    }
+
+    fn of<'a>(family: Family, issuers: Vec<String>, app_ids: impl IntoIterator<Item = &'a str>) -> Self {
         let places = app_ids.into_iter().enumerate();
         let audiences = places
             .map(|(place, app_id)| (app_id.to_ascii_lowercase(), place))
             .collect();
         Self {
-            issuer: issuer.to_owned(),
+            issuers,
+            family,
             audiences,
         }
     }
+}
+
+fn bare(issuer: &str) -> &str {
+    issuer.strip_suffix('/').unwrap_or(issuer)
 }
 
 /// What a verified token says.
@@ -34,8 +66,10 @@ impl Rules {
 pub struct TokenFacts {
     /// Place of the bot in the list of app ids.
     pub bot: usize,
-    /// `serviceurl`: where this caller may have answers sent.
+    /// `serviceurl`: where this caller may have answers sent. Empty in tokens of the calling platform.
     pub service_url: Box<str>,
+    /// `tid`: always there in tokens of the calling platform.
+    pub tenant: Option<Box<str>>,
     /// The key that signed it.
     pub key: Arc<SigningKey>,
     /// `nbf`, Unix seconds, without skew.
@@ -70,7 +104,12 @@ pub fn verify(token: &str, keys: &KeySet, rules: &Rules, now: SystemTime) -> Res
     let kid = header.kid.ok_or(malformed("header names no key"))?;
     let claims = parts.claims()?;
     let (bot, not_before, expires) = check_claims(&claims, rules, now)?;
-    let service_url = claims.service_url.ok_or(malformed("no serviceurl claim"))?;
+    let tenant = claims.tid.filter(|tenant| !tenant.is_empty());
+    let service_url = match rules.family {
+        Family::Connector => claims.service_url.ok_or(malformed("no serviceurl claim"))?,
+        Family::Calling if tenant.is_none() => return Err(malformed("no tid claim")),
+        Family::Calling => String::new(),
+    };
 
     let Some(key) = keys.find(&kid) else {
         return Err(Refusal::KeyUnknown {
@@ -84,6 +123,7 @@ pub fn verify(token: &str, keys: &KeySet, rules: &Rules, now: SystemTime) -> Res
     Ok(TokenFacts {
         bot,
         service_url: service_url.into(),
+        tenant: tenant.map(String::into_boxed_str),
         key: Arc::clone(key),
         not_before,
         expires,
@@ -94,10 +134,10 @@ pub fn verify(token: &str, keys: &KeySet, rules: &Rules, now: SystemTime) -> Res
 fn check_claims(claims: &Claims, rules: &Rules, now: SystemTime) -> Result<(usize, u64, u64), Refusal> {
     let missing = |reason| Refusal::Malformed { reason };
     let issuer = claims.iss.as_deref().ok_or(missing("no iss claim"))?;
-    if issuer != rules.issuer {
+    if !rules.believes(issuer) {
         return Err(Refusal::UnknownIssuer {
             seen: for_log(issuer),
-            expected: rules.issuer.clone(),
+            expected: rules.issuers.join(" or "),
         });
     }
     let audience = claims.aud.as_deref().ok_or(missing("no aud claim"))?;

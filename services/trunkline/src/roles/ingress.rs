@@ -56,6 +56,7 @@ pub(super) fn config_of(
             bytes_in_flight: section.in_flight_bytes.as_usize(),
             ..Limits::default()
         },
+        calls: None,
         stop: stop_times(section),
         clock: trunkline_ingress::Clock::default(),
     })
