@@ -62,6 +62,13 @@ impl RedisServer {
         }
     }
 
+    /// Stops the server with SIGSTOP: it takes connections and answers nobody, until it is killed.
+    pub fn freeze(&self) {
+        let process = self.process.as_ref().expect("the server runs");
+        let stopped = Command::new("kill").args(["-STOP", &process.id().to_string()]).status();
+        assert!(stopped.expect("kill runs").success(), "the server was not stopped");
+    }
+
     /// Starts a server that does not run, on its port and with its directory; `false` when it does not answer in time.
     pub fn launch(&mut self) -> bool {
         let launched = Command::new("redis-server")

@@ -28,6 +28,9 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// Longest wait for a sentinel, and for a node of a cluster that is asked who serves what: there are others to ask.
 const ASKING: Duration = Duration::from_millis(500);
 
+/// From one look at where the primary is to the next, while an attempt to connect to it is under way.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
 /// How connections are made: to which port, signed in as whom, waiting how long.
 #[derive(Clone, Debug)]
 pub(super) struct Dialler {
@@ -238,15 +241,29 @@ impl Connector {
 
     /// A connection to a fit server, and what keeps that server's writes.
     pub(super) async fn fit_connection(&self) -> Result<(MultiplexedConnection, Keeping), StoreError> {
-        let node = match &self.way {
-            Way::Fixed(node) | Way::Member { node, .. } => node.clone(),
+        match &self.way {
+            Way::Fixed(node) | Way::Member { node, .. } => self.fit_connection_to(node).await,
             Way::Sentinel {
                 sentinels,
                 master,
                 dialler,
-            } => ask_sentinels(sentinels, master, dialler).await?,
-        };
-        let mut connection = self.dialler.dial(&node).await.map_err(failed(CONNECTING))?;
+            } => {
+                let node = ask_sentinels(sentinels, master, dialler).await?;
+                // A primary that died with its host refuses nobody: without a second look the attempt would outlive the failover
+                // by its whole time, and this process would be taken for dead when the others are back.
+                tokio::select! {
+                    made = self.fit_connection_to(&node) => made,
+                    successor = successor_of(&node, sentinels, master, dialler) => Err(StoreError::Unavailable {
+                        doing: CONNECTING,
+                        reason: format!("{successor} has taken the place of {node}"),
+                    }),
+                }
+            }
+        }
+    }
+
+    async fn fit_connection_to(&self, node: &Node) -> Result<(MultiplexedConnection, Keeping), StoreError> {
+        let mut connection = self.dialler.dial(node).await.map_err(failed(CONNECTING))?;
         let info: String = redis::cmd("INFO")
             .query_async(&mut connection)
             .await
@@ -268,5 +285,17 @@ impl Connector {
                 reason: format!("{node} is a replica at the moment"),
             },
         })
+    }
+}
+
+/// The primary that has taken the place of `node`, once the sentinels name one.
+async fn successor_of(node: &Node, sentinels: &[Node], master: &str, dialler: &Dialler) -> Node {
+    loop {
+        tokio::time::sleep(LOOK_AGAIN).await;
+        match ask_sentinels(sentinels, master, dialler).await {
+            Ok(primary) if primary != *node => return primary,
+            // The attempt goes on.
+            Ok(_) | Err(_) => {}
+        }
     }
 }

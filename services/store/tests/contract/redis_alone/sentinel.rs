@@ -187,6 +187,19 @@ async fn sentinel_promotes_a_replica_and_writes_resume_on_it_by_themselves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_to_connect_to_a_silent_primary_ends_when_another_takes_its_place() {
+    let guarded = Guarded::start();
+    let store: SharedStore = Arc::new(RedisStore::open(guarded.config("main")).await.unwrap());
+    until_answered(async || store.beat(beat_of(1)).await).await;
+    wait_until("the replica has the store", || {
+        beside(&guarded.replica).exists("{tl}meta").unwrap_or(false)
+    });
+    // Connections to it are accepted and then silent for as long as an attempt may take, which is longer than this test.
+    guarded.primary.freeze();
+    until_answered(async || store.beat(beat_of(1)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_no_sentinel_knows_is_refused() {
     let primary = RedisServer::start(IN_MEMORY);
     let sentinel = Sentinel::start(primary.port());
