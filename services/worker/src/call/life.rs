@@ -242,7 +242,8 @@ impl CallRecord {
 fn who(code: i32, subcode: i32) -> EndedBy {
     match (code, subcode) {
         (_, 7015) | (200, 7000 | 10_550) => EndedBy::Bot,
-        (200, 5855) => EndedBy::Service,
+        // For want of people, of a host, or of time: Teams ends it.
+        (200, 5010 | 5012..=5014 | 5020 | 5030 | 5855) => EndedBy::Service,
         (0 | 200 | 486 | 487 | 603, _) => EndedBy::Person,
         _ => EndedBy::Service,
     }

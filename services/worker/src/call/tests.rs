@@ -26,6 +26,16 @@ fn established_before_establishing_stays_established() {
 }
 
 #[test]
+fn who_ended_a_call_is_read_from_the_codes() {
+    assert_eq!(who(200, 4_521), EndedBy::Person);
+    assert_eq!(who(603, 0), EndedBy::Person);
+    assert_eq!(who(200, 7_000), EndedBy::Bot);
+    assert_eq!(who(0, 7_015), EndedBy::Bot);
+    assert_eq!(who(200, 5_014), EndedBy::Service, "nobody can be the host");
+    assert_eq!(who(408, 8_537), EndedBy::Service);
+}
+
+#[test]
 fn a_late_repeat_of_established_does_not_end_a_transfer_and_a_failure_does() {
     let mut call = in_state(State::Transferring);
     assert!(call.hear(Heard::State(State::Established, None)).is_empty());
