@@ -14,6 +14,8 @@
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::StoreError;
 use crate::key::Key;
@@ -35,15 +37,12 @@ pub struct Month {
 impl Month {
     /// The month of a time in milliseconds since 1970.
     pub fn of_ms(at_ms: u64) -> Self {
-        // Days to a civil date, by eras of 400 years that begin in March (Howard Hinnant, "chrono-compatible date algorithms").
-        let days = at_ms / 86_400_000 + 719_468;
-        let (era, day) = (days / 146_097, days % 146_097);
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let month_from_march = (5 * (day - (365 * year + year / 4 - year / 100)) + 2) / 153;
-        // March is month 0 of such a year and the third, so number 2, of a year of ours.
-        let count = (era * 400 + year) * 12 + month_from_march + 2;
+        let at = i64::try_from(at_ms).unwrap_or(i64::MAX);
+        let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX);
+        let date = TimeZone::UTC.to_datetime(at).date();
+        let count = i32::from(date.year()) * 12 + i32::from(date.month()) - 1;
         Self {
-            count: u32::try_from(count).unwrap_or(u32::MAX),
+            count: count.unsigned_abs(),
         }
     }
 

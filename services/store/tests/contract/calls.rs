@@ -6,7 +6,6 @@ use bytes::Bytes;
 use trunkline_store::contract::{
     CALL_NAME_BYTES, CallBook, CallLease, CallTaken, CallUsage, ENDED_BYTES, EndedCall, EndedQuery, Month, StoreError,
 };
-use trunkline_store::key::Key;
 
 use crate::on_every_engine;
 use crate::world::{World, key};
@@ -66,7 +65,7 @@ async fn a_lease_that_is_not_renewed_lapses(world: &World) {
         ..lease(CONTOSO, "a")
     };
     assert_eq!(book.take_call(short).await.unwrap(), taken(1, 1));
-    tokio::time::sleep(Duration::from_millis(120)).await;
+    until_lapsed(book).await;
     assert_eq!(usage(book, month()).await, [used(CONTOSO, "echo", 1, 0)]);
     let next = CallLease {
         limit: Some(1),
@@ -83,7 +82,7 @@ async fn a_renewal_goes_on_whatever_the_limit(world: &World) {
         ..lease(CONTOSO, call)
     };
     assert_eq!(book.take_call(limited("late", 50)).await.unwrap(), taken(1, 1));
-    tokio::time::sleep(Duration::from_millis(120)).await;
+    until_lapsed(book).await;
     assert_eq!(book.take_call(limited("b", HOUR_MS)).await.unwrap(), taken(1, 2));
     book.renew_call(CONTOSO, key("late"), HOUR_MS).await.unwrap();
     assert_eq!(usage(book, month()).await, [used(CONTOSO, "echo", 2, 2)]);
@@ -203,6 +202,18 @@ async fn what_is_too_large_is_refused(world: &World) {
     assert!(matches!(refused, Err(StoreError::TooLarge { .. })), "{refused:?}");
 }
 
+/// Waits until nobody has a call.
+async fn until_lapsed(book: &dyn CallBook) {
+    let lapsed = async {
+        while usage(book, month()).await.iter().any(|usage| usage.in_use > 0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), lapsed)
+        .await
+        .expect("the lease lapses");
+}
+
 fn lease(tenant: &str, call: &str) -> CallLease {
     CallLease {
         tenant: tenant.to_owned(),
@@ -238,10 +249,9 @@ async fn usage(book: &dyn CallBook, month: Month) -> Vec<CallUsage> {
 }
 
 fn ended(ended_ms: u64, call: &str, tenant: &str) -> EndedCall {
-    let Key(bytes) = key(call);
     EndedCall {
         ended_ms,
-        call: Key(bytes),
+        call: key(call),
         tenant: tenant.to_owned(),
         entry: Bytes::from(format!("entry of {call}")),
     }
