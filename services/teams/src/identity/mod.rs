@@ -27,7 +27,7 @@ pub use key_cache::{Change, KeyCache, RefreshSchedule, Step, UnknownKey};
 pub use key_document::{KeyDocumentError, KeyStatus};
 pub use key_set::{KeySet, KeySetError, SigningKey};
 pub use refusal::{Refusal, RefusalCode, Severity};
-pub use verifier::{BotIdentity, Verified, Verifier, VerifierConfig, VerifierConfigError};
+pub use verifier::{BotIdentity, Sender, Verified, Verifier, VerifierConfig, VerifierConfigError};
 pub use verify::{Rules, TokenFacts, verify};
 
 /// How far the clocks of issuer and verifier may differ.

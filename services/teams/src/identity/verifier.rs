@@ -44,9 +44,22 @@ pub struct VerifierConfig {
     pub key_time_limit: Duration,
     /// How many verified tokens are remembered.
     pub remembered_tokens: usize,
-    /// Issuers of the calling platform. Not empty: only their tokens are accepted, which name a tenant (`tid`) and no service
-    /// URL; the keys are those of [`Cloud::connector_metadata`].
-    pub calling_issuers: Vec<String>,
+    /// Whose tokens are accepted.
+    pub sender: Sender,
+}
+
+/// Who signs the tokens that a [`Verifier`] accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The Connector of the cloud: its tokens name a service URL.
+    Connector,
+    /// The calling platform: its tokens name a tenant (`tid`) and no service URL.
+    CallingPlatform {
+        /// Any of these may have issued them.
+        issuers: Vec<String>,
+        /// Address of the document that names the keys.
+        metadata: String,
+    },
 }
 
 impl VerifierConfig {
@@ -59,20 +72,15 @@ impl VerifierConfig {
             refresh: RefreshSchedule::default(),
             key_time_limit: Duration::from_secs(5),
             remembered_tokens: 4096,
-            calling_issuers: Vec::new(),
+            sender: Sender::Connector,
         }
     }
 
     /// For the webhook of calls: tokens of the calling platform, by any of these issuers, signed by the keys of that document,
     /// for those of the bots that take calls.
     pub fn for_calls(cloud: Cloud, issuers: Vec<String>, metadata: String, bots: Vec<BotIdentity>) -> Self {
-        let cloud = Cloud {
-            connector_issuer: issuers.first().cloned().unwrap_or_default(),
-            connector_metadata: metadata,
-            ..cloud
-        };
         Self {
-            calling_issuers: issuers,
+            sender: Sender::CallingPlatform { issuers, metadata },
             ..Self::new(cloud, bots)
         }
     }
@@ -140,27 +148,26 @@ impl Verifier {
             refresh,
             key_time_limit,
             remembered_tokens,
-            calling_issuers,
+            sender,
         } = config;
         let bots: Box<[_]> = bots.into_iter().map(Arc::new).collect();
         let app_ids = bots.iter().map(|bot| bot.app_id.as_str());
-        let rules = if calling_issuers.is_empty() {
-            Rules::new(&cloud.connector_issuer, app_ids)
-        } else {
-            Rules::calling(calling_issuers, app_ids)
+        let (rules, metadata, issuer) = match sender {
+            Sender::Connector => {
+                let rules = Rules::new(&cloud.connector_issuer, app_ids);
+                (rules, cloud.connector_metadata, cloud.connector_issuer)
+            }
+            Sender::CallingPlatform { issuers, metadata } => {
+                let first = issuers.first().cloned().unwrap_or_default();
+                (Rules::calling(issuers, app_ids), metadata, first)
+            }
         };
         Ok(Self {
             unauthenticated: bots.iter().position(|bot| bot.accepts_unauthenticated),
             rules,
             required_endorsements,
             memory: Memory::with_room_for(remembered_tokens),
-            keys: KeyDocument::new(
-                cloud.connector_metadata,
-                cloud.connector_issuer,
-                refresh,
-                key_time_limit,
-                http,
-            ),
+            keys: KeyDocument::new(metadata, issuer, refresh, key_time_limit, http),
             bots,
         })
     }
