@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::rejection::Rejection;
+use crate::config::Limits;
 use crate::metrics::RequestMetrics;
 
 /// What may be in flight at once.
@@ -12,6 +13,15 @@ use crate::metrics::RequestMetrics;
 pub(crate) struct InFlightBounds {
     pub(crate) requests: usize,
     pub(crate) bytes: usize,
+}
+
+impl From<Limits> for InFlightBounds {
+    fn from(limits: Limits) -> Self {
+        Self {
+            requests: limits.requests_in_flight,
+            bytes: limits.bytes_in_flight,
+        }
+    }
 }
 
 /// The place of one request; dropping it makes room.

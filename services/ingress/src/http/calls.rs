@@ -19,7 +19,7 @@ use trunkline_teams::envelope;
 use trunkline_teams::identity::Verified;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::admission::{InFlightBounds, Place};
+use super::admission::Place;
 use super::answer::{Outcome, Reply, reply};
 use super::body::{self, BodyBounds};
 use super::endpoint::{Account, Edge, RequestKind, TRACEPARENT, header, source};
@@ -64,17 +64,11 @@ pub(super) async fn notified(request: HttpRequest, payload: Payload, edge: Data<
         outcome: Outcome::Gone,
     };
     let handled = handle(&request, payload, &edge, account.started, &span).instrument(span.clone());
-    let mut response = match handled.await {
-        Ok(reply) => {
-            account.outcome = reply.outcome;
-            edge.shared().metrics.notified(account.started.elapsed());
-            reply.into_response(edge.shared().readiness.sends_away())
-        }
-        Err(rejection) => {
-            account.outcome = Outcome::Rejected;
-            edge.refuse(&request, &rejection)
-        }
-    };
+    let handled = handled.await;
+    if handled.is_ok() {
+        account.metrics.notified(account.started.elapsed());
+    }
+    let mut response = edge.conclude(&request, handled, &mut account, &span);
     for (theirs, ours) in [(MESSAGE_ID, CLIENT_REQUEST_ID), (SCENARIO_ID, SCENARIO_ID)] {
         if let Some(value) = request
             .headers()
@@ -86,8 +80,6 @@ pub(super) async fn notified(request: HttpRequest, payload: Payload, edge: Data<
                 .insert(HeaderName::from_static(ours), value.clone());
         }
     }
-    span.record("http.response.status_code", response.status().as_u16());
-    span.record("trunkline.outcome", account.outcome.name());
     response
 }
 
@@ -103,11 +95,7 @@ async fn handle(
     // The path exists only where this is configured.
     let endpoint = shared.config.calls.as_ref().ok_or(Rejection::NoCallKey)?;
     source(request, shared)?;
-    let in_flight = InFlightBounds {
-        requests: limits.requests_in_flight,
-        bytes: limits.bytes_in_flight,
-    };
-    let mut place = Place::take(&shared.metrics, in_flight)?;
+    let mut place = Place::take(&shared.metrics, limits.into())?;
     let named = match request.match_info().get("call") {
         Some(segment) => Some(notification::key_of_path(segment).ok_or(Rejection::NoCallKey)?),
         None => None,

@@ -16,7 +16,7 @@ use trunkline_store::locate_conversation;
 use trunkline_teams::envelope::{self, Envelope, MAX_DEPTH};
 use trunkline_teams::identity::{Body, Refusal, Verified, Verifier};
 
-use super::admission::{InFlightBounds, Place};
+use super::admission::Place;
 use super::answer::{Outcome, Reply, reply};
 use super::body::{self, BodyBounds};
 use super::deadline::time_to_answer;
@@ -108,8 +108,31 @@ impl Edge {
         &self.shared
     }
 
+    /// Makes the response of what came of a request, and says so in its span and its account.
+    pub(super) fn conclude(
+        &self,
+        request: &HttpRequest,
+        handled: Result<Reply, Rejection>,
+        account: &mut Account<'_>,
+        span: &Span,
+    ) -> HttpResponse {
+        let response = match handled {
+            Ok(reply) => {
+                account.outcome = reply.outcome;
+                reply.into_response(self.shared.readiness.sends_away())
+            }
+            Err(rejection) => {
+                account.outcome = Outcome::Rejected;
+                self.refuse(request, &rejection)
+            }
+        };
+        span.record("http.response.status_code", response.status().as_u16());
+        span.record("trunkline.outcome", account.outcome.name());
+        response
+    }
+
     /// Refuses: counts, writes a line, and answers with a body that says nothing.
-    pub(super) fn refuse(&self, request: &HttpRequest, rejection: &Rejection) -> HttpResponse {
+    fn refuse(&self, request: &HttpRequest, rejection: &Rejection) -> HttpResponse {
         let shared = &self.shared;
         shared.metrics.refused(rejection.code());
         shared.refusals.note(rejection, request, source(request, shared).ok());
@@ -156,22 +179,10 @@ pub(super) async fn messages(request: HttpRequest, payload: Payload, edge: Data<
         kind: RequestKind::Unknown,
         outcome: Outcome::Gone,
     };
-    let response = match handle(&request, payload, &edge, &mut account, &span)
+    let handled = handle(&request, payload, &edge, &mut account, &span)
         .instrument(span.clone())
-        .await
-    {
-        Ok(reply) => {
-            account.outcome = reply.outcome;
-            reply.into_response(edge.shared.readiness.sends_away())
-        }
-        Err(rejection) => {
-            account.outcome = Outcome::Rejected;
-            edge.refuse(&request, &rejection)
-        }
-    };
-    span.record("http.response.status_code", response.status().as_u16());
-    span.record("trunkline.outcome", account.outcome.name());
-    response
+        .await;
+    edge.conclude(&request, handled, &mut account, &span)
 }
 
 /// Counts a request when it ends, however it ends: a caller who leaves drops it without an answer.
@@ -198,11 +209,7 @@ async fn handle(
     let shared = &*edge.shared;
     let limits = shared.config.limits;
     source(request, shared)?;
-    let in_flight = InFlightBounds {
-        requests: limits.requests_in_flight,
-        bytes: limits.bytes_in_flight,
-    };
-    let mut place = Place::take(&shared.metrics, in_flight)?;
+    let mut place = Place::take(&shared.metrics, limits.into())?;
     let authorization = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
     let verified = shared.verifier.check(authorization, shared.config.clock.now()).await?;
     let bounds = BodyBounds {

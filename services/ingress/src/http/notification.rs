@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Longest name of a call.
@@ -76,13 +75,40 @@ pub(super) enum Batch {
     Nothing,
 }
 
+/// The members of an object, none of them read: a roster may have a megabyte. Of anything else there are none.
+#[derive(Default)]
+struct Members<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'a> Members<'a> {
+    fn of(json: &'a [u8]) -> Self {
+        Self(serde_json::from_slice(json).unwrap_or_default())
+    }
+
+    fn raw(&self, name: &str) -> Option<&'a str> {
+        self.0.get(name).map(|value| value.get())
+    }
+
+    /// A member that is a text.
+    fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.raw(name)?).ok()
+    }
+
+    /// A member that is an object.
+    fn object(&self, name: &str) -> Option<Self> {
+        let raw = self.raw(name).filter(|raw| raw.starts_with('{'))?;
+        Some(Self::of(raw.as_bytes()))
+    }
+}
+
 /// Reads a body that is an object of JSON.
 pub(super) fn read(body: &Bytes) -> Batch {
-    let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
+    let members = Members::of(body);
     let elements = members
-        .get("value")
-        .and_then(|value| serde_json::from_str::<Vec<&RawValue>>(value.get()).ok());
-    let is_legacy = members.contains_key("callState") || members.contains_key("presentedModalityTypes");
+        .raw("value")
+        .and_then(|value| serde_json::from_str::<Vec<&RawValue>>(value).ok());
+    let is_legacy = ["callState", "presentedModalityTypes"]
+        .iter()
+        .any(|name| members.raw(name).is_some());
     match elements {
         Some(elements) => {
             let elements = elements.into_iter().map(|element| element.get().as_bytes());
@@ -96,25 +122,23 @@ pub(super) fn read(body: &Bytes) -> Batch {
 
 impl Notification {
     fn read(body: Bytes) -> Self {
-        let whole: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let resource = &whole["resourceData"];
-        let paths = [&whole["resourceUrl"], &whole["resource"], &resource["@odata.id"]];
-        let path = paths.into_iter().filter_map(Value::as_str).find_map(path_of);
-        let type_name = resource["@odata.type"]
-            .as_str()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let whole = Members::of(&body);
+        let resource = whole.object("resourceData").unwrap_or_default();
+        let paths = [
+            whole.text("resourceUrl"),
+            whole.text("resource"),
+            resource.text("@odata.id"),
+        ];
+        let path = paths.into_iter().flatten().find_map(|path| path_of(&path));
+        let type_name = resource.text("@odata.type").unwrap_or_default().to_ascii_lowercase();
         let type_name = type_name.rsplit('.').next().unwrap_or_default();
         // Of notifications about a participant the call stands inside.
-        let call = if resource["call"].is_object() {
-            &resource["call"]
-        } else {
-            resource
-        };
-        let is_call = type_name == "call" || resource["call"].is_object();
-        let id = call["id"].as_str().filter(|_| is_call);
-        let is_created = whole["changeType"]
-            .as_str()
+        let inner = resource.object("call");
+        let is_call = type_name == "call" || inner.is_some();
+        let call = inner.as_ref().unwrap_or(&resource);
+        let id = call.text("id").filter(|_| is_call);
+        let is_created = whole
+            .text("changeType")
             .is_some_and(|change| change.eq_ignore_ascii_case("created"));
         let below = path.as_ref().map(|(_, below)| below.as_str());
         let kind = match (type_name, below) {
@@ -129,8 +153,8 @@ impl Notification {
         let of_path = path.and_then(|(call, _)| guid(&call));
         Self {
             kind,
-            call: of_path.or_else(|| guid(id?)),
-            tenant: call["tenantId"].as_str().map(ToOwned::to_owned),
+            call: of_path.or_else(|| guid(&id?)),
+            tenant: call.text("tenantId"),
             body,
         }
     }
