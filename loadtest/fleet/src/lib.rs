@@ -1,10 +1,11 @@
 //! A cluster as its operators meet it: real processes on one machine, killed, stopped, cut off and started again, and a crowd
 //! of clients that counts what it noticed.
 //!
-//! This crate knows how to start the binary and a redis-server ([`process`], [`redis`], [`redis_server`]), where they live ([`network`]), how
-//! links between them break ([`relay`]), what clients say ([`crowd`]), what a Connector hears ([`recorder`]), and what both
-//! together prove ([`verdict`]; after a failover [`loss`]). It knows no crate of `services`: the binary is a path, and a
-//! reply's text is all it sees of a state. Everything here ends with its owner, and no packet leaves the machine.
+//! This crate knows how to start the binary and a redis-server ([`process`], [`redis`], [`redis_server`]), where they live
+//! ([`network`]), how links between them break ([`relay`]), what clients say ([`crowd`]), what a Connector hears
+//! ([`recorder`]), and what both together prove ([`verdict`]; after a failover [`loss`]). It knows no crate of `services`: the
+//! binary is a path, and a reply's text is all it sees of a state. Everything here ends with its owner, and no packet leaves
+//! the machine.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

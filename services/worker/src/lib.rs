@@ -5,8 +5,8 @@
 //!
 //! The way of the data: `stream` takes frames from ingresses and splits them by arbiter; `shell::directory` finds or
 //! activates the conversation's actor; [`conversation`] decides, as a pure state machine; `shell` runs the bot's turn,
-//! commits and sends what it was told to, `peer` to actors of other workers; outcomes go back through `stream`. [`record`] is what is stored, [`outbox`] what
-//! leaves after a commit. [`call`] is the machine of a call, which nothing feeds yet.
+//! commits and sends what it was told to, `peer` to actors of other workers; outcomes go back through `stream`. [`record`] is
+//! what is stored, [`outbox`] what leaves after a commit. [`call`] is the machine of a call, which nothing feeds yet.
 
 mod admin;
 pub mod call;
