@@ -41,13 +41,26 @@ pub enum Address {
         /// Channel id (`19:..@thread.tacv2`).
         channel: String,
     },
+    /// A call of this bot: signals can be sent to it, messages cannot.
+    #[serde(rename_all = "camelCase")]
+    Call {
+        /// Entra tenant id.
+        tenant: String,
+        /// Base of the Connector that serves the tenant, for messages that the call's handlers send; may be empty.
+        service_url: String,
+        /// Key of the call.
+        call: String,
+    },
 }
 
 impl Address {
     /// The tenant that the address is in.
     pub fn tenant(&self) -> &str {
         match self {
-            Self::Conversation { tenant, .. } | Self::Person { tenant, .. } | Self::Channel { tenant, .. } => tenant,
+            Self::Conversation { tenant, .. }
+            | Self::Person { tenant, .. }
+            | Self::Channel { tenant, .. }
+            | Self::Call { tenant, .. } => tenant,
         }
     }
 
@@ -76,7 +89,8 @@ impl Address {
         match self {
             Self::Conversation { service_url, .. }
             | Self::Person { service_url, .. }
-            | Self::Channel { service_url, .. } => service_url,
+            | Self::Channel { service_url, .. }
+            | Self::Call { service_url, .. } => service_url,
         }
     }
 }

@@ -12,8 +12,16 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use trunkline_teams::activity::Activity;
+use trunkline_teams::calls::Call;
+use trunkline_teams::graph::Operation;
 
 use crate::address::{Address, SentRef};
+
+mod call;
+
+pub use self::call::{
+    CallAbout, CallEnd, CallEvent, CallNow, CallsDescription, EndedBy, OperationEnd, OperationOutcome,
+};
 
 /// A bot as the worker sees it.
 pub trait Logic: Send + Sync + 'static {
@@ -34,6 +42,19 @@ pub trait Logic: Send + Sync + 'static {
     fn late_card(&self, activity: &Activity, answer: &Answer) -> Option<Bytes> {
         let _ = (activity, answer);
         None
+    }
+
+    /// What is done with an incoming call when its turn is late or failed: an answer, a reject or a redirect. `None` lets it
+    /// ring out.
+    fn late_decision(&self, call: &CallNow) -> Option<Operation> {
+        let _ = call;
+        None
+    }
+
+    /// Whether anybody handles what happened in a call; a turn is run only then. `Incoming` and `Ended` included.
+    fn handles_call_event(&self, event: &CallEvent) -> bool {
+        let _ = event;
+        false
     }
 
     /// What an invoke is answered when its turn fails.
@@ -61,6 +82,8 @@ pub struct Description {
     pub stop_words: Vec<String>,
     /// The routes, from top to bottom.
     pub routes: Vec<RouteDescription>,
+    /// Of a calling bot.
+    pub calls: Option<CallsDescription>,
 }
 
 /// One route, for logs, metrics and the second layer of repeats.
@@ -95,6 +118,8 @@ pub struct Begin {
     pub locale: Option<String>,
     /// Sequence number for the first send of this turn.
     pub next_sequence: u64,
+    /// The call, in a turn of a call.
+    pub call: Option<Box<CallNow>>,
 }
 
 /// What a turn is about.
@@ -121,6 +146,8 @@ pub enum Input {
     },
     /// A turn or a send was given up.
     Failed(Failure),
+    /// Something happened in the call whose turn this is.
+    Call(Box<CallEvent>),
 }
 
 /// Something that was given up after its attempts.
@@ -230,7 +257,7 @@ pub enum StateProblem {
 }
 
 /// Something that happens because of a committed turn. One closed list, the same in every language.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Send a message.
     Send {
@@ -308,6 +335,38 @@ pub enum Effect {
         name: String,
         /// One key, or all of that name.
         key: Option<String>,
+    },
+    /// Ask Graph for something on the call whose turn this is.
+    Call {
+        /// Number of this send in its call.
+        sequence: u64,
+        /// Names the operation in [`CallEvent::OperationEnded`], and is its client context where it has room for one; at
+        /// most 256 characters, unique in its call.
+        key: String,
+        /// What.
+        operation: Operation,
+        /// Not before the operation of that key has ended.
+        after: Option<String>,
+        /// Key of another call of the same bot and tenant, which the target of this transfer has with the bot: the transfer is
+        /// consultative.
+        replaces: Option<String>,
+    },
+    /// Begin a call: its actor makes it, once.
+    StartCall {
+        /// Number of this send in its conversation or call.
+        sequence: u64,
+        /// Key of the new call, chosen by the bot at random: at most 64 of `a-z`, `0-9`.
+        key: String,
+        /// Entra tenant of the call.
+        tenant: String,
+        /// Whom or what; without callback address.
+        call: Box<Call>,
+        /// `Signal::NAME` of what the call's actor gets first.
+        name: String,
+        /// `Signal::key()`.
+        signal_key: String,
+        /// The signal as JSON.
+        payload: Bytes,
     },
 }
 

@@ -9,6 +9,7 @@
 
 pub mod activity;
 pub mod attachment;
+pub mod calls;
 pub mod channel_data;
 #[cfg(feature = "clients")]
 pub mod cloud;
@@ -16,6 +17,7 @@ pub mod cloud;
 pub mod connector;
 pub mod entity;
 pub mod envelope;
+pub mod graph;
 #[cfg(feature = "clients")]
 pub mod identity;
 pub mod invoke;

@@ -50,6 +50,7 @@ const BODY: &str = r#"{"type":"message","id":"1767603600123","timestamp":"2026-0
 
 fn begin() -> Begin {
     Begin {
+        call: None,
         input: Input::Activity(Box::new(Activity::parse(BODY.as_bytes()).unwrap())),
         here: Address::Conversation {
             tenant: "00000000-0000-0000-0000-00000000c0de".to_owned(),

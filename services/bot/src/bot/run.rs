@@ -165,6 +165,7 @@ impl<S: State, A: Send + Sync + 'static> Logic for Running<S, A> {
             users: self.user_names.iter().map(|&name| name.to_owned()).collect(),
             stop_words: self.stop_words.clone(),
             routes: self.entries.iter().map(|entry| entry.describe()).collect(),
+            calls: None,
         }
     }
 

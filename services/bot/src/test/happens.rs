@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use trunkline_teams::calls::InvitationParticipantInfo;
 
 use super::card;
 use super::screen::{Shown, described, described_card, json, verb_of};
@@ -100,6 +101,17 @@ impl Host {
                     });
                 }
             }
+            Effect::StartCall { sequence, call, .. } => {
+                self.next_sequence = sequence + 1;
+                let targets: Vec<&str> = call.targets.iter().filter_map(called).collect();
+                let whom = if targets.is_empty() {
+                    "a meeting".to_owned()
+                } else {
+                    targets.join(", ")
+                };
+                self.screen.line(&format!("bot calls {whom}"));
+            }
+            Effect::Call { .. } => unreachable!("a turn of a chat has no call whose operations it could ask for"),
             Effect::ChangeUser {
                 sequence,
                 person,
@@ -185,4 +197,9 @@ impl Host {
 
 fn toast(body: &Value) -> String {
     body["value"].as_str().map_or_else(|| body.to_string(), str::to_owned)
+}
+
+/// Whom an outgoing call is for.
+fn called(target: &InvitationParticipantInfo) -> Option<&str> {
+    target.identity.as_ref()?.any()?.id.as_deref()
 }

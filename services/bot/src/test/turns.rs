@@ -169,6 +169,7 @@ impl Host {
             attempt: 1,
             locale: Some(self.room.locale.clone()),
             next_sequence: self.next_sequence,
+            call: None,
         }
     }
 
@@ -297,5 +298,6 @@ fn name_of(input: &Input) -> String {
         Input::Signal { name, .. } => format!("signal {name}"),
         Input::Sent { .. } => "sent".to_owned(),
         Input::Failed(_) => "on_failed".to_owned(),
+        Input::Call(event) => format!("{event:?}"),
     }
 }

@@ -43,6 +43,9 @@ pub(super) fn check(record: &Record, outcome: &Outcome) -> Result<(), String> {
             body.len()
         ));
     }
+    if outcome.effects.iter().any(is_of_call) {
+        return Err("the turn asks for a call, and this build hosts none".to_owned());
+    }
     let state = outcome.state.as_ref().map_or(0, |state| state.bytes.len());
     let effects: usize = outcome.effects.iter().map(bytes_of).sum();
     // Without many effects a record cannot come near its limit, and its length need not be counted.
@@ -59,6 +62,15 @@ pub(super) fn check(record: &Record, outcome: &Outcome) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether an effect needs the actor of a call.
+fn is_of_call(effect: &Effect) -> bool {
+    match effect {
+        Effect::Call { .. } | Effect::StartCall { .. } => true,
+        Effect::Send { to, .. } | Effect::Signal { to, .. } => matches!(to, Address::Call { .. }),
+        _ => false,
+    }
+}
+
 fn bytes_of(effect: &Effect) -> usize {
     let body = match effect {
         Effect::Send { activity, to, .. } => activity.len() + to.service_url().len() + 160,
@@ -71,7 +83,7 @@ fn bytes_of(effect: &Effect) -> usize {
             person, name, change, ..
         } => person.len() + name.len() + change.len(),
         Effect::SetTimer { name, key, payload, .. } => name.len() + key.len() + payload.len(),
-        Effect::ForgetTimer { .. } => 0,
+        Effect::ForgetTimer { .. } | Effect::Call { .. } | Effect::StartCall { .. } => 0,
     };
     body + EFFECT_OVERHEAD
 }
@@ -102,12 +114,7 @@ pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context
                 entry.skip_in_doubt = in_doubt == InDoubt::Skip;
                 entry.wants_id = wants_id;
                 entry.targeted = targeted;
-                let open = stream.and_then(|name| context.streams.iter().find(|open| open.name == name));
-                if let Some(open) = open {
-                    entry.stream_id.clone_from(&open.id);
-                    entry.stream_began_ms = open.began_ms;
-                    entry.stream_next_ms = open.next_ms;
-                }
+                conclude(&mut entry, stream.as_deref(), context.streams);
             }
             Effect::Update {
                 sequence,
@@ -157,16 +164,20 @@ pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context
                 every,
                 payload,
             } => {
-                record.timers.retain(|timer| timer.name != name || timer.key != key);
-                record.timers.push(Timer {
-                    name,
-                    key,
-                    at_ms: since_1970(at),
-                    every_ms: every.map_or(0, milliseconds),
-                    payload,
-                });
+                set_timer(
+                    record,
+                    Timer {
+                        name,
+                        key,
+                        at_ms: since_1970(at),
+                        every_ms: every.map_or(0, milliseconds),
+                        payload,
+                    },
+                );
                 continue;
             }
+            // Refused by `check`.
+            Effect::Call { .. } | Effect::StartCall { .. } => continue,
             Effect::ForgetTimer { name, key } => {
                 record
                     .timers
@@ -178,6 +189,24 @@ pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context
         record.next_sequence = record.next_sequence.max(entry.sequence + 1);
         record.outbox.push(entry);
     }
+}
+
+/// The final text of a stream that is open replaces its parts.
+fn conclude(entry: &mut Entry, stream: Option<&str>, streams: &[OpenStream]) {
+    let Some(open) = stream.and_then(|name| streams.iter().find(|open| open.name == name)) else {
+        return;
+    };
+    entry.stream_id.clone_from(&open.id);
+    entry.stream_began_ms = open.began_ms;
+    entry.stream_next_ms = open.next_ms;
+}
+
+/// One timer of a name and key: a new one takes the place of the old one.
+fn set_timer(record: &mut Record, timer: Timer) {
+    record
+        .timers
+        .retain(|other| other.name != timer.name || other.key != timer.key);
+    record.timers.push(timer);
 }
 
 /// A timer has come: it is gone, or set to its next time after now. What was missed comes once, not once a period.

@@ -200,6 +200,7 @@ impl Conversation {
             attempt: running.item.attempts + 1,
             locale,
             next_sequence: record.next_sequence,
+            call: None,
         };
         let changes = record
             .outbox

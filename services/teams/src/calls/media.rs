@@ -1,0 +1,82 @@
+//! What a call's media are and where prompts lie.
+
+use super::word::wire_word;
+use crate::wire::wire_object;
+
+wire_word! {
+    /// A kind of media. Source: Graph, `modality`.
+    pub enum Modality {
+        /// Sound.
+        Audio => "audio",
+        /// Pictures.
+        Video => "video",
+        /// A shared screen.
+        VideoBasedScreenSharing => "videoBasedScreenSharing",
+        /// Data.
+        Data => "data",
+    }
+}
+
+wire_object! {
+    /// Who hosts a call's media. Source: Graph, `serviceHostedMediaConfig` and `appHostedMediaConfig`.
+    pub struct MediaConfig {
+        /// `#microsoft.graph.serviceHostedMediaConfig` or `#microsoft.graph.appHostedMediaConfig`.
+        odata_type: Option<String> => "@odata.type",
+        /// Prompts that Graph loads when the call starts; service-hosted only.
+        pre_fetch_media: Vec<MediaInfo> => "preFetchMedia",
+        /// Opaque; app-hosted only.
+        blob: Option<String> => "blob",
+    }
+}
+
+wire_object! {
+    /// Where a prompt lies. Source: Graph, `mediaInfo`.
+    pub struct MediaInfo {
+        /// Fetched by Graph over the public internet: WAV, one channel, 16 bit, 16 kHz.
+        uri: Option<String> => "uri",
+        /// Cache key: Graph takes a known one from its cache; new content needs a new one.
+        resource_id: Option<String> => "resourceId",
+    }
+}
+
+wire_object! {
+    /// One prompt. Source: Graph, `mediaPrompt`.
+    pub struct MediaPrompt {
+        /// `#microsoft.graph.mediaPrompt`: required, the declared type is abstract.
+        odata_type: Option<String> => "@odata.type",
+        /// Where it lies.
+        media_info: Option<MediaInfo> => "mediaInfo",
+    }
+}
+
+impl MediaConfig {
+    /// Graph plays, records and reports tones.
+    pub fn service_hosted(pre_fetch_media: Vec<MediaInfo>) -> Self {
+        Self {
+            odata_type: Some("#microsoft.graph.serviceHostedMediaConfig".to_owned()),
+            pre_fetch_media,
+            ..Self::default()
+        }
+    }
+}
+
+impl MediaInfo {
+    /// A prompt by its address and cache key.
+    pub fn new(uri: impl Into<String>, resource_id: impl Into<String>) -> Self {
+        Self {
+            uri: Some(uri.into()),
+            resource_id: Some(resource_id.into()),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<MediaInfo> for MediaPrompt {
+    fn from(media_info: MediaInfo) -> Self {
+        Self {
+            odata_type: Some("#microsoft.graph.mediaPrompt".to_owned()),
+            media_info: Some(media_info),
+            ..Self::default()
+        }
+    }
+}

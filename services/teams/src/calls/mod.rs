@@ -1,0 +1,33 @@
+//! What Graph tells of calls: the resources of its cloud communications, as they really come.
+//!
+//! Every object keeps the members that it has no field for, and every word that is not listed is kept as
+//! it was spelled: both grow without notice. Words are read without regard to case, numbers also from text, because the pages,
+//! the metadata and the wire differ. Source of the types: Microsoft Graph v1.0, "Working with the cloud communications API",
+//! resources `call`, `participant`, `commsOperation` and those that they hold; members marked *wire* were only observed.
+
+mod call;
+mod identity;
+mod media;
+mod meeting;
+mod number;
+mod operation;
+mod participant;
+mod result;
+mod secret;
+mod word;
+
+pub use call::{Call, CallDirection, CallMediaState, CallOptions, CallRoute, CallState, IncomingContext, ToneInfo};
+pub use call::{CallTranscription, MediaState, RejectReason, Tone};
+pub use identity::{Identity, IdentitySet};
+pub use media::{MediaConfig, MediaInfo, MediaPrompt, Modality};
+pub use meeting::{ChatInfo, MeetingInfo};
+pub use operation::{CommsOperation, OperationStatus, SendDtmfCompletionReason};
+pub use participant::{
+    DeltaParticipants, InvitationParticipantInfo, MediaDirection, MediaStream, Participant, ParticipantInfo,
+    RecordingInfo, RecordingStatus, RemovedState,
+};
+pub use result::ResultInfo;
+pub use secret::Secret;
+
+#[cfg(test)]
+mod tests;

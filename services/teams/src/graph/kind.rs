@@ -1,0 +1,212 @@
+//! What is known of each operation: its name, how its end is told, and whether asking twice is heard twice.
+
+use super::operation::Operation;
+
+/// Which operation, without its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum OperationKind {
+    /// See [`Operation::Create`].
+    Create,
+    /// See [`Operation::Answer`].
+    Answer,
+    /// See [`Operation::Reject`].
+    Reject,
+    /// See [`Operation::Redirect`].
+    Redirect,
+    /// See [`Operation::Transfer`].
+    Transfer,
+    /// See [`Operation::Delete`].
+    Delete,
+    /// See [`Operation::Get`].
+    Get,
+    /// See [`Operation::KeepAlive`].
+    KeepAlive,
+    /// See [`Operation::Mute`].
+    Mute,
+    /// See [`Operation::Unmute`].
+    Unmute,
+    /// See [`Operation::ChangeScreenSharingRole`].
+    ChangeScreenSharingRole,
+    /// See [`Operation::PlayPrompt`].
+    PlayPrompt,
+    /// See [`Operation::RecordResponse`].
+    RecordResponse,
+    /// See [`Operation::SubscribeToTone`].
+    SubscribeToTone,
+    /// See [`Operation::SendDtmfTones`].
+    SendDtmfTones,
+    /// See [`Operation::CancelMediaProcessing`].
+    CancelMediaProcessing,
+    /// See [`Operation::UpdateRecordingStatus`].
+    UpdateRecordingStatus,
+    /// See [`Operation::AddLargeGalleryView`].
+    AddLargeGalleryView,
+    /// See [`Operation::ListParticipants`].
+    ListParticipants,
+    /// See [`Operation::GetParticipant`].
+    GetParticipant,
+    /// See [`Operation::Invite`].
+    Invite,
+    /// See [`Operation::RemoveParticipant`].
+    RemoveParticipant,
+    /// See [`Operation::MuteParticipant`].
+    MuteParticipant,
+    /// See [`Operation::StartHoldMusic`].
+    StartHoldMusic,
+    /// See [`Operation::StopHoldMusic`].
+    StopHoldMusic,
+}
+
+/// How the end of an operation is told. Source: Graph, `commsOperation` and the page of each operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// By its answer.
+    Answer,
+    /// By a notification that the operation was deleted, unless the answer says that it is over.
+    Notification,
+    /// By a change of the call's state.
+    CallState,
+}
+
+impl Operation {
+    /// Which operation this is.
+    pub fn kind(&self) -> OperationKind {
+        match self {
+            Self::Create(_) => OperationKind::Create,
+            Self::Answer(_) => OperationKind::Answer,
+            Self::Reject(_) => OperationKind::Reject,
+            Self::Redirect(_) => OperationKind::Redirect,
+            Self::Transfer(_) => OperationKind::Transfer,
+            Self::Delete => OperationKind::Delete,
+            Self::Get => OperationKind::Get,
+            Self::KeepAlive => OperationKind::KeepAlive,
+            Self::Mute(_) => OperationKind::Mute,
+            Self::Unmute(_) => OperationKind::Unmute,
+            Self::ChangeScreenSharingRole(_) => OperationKind::ChangeScreenSharingRole,
+            Self::PlayPrompt(_) => OperationKind::PlayPrompt,
+            Self::RecordResponse(_) => OperationKind::RecordResponse,
+            Self::SubscribeToTone(_) => OperationKind::SubscribeToTone,
+            Self::SendDtmfTones(_) => OperationKind::SendDtmfTones,
+            Self::CancelMediaProcessing(_) => OperationKind::CancelMediaProcessing,
+            Self::UpdateRecordingStatus(_) => OperationKind::UpdateRecordingStatus,
+            Self::AddLargeGalleryView(_) => OperationKind::AddLargeGalleryView,
+            Self::ListParticipants => OperationKind::ListParticipants,
+            Self::GetParticipant(_) => OperationKind::GetParticipant,
+            Self::Invite(_) => OperationKind::Invite,
+            Self::RemoveParticipant(_) => OperationKind::RemoveParticipant,
+            Self::MuteParticipant(_) => OperationKind::MuteParticipant,
+            Self::StartHoldMusic(_) => OperationKind::StartHoldMusic,
+            Self::StopHoldMusic(_) => OperationKind::StopHoldMusic,
+        }
+    }
+}
+
+impl OperationKind {
+    /// Every kind, for tables and metrics.
+    pub const ALL: [Self; 25] = [
+        Self::Create,
+        Self::Answer,
+        Self::Reject,
+        Self::Redirect,
+        Self::Transfer,
+        Self::Delete,
+        Self::Get,
+        Self::KeepAlive,
+        Self::Mute,
+        Self::Unmute,
+        Self::ChangeScreenSharingRole,
+        Self::PlayPrompt,
+        Self::RecordResponse,
+        Self::SubscribeToTone,
+        Self::SendDtmfTones,
+        Self::CancelMediaProcessing,
+        Self::UpdateRecordingStatus,
+        Self::AddLargeGalleryView,
+        Self::ListParticipants,
+        Self::GetParticipant,
+        Self::Invite,
+        Self::RemoveParticipant,
+        Self::MuteParticipant,
+        Self::StartHoldMusic,
+        Self::StopHoldMusic,
+    ];
+
+    /// Name in Graph's documentation, stored state, logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Answer => "answer",
+            Self::Reject => "reject",
+            Self::Redirect => "redirect",
+            Self::Transfer => "transfer",
+            Self::Delete => "delete",
+            Self::Get => "get",
+            Self::KeepAlive => "keepAlive",
+            Self::Mute => "mute",
+            Self::Unmute => "unmute",
+            Self::ChangeScreenSharingRole => "changeScreenSharingRole",
+            Self::PlayPrompt => "playPrompt",
+            Self::RecordResponse => "recordResponse",
+            Self::SubscribeToTone => "subscribeToTone",
+            Self::SendDtmfTones => "sendDtmfTones",
+            Self::CancelMediaProcessing => "cancelMediaProcessing",
+            Self::UpdateRecordingStatus => "updateRecordingStatus",
+            Self::AddLargeGalleryView => "addLargeGalleryView",
+            Self::ListParticipants => "listParticipants",
+            Self::GetParticipant => "getParticipant",
+            Self::Invite => "invite",
+            Self::RemoveParticipant => "removeParticipant",
+            Self::MuteParticipant => "muteParticipant",
+            Self::StartHoldMusic => "startHoldMusic",
+            Self::StopHoldMusic => "stopHoldMusic",
+        }
+    }
+
+    /// The kind of that [name](Self::name).
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// How its end is told.
+    pub fn completion(self) -> Completion {
+        match self {
+            Self::Create | Self::Answer | Self::Reject | Self::Redirect | Self::Transfer | Self::Delete => {
+                Completion::CallState
+            }
+            Self::PlayPrompt
+            | Self::RecordResponse
+            | Self::SendDtmfTones
+            | Self::AddLargeGalleryView
+            | Self::Invite
+            | Self::StartHoldMusic
+            | Self::StopHoldMusic => Completion::Notification,
+            Self::Get
+            | Self::KeepAlive
+            | Self::Mute
+            | Self::Unmute
+            | Self::ChangeScreenSharingRole
+            | Self::SubscribeToTone
+            | Self::CancelMediaProcessing
+            | Self::UpdateRecordingStatus
+            | Self::ListParticipants
+            | Self::GetParticipant
+            | Self::RemoveParticipant
+            | Self::MuteParticipant => Completion::Answer,
+        }
+    }
+
+    /// Whether asking twice does what asking once does, so that a request in doubt may be sent again.
+    pub fn may_repeat(self) -> bool {
+        !matches!(
+            self,
+            Self::Create
+                | Self::Transfer
+                | Self::PlayPrompt
+                | Self::RecordResponse
+                | Self::SendDtmfTones
+                | Self::AddLargeGalleryView
+                | Self::Invite
+        )
+    }
+}

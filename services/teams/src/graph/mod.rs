@@ -1,0 +1,23 @@
+//! What a bot asks of Graph on calls: every documented operation as a value that can be stored, and its HTTP request.
+//!
+//! An [`Operation`] is committed before it is sent, so it is plain data without address and token: the call's id, the
+//! callback and the id of a replaced call are put in when it leaves. Source: Microsoft Graph v1.0, cloud communications, the
+//! page of each operation.
+
+mod body;
+mod kind;
+mod operation;
+#[cfg(feature = "clients")]
+mod request;
+
+pub use body::{
+    Answer, CancelMedia, Invite, Mute, PlayPrompt, RecordResponse, Redirect, Reject, ScreenSharingRole, SendDtmfTones,
+    StartHoldMusic, StopHoldMusic, SubscribeToTone, Transfer, UpdateRecordingStatus,
+};
+pub use kind::{Completion, OperationKind};
+pub use operation::{OfParticipant, Operation};
+#[cfg(feature = "clients")]
+pub use request::{Method, Request};
+
+#[cfg(all(test, feature = "clients"))]
+mod tests;
