@@ -5,7 +5,8 @@
 //! at the store, the leader reads the beats and plans the next [`map::ShardMap`], nodes claim and give back shards as the
 //! map says, and every ingress routes by it.
 //!
-//! Beside that it knows how two processes of a cluster reach and trust each other: [`channel`].
+//! Beside that it knows how two processes of a cluster reach and trust each other, [`channel`], and how a request's trace goes
+//! on from one to the next, [`trace`].
 //!
 //! Everything that decides is a value: what happened and a time go in, what to do comes out.
 
@@ -16,6 +17,7 @@ mod node;
 mod order;
 pub mod plan;
 mod shell;
+pub mod trace;
 mod view;
 
 pub use facts::{ClusterConfig, Load, NodeFacts};

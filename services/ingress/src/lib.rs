@@ -16,7 +16,6 @@ mod readiness;
 mod server;
 mod stream;
 mod tls;
-mod trace;
 
 pub use config::{CallsEndpoint, Clock, IngressConfig, Limits, StopTimes, TlsFiles, Transport};
 pub use error::IngressError;

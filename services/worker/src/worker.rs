@@ -29,7 +29,7 @@ use crate::conversation::{BotRules, Bots, Gates};
 use crate::departure;
 use crate::membership::{Membership, WorkerHealth};
 use crate::metrics::WorkerMetrics;
-use crate::peer::{PeerService, Peers, only_workers};
+use crate::peer::{PeerMetrics, PeerService, Peers, only_workers};
 use crate::record;
 use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
 use crate::shell::courier::Bases;
@@ -156,7 +156,7 @@ impl Worker {
             store,
             clock,
             membership: membership.clone(),
-            peers: Peers::new(identity.clone()),
+            peers: Peers::new(identity.clone(), PeerMetrics::register(registry)),
             announced: watch::Sender::default(),
             ingresses: Ingresses::default(),
             turns: AtomicU64::new(0),

@@ -215,6 +215,16 @@ async fn signals_and_changes_of_a_person_reach_the_actors_of_another_worker_once
     let (world, second) = World::new().await;
     world.tell(0..TELLERS).await;
     world.check().await;
+    // Each told a conversation and the person's actor.
+    let told = 2 * TELLERS as u64;
+    let first = &world.first;
+    let sent = first.metric("trunkline_worker_peer_tells_sent_total", &[]);
+    let answered = first.metric("trunkline_worker_peer_tells_total", &["answered"]);
+    let received = second.metric("trunkline_worker_peer_tells_received_total", &["answered"]);
+    assert!(
+        sent >= answered && answered >= told && received >= told,
+        "{sent} sent, {answered} answered, {received} received"
+    );
     second.stop().await;
     world.first.stop().await;
 }
@@ -230,6 +240,8 @@ async fn what_is_told_while_its_owner_dies_reaches_the_next_owner_once() {
     second.kill().await;
     world.tell(TELLERS / 2..TELLERS).await;
     world.check().await;
+    let failed = world.first.metric("trunkline_worker_peer_tells_total", &["failed"]);
+    assert!(failed > 0, "whoever told the dead worker something failed at first");
     world.first.stop().await;
 }
 

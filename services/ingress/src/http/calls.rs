@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
+use trunkline_cluster::trace;
 use trunkline_proto::routing::{Kind, Reason};
 use trunkline_store::locate_call;
 use trunkline_teams::envelope;
@@ -28,7 +29,6 @@ use super::rejection::Rejection;
 use crate::config::CallsEndpoint;
 use crate::exchange::{Answer, Request};
 use crate::stream::Head;
-use crate::trace;
 
 /// From the head of a request to its answer. Whoever calls is told that nobody could be reached after 5 s (observed); the rest
 /// is for the ways. A worker accepts within 800 ms whatever its bots do, and a dead one is replaced meanwhile.

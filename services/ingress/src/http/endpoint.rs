@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
+use trunkline_cluster::trace;
 use trunkline_proto::routing::Kind;
 use trunkline_store::locate_conversation;
 use trunkline_teams::envelope::{self, Envelope, MAX_DEPTH};
@@ -27,7 +28,6 @@ use crate::exchange::{Answer, Request};
 use crate::metrics::RequestMetrics;
 use crate::readiness::Readiness;
 use crate::stream::{Head, Streams};
-use crate::trace;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 pub(super) const TRACEPARENT: &str = "traceparent";

@@ -9,7 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 use trunkline_cluster::channel::{Connector, Identity};
 use trunkline_proto::peer::peer_client::PeerClient;
 
-use super::wire;
+use super::{PeerMetrics, wire};
 use crate::shell::tell::{Heard, Told, Unheard};
 
 /// For a connection with its handshake, as the ingress has it.
@@ -26,20 +26,29 @@ pub(crate) struct Peers {
     /// Where connections live: a bot that blocks its thread must not stall what others tell.
     runtime: Handle,
     channels: Mutex<HashMap<String, Channel>>,
+    metrics: PeerMetrics,
 }
 
 impl Peers {
     /// Connects with this identity. Needs a runtime around it, which serves the connections.
-    pub(crate) fn new(identity: Option<Arc<Identity>>) -> Self {
+    pub(crate) fn new(identity: Option<Arc<Identity>>, metrics: PeerMetrics) -> Self {
         Self {
             connector: Connector::new(identity),
             runtime: Handle::current(),
             channels: Mutex::default(),
+            metrics,
         }
     }
 
     /// Tells an actor of a shard that the worker at this address owns.
     pub(crate) async fn tell(&self, address: &str, told: Told) -> Result<Heard, Unheard> {
+        self.metrics.sent();
+        let heard = self.ask(address, told).await;
+        self.metrics.ended(&heard);
+        heard
+    }
+
+    async fn ask(&self, address: &str, told: Told) -> Result<Heard, Unheard> {
         let unreachable = |problem: &dyn std::error::Error| Unheard::Unreachable {
             address: address.to_owned(),
             problem: problem.to_string(),
@@ -52,6 +61,11 @@ impl Peers {
             Ok(Err(status)) => Err(unreachable(&status)),
             Err(_) => Err(Unheard::Silent),
         }
+    }
+
+    /// What other workers' requests are counted by, too.
+    pub(super) fn metrics(&self) -> &PeerMetrics {
+        &self.metrics
     }
 
     fn channel(&self, address: &str) -> Result<Channel, tonic::transport::Error> {

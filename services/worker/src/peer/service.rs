@@ -50,13 +50,15 @@ impl Peer for PeerService {
         let worker = self.worker.upgrade();
         let worker = worker.ok_or_else(|| Status::unavailable("this worker has ended"))?;
         if !worker.bots.contains_key(&told.triple.bot) {
-            let refused = Unheard::Refused(format!("no bot is called {} there", told.triple.bot));
-            return Ok(Response::new(wire::reply(Err(refused))));
+            let refused = Err(Unheard::Refused(format!("no bot is called {} there", told.triple.bot)));
+            worker.peers.metrics().answers(&refused);
+            return Ok(Response::new(wire::reply(refused)));
         }
         let heard = tokio::select! {
             heard = tell_here(&worker, told) => heard,
             () = self.closing.cancelled() => Err(Unheard::Moved),
         };
+        worker.peers.metrics().answers(&heard);
         Ok(Response::new(wire::reply(heard)))
     }
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tracing::Instrument as _;
+use trunkline_cluster::trace;
 use trunkline_store::key::{Key, Triple};
 use trunkline_teams::connector::{Answer, Call, ConnectorError, Failure, NewConversation, Stream, StreamRefusal};
 use trunkline_teams::limits::STREAM_TIME;
 use trunkline_teams::service_url::{AddressError, ServiceUrl, Trust};
 
 use super::context::{HostedParts, WorkerParts};
+use super::spans;
 use super::tell::{Heard, Told, tell_here};
-use super::trace;
 use crate::conversation::Work;
 use crate::outbox::{Operation, SendResult, SendWork, Target, delivery_key};
 
@@ -63,8 +64,8 @@ pub(crate) fn base_of(service_url: &str, is_verified: bool, bot: &HostedParts) -
 
 /// Tries an entry once, in a span that joins the trace of the request that asked for it.
 pub(crate) async fn deliver(work: SendWork, bot: &HostedParts, worker: &WorkerParts, sender: Key) -> SendResult {
-    let span = trace::send_span(&work.traceparent, work.operation.name());
-    let traceparent = trace::passed_on(&span, work.traceparent);
+    let span = spans::send_span(&work.traceparent, work.operation.name());
+    let traceparent = trace::passed_on(&span, Some(&work.traceparent));
     let work = SendWork { traceparent, ..work };
     carry(work, bot, worker, sender).instrument(span).await
 }

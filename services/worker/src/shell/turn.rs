@@ -15,7 +15,7 @@ use trunkline_store::key::Key;
 
 use super::context::{HostedParts, WorkerParts};
 use super::port::{self, TurnPort};
-use super::trace;
+use super::spans;
 use super::watchdog::Pulse;
 use crate::conversation::{OpenStream, Run};
 
@@ -44,7 +44,7 @@ pub(crate) async fn run(
             .get(route)
             .map(|route| route.name.clone())
     });
-    let span = trace::turn_span(
+    let span = spans::turn_span(
         &run.traceparent,
         port.bot_name(),
         route.as_deref(),

@@ -122,18 +122,23 @@ impl House {
         (self.store, self.connector)
     }
 
-    /// The value of a metric, summed over its labels that hold all of `labels`.
+    /// As [`metric`] says of this worker.
     pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        let lines = text.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
-                && labels.iter().all(|label| line.contains(label))
-        });
-        lines
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
-            .sum()
+        metric(&self.registry, name, labels)
     }
+}
+
+/// The value of a metric, summed over its labels that hold all of `labels`.
+pub fn metric(registry: &Registry, name: &str, labels: &[&str]) -> u64 {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
+    let lines = text.lines().filter(|line| {
+        line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+            && labels.iter().all(|label| line.contains(label))
+    });
+    lines
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
+        .sum()
 }
 
 /// Settings of the tests: two threads, so that crossing them is tested; nothing aborts.

@@ -12,12 +12,13 @@ use trunkline_cluster::Cluster;
 use trunkline_store::SharedStore;
 use trunkline_worker::{Worker, WorkerConfig, WorkerHealth};
 
-use super::{PATIENCE, config, hosted};
+use super::{PATIENCE, config, hosted, metric};
 
 /// A running worker.
 pub struct Node {
     pub address: SocketAddr,
     pub health: WorkerHealth,
+    registry: Registry,
     cluster: Option<Cluster>,
     shutdown: CancellationToken,
     kill: Option<oneshot::Sender<()>>,
@@ -35,10 +36,9 @@ impl Node {
         let until_then = shutdown.clone();
         let run = async move {
             let bots = vec![hosted(logic)];
-            let worker = Worker::bind(config, store, bots, &mut Registry::default())
-                .await
-                .unwrap();
-            let facts = (worker.address(), worker.health(), worker.cluster().unwrap());
+            let mut registry = Registry::default();
+            let worker = Worker::bind(config, store, bots, &mut registry).await.unwrap();
+            let facts = (worker.address(), worker.health(), worker.cluster().unwrap(), registry);
             started.send(facts).ok().expect("the test waits");
             tokio::select! {
                 served = worker.serve(until_then) => served.unwrap(),
@@ -46,10 +46,11 @@ impl Node {
             }
         };
         let thread = std::thread::spawn(move || actix_rt::System::new().block_on(run));
-        let (address, health, cluster) = facts.await.expect("the worker starts");
+        let (address, health, cluster, registry) = facts.await.expect("the worker starts");
         Self {
             address,
             health,
+            registry,
             cluster: Some(cluster),
             shutdown,
             kill: Some(kill),
@@ -64,6 +65,11 @@ impl Node {
     /// Shards that it serves.
     pub fn serving(&self) -> usize {
         self.cluster().view().borrow().serving()
+    }
+
+    /// As [`super::metric`] says of this worker.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> u64 {
+        metric(&self.registry, name, labels)
     }
 
     /// As by SIGTERM. How long it took.

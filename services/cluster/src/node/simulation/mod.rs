@@ -10,8 +10,11 @@
 )]
 
 mod everything;
+mod faults;
+mod network;
 mod promises;
 mod store;
+mod worker;
 mod world;
 
 /// The seeds of a test: one by `TRUNKLINE_SEED`, more by `TRUNKLINE_SEEDS`.

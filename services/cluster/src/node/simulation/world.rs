@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use trunkline_store::contract::{Claim, Identity, Token};
+use trunkline_store::contract::{Identity, Token};
 use trunkline_store::key::ShardId;
 
-use super::super::times::{BEAT_ANSWER, PROBE_ANSWER, STORE_ANSWER};
-use super::super::{Action, Event, Node, Trouble};
+use super::super::{Action, Event, Node};
 use super::store::Model;
 use crate::facts::NodeFacts;
 use crate::map::ShardMap;
@@ -21,7 +20,7 @@ use crate::view::View;
 
 const CLUSTER: u64 = 0xc1;
 /// The store's clock when the world begins.
-const STORE_EPOCH: u64 = 1_700_000_000_000;
+pub(super) const STORE_EPOCH: u64 = 1_700_000_000_000;
 /// From one kept copy of the store to the next.
 const COPY_EVERY: u64 = 100;
 
@@ -34,7 +33,7 @@ pub(super) struct Network {
 }
 
 #[derive(Debug)]
-enum What {
+pub(super) enum What {
     /// A node's clock.
     Wake(usize, u32),
     /// A request reaches the store. `None` repeats one whose answer nobody awaits.
@@ -64,9 +63,9 @@ pub(super) struct Process {
     pub(super) name: String,
     pub(super) node: Node,
     pub(super) alive: bool,
-    run: u32,
-    paused_until: u64,
-    wakes_at: u64,
+    pub(super) run: u32,
+    pub(super) paused_until: u64,
+    pub(super) wakes_at: u64,
     pub(super) shards: BTreeMap<ShardId, Held>,
     pub(super) left: bool,
 }
@@ -79,7 +78,7 @@ pub(super) struct World {
     waiting: BTreeMap<usize, What>,
     count: usize,
     pub(super) store: Model,
-    copies: VecDeque<Model>,
+    pub(super) copies: VecDeque<Model>,
     pub(super) store_ahead: i64,
     pub(super) store_away: bool,
     pub(super) store_empty: bool,
@@ -159,7 +158,7 @@ impl World {
         number
     }
 
-    fn node(&mut self, name: &str) -> Node {
+    pub(super) fn node(&mut self, name: &str) -> Node {
         let facts = NodeFacts {
             name: name.to_owned(),
             address: format!("{name}:7400"),
@@ -176,59 +175,11 @@ impl World {
         Node::new(facts, store, self.rng.random(), self.now)
     }
 
-    fn begin(&mut self, number: usize) {
+    pub(super) fn begin(&mut self, number: usize) {
         let run = self.processes[number].run;
         self.wake(number);
         let first = self.now + self.rng.random_range(0..200);
         self.at(first, What::Works(number, run));
-    }
-
-    /// SIGKILL.
-    pub(super) fn kill(&mut self, number: usize) {
-        let process = &mut self.processes[number];
-        process.alive = false;
-        process.run += 1;
-        process.shards.clear();
-    }
-
-    /// Starts a killed process again, under its name.
-    pub(super) fn restart(&mut self, number: usize) {
-        let node = self.node(&self.processes[number].name.clone());
-        let process = &mut self.processes[number];
-        process.node = node;
-        process.alive = true;
-        process.left = false;
-        process.run += 1;
-        process.paused_until = 0;
-        process.wakes_at = u64::MAX;
-        self.begin(number);
-    }
-
-    /// SIGSTOP for this long.
-    pub(super) fn pause(&mut self, number: usize, ms: u64) {
-        let process = &mut self.processes[number];
-        process.paused_until = self.now + ms;
-    }
-
-    /// Starts a process unless it lives.
-    pub(super) fn restart_if_dead(&mut self, number: usize) {
-        if !self.processes[number].alive {
-            self.restart(number);
-        }
-    }
-
-    /// Somebody tells that he could not reach a node.
-    pub(super) fn suspect(&mut self, number: usize) {
-        let suspect = self.processes[number].node.view(self.now).incarnation;
-        let witness = (number + 1) % self.processes.len();
-        self.tell(witness, Event::Suspect(suspect));
-    }
-
-    /// A stranger claims a shard.
-    pub(super) fn steal(&mut self, shard: ShardId, claim: Claim) {
-        self.leases_exclude = false;
-        let now = STORE_EPOCH + self.now;
-        self.store.carry_out(now, &Action::Claim { shard, claim });
     }
 
     /// What stands where, for a seed that failed.
@@ -259,15 +210,6 @@ impl World {
             }
         }
         told
-    }
-
-    /// A replica takes the store's place that lacks the last writes, up to this many copies of 100 ms.
-    pub(super) fn fail_over(&mut self, most: usize) {
-        self.leases_exclude = false;
-        let back = self.rng.random_range(0..=most.min(self.copies.len().saturating_sub(1)));
-        if let Some(copy) = self.copies.iter().rev().nth(back) {
-            self.store = copy.clone();
-        }
     }
 
     /// Tells a node something.
@@ -305,7 +247,7 @@ impl World {
         None
     }
 
-    fn at(&mut self, when: u64, what: What) {
+    pub(super) fn at(&mut self, when: u64, what: What) {
         self.count += 1;
         self.waiting.insert(self.count, what);
         self.queue.push(Reverse((when, self.count as u64, self.count)));
@@ -357,7 +299,7 @@ impl World {
         self.hears(number, run, Event::Tick);
     }
 
-    fn hears(&mut self, number: usize, run: u32, event: Event) {
+    pub(super) fn hears(&mut self, number: usize, run: u32, event: Event) {
         let process = &mut self.processes[number];
         if process.run != run || !process.alive || process.left {
             return;
@@ -374,7 +316,7 @@ impl World {
         self.wake(number);
     }
 
-    fn wake(&mut self, number: usize) {
+    pub(super) fn wake(&mut self, number: usize) {
         let process = &mut self.processes[number];
         let when = process.node.wake_at(self.now);
         if when == u64::MAX {
@@ -385,164 +327,6 @@ impl World {
             process.wakes_at = when;
             let run = process.run;
             self.at(when, What::Wake(number, run));
-        }
-    }
-
-    fn act(&mut self, number: usize, run: u32, action: Action) {
-        match action {
-            Action::Order(order) => self.ordered(number, run, order),
-            Action::Left => self.processes[number].left = true,
-            Action::Moved { answer, .. } => self.moved.push(answer),
-            Action::Probe { node, address } => {
-                let at = self
-                    .processes
-                    .iter()
-                    .find(|process| address == format!("{}:7400", process.name));
-                let refused = at.is_none_or(|process| !process.alive);
-                let answer = if refused { self.delay() } else { PROBE_ANSWER };
-                self.at(
-                    self.now + answer,
-                    What::Hears(number, run, Event::Probed { node, refused }),
-                );
-            }
-            request => self.send(number, run, request),
-        }
-    }
-
-    fn send(&mut self, number: usize, run: u32, request: Action) {
-        let patience = match request {
-            Action::Beat { .. } | Action::Lead { .. } => BEAT_ANSWER,
-            _ => STORE_ANSWER,
-        };
-        let arrives = self.now + self.delay();
-        if self.chance(self.network.repeated) {
-            let again = arrives + self.rng.random_range(0..3_000);
-            self.at(again, What::Arrives(None, request.clone()));
-        }
-        let silence = Model::silence(&request);
-        let (is_lost, answer_is_lost) = (self.chance(self.network.lost), self.chance(self.network.lost));
-        if !is_lost {
-            let from = (!answer_is_lost).then_some((number, run));
-            self.at(arrives, What::Arrives(from, request));
-        }
-        if let Some(silence) = silence.filter(|_| is_lost || answer_is_lost) {
-            self.at(self.now + patience, What::Hears(number, run, silence));
-        }
-    }
-
-    fn arrives(&mut self, from: Option<(usize, u32)>, action: &Action) {
-        let patience = match action {
-            Action::Beat { .. } | Action::Lead { .. } => BEAT_ANSWER,
-            _ => STORE_ANSWER,
-        };
-        let mut after = self.delay() + self.store_slow;
-        let answer = if self.store_away {
-            after = patience;
-            Model::silence(action)
-        } else if self.store_empty {
-            Model::failure(action, &Trouble::Lost("it came back empty".to_owned()))
-        } else {
-            let now = (STORE_EPOCH + self.now).saturating_add_signed(self.store_ahead);
-            let answer = self.store.carry_out(now, action);
-            if after > patience {
-                after = patience;
-                Model::silence(action)
-            } else {
-                answer
-            }
-        };
-        if let (Some((number, run)), Some(answer)) = (from, answer) {
-            self.at(self.now + after, What::Hears(number, run, answer));
-        }
-    }
-
-    fn delay(&mut self) -> u64 {
-        if self.chance(self.network.late) {
-            self.rng.random_range(5..400)
-        } else {
-            self.rng.random_range(0..4)
-        }
-    }
-
-    pub(super) fn chance(&mut self, in_a_thousand: u32) -> bool {
-        in_a_thousand > 0 && self.rng.random_range(0..1_000) < in_a_thousand
-    }
-
-    /// The worker obeys, and complains about orders that make no sense.
-    fn ordered(&mut self, number: usize, run: u32, order: ShardOrder) {
-        self.orders.push((self.now, number, order));
-        let seed = self.seed;
-        let shard = order.shard();
-        let process = &mut self.processes[number];
-        let held = process.shards.get(&shard).copied();
-        let (makes_sense, next) = match order {
-            ShardOrder::Expect { .. } => (held.is_none(), Some(Held::Expected)),
-            ShardOrder::Serve { token, .. } => (held == Some(Held::Expected), Some(Held::Served(token))),
-            ShardOrder::Quiesce { .. } => match held {
-                Some(Held::Served(token)) => (true, Some(Held::Quiescing(token))),
-                _ => (false, None),
-            },
-            // It may cross with the word that the shard is quiesced.
-            ShardOrder::Lose { .. } => (true, None),
-        };
-        assert!(makes_sense, "seed {seed}: {order:?} at {number} while {held:?}");
-        match next {
-            Some(next) => process.shards.insert(shard, next),
-            None => process.shards.remove(&shard),
-        };
-        if let Some(Held::Quiescing(token)) = next {
-            let takes = self.rng.random_range(0..=self.quiesce);
-            self.at(self.now + takes, What::Quiesces(number, run, shard, token));
-        }
-        if matches!(order, ShardOrder::Serve { .. }) && self.leases_exclude {
-            let others = self.servers(shard);
-            assert!(
-                others.len() <= 1,
-                "seed {seed}: at {} the nodes {others:?} serve shard {shard} with a lease",
-                self.now
-            );
-        }
-    }
-
-    fn quiesces(&mut self, number: usize, run: u32, shard: ShardId, token: Token) {
-        let process = &mut self.processes[number];
-        if process.run != run {
-            return;
-        }
-        if self.now < process.paused_until {
-            let later = process.paused_until;
-            self.at(later, What::Quiesces(number, run, shard, token));
-        } else if process.shards.get(&shard) == Some(&Held::Quiescing(token)) {
-            process.shards.remove(&shard);
-            self.at(self.now, What::Hears(number, run, Event::Quiesced(shard)));
-        }
-    }
-
-    fn works(&mut self, number: usize, run: u32) {
-        let process = &self.processes[number];
-        if process.run != run {
-            return;
-        }
-        let next = self.now + self.rng.random_range(20..300);
-        self.at(next, What::Works(number, run));
-        let process = &self.processes[number];
-        if self.now < process.paused_until || self.now >= process.node.valid_until() {
-            return;
-        }
-        let served: Vec<(ShardId, Token)> = process
-            .shards
-            .iter()
-            .filter_map(|(&shard, held)| match held {
-                Held::Served(token) => Some((shard, *token)),
-                _ => None,
-            })
-            .collect();
-        if let Some(&(shard, token)) = (!served.is_empty())
-            .then(|| self.rng.random_range(0..served.len()))
-            .and_then(|which| served.get(which))
-        {
-            let arrives = self.now + self.delay();
-            self.at(arrives, What::Commits(number, run, shard, token));
         }
     }
 

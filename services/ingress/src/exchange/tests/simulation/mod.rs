@@ -6,7 +6,10 @@
 //! newest map, over exactly the connections that it names.
 
 mod fleet;
+mod leader;
+mod streams;
 mod threads;
+mod worker;
 
 use std::collections::BTreeMap;
 

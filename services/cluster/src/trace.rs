@@ -1,4 +1,4 @@
-//! W3C trace context of a request: taken from its header, passed on to the worker.
+//! The W3C trace context that joins spans across processes: taken from what came in, passed on with what goes out.
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState};
@@ -8,8 +8,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 /// Length of a `traceparent` of version 00 ("Trace Context", W3C recommendation, section 3.2).
 const LENGTH: usize = 55;
 
-/// Makes `span` a child of the caller's, if the header names one.
-pub(crate) fn adopt(span: &Span, traceparent: Option<&str>) {
+/// Makes `span` a child of the caller's, if what came in names one.
+pub fn adopt(span: &Span, traceparent: Option<&str>) {
     if span.is_disabled() {
         return;
     }
@@ -19,8 +19,8 @@ pub(crate) fn adopt(span: &Span, traceparent: Option<&str>) {
     }
 }
 
-/// The `traceparent` of `span` for the worker: the caller's own where nothing is traced here, else empty.
-pub(crate) fn passed_on(span: &Span, incoming: Option<&str>) -> String {
+/// The `traceparent` that goes out below `span`: the caller's own where nothing is traced here; empty where there is none.
+pub fn passed_on(span: &Span, incoming: Option<&str>) -> String {
     let context = span.context();
     let current = context.span().span_context().clone();
     let own = current.is_valid().then_some(current);
