@@ -11,11 +11,13 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::future::join_all;
+use serde_json::value::RawValue;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span, info_span};
 use trunkline_cluster::trace;
 use trunkline_proto::routing::{Kind, Reason};
 use trunkline_store::locate_call;
+use trunkline_teams::calls::{Batch, Outline, SubjectKind};
 use trunkline_teams::envelope;
 use trunkline_teams::identity::Verified;
 use xxhash_rust::xxh3::xxh3_64;
@@ -23,8 +25,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::admission::Place;
 use super::answer::{Outcome, Reply, reply};
 use super::body::{self, BodyBounds};
+use super::call_key::{is_id, key_of_path};
 use super::endpoint::{Account, Edge, RequestKind, TRACEPARENT, header, source};
-use super::notification::{self, Batch, Notification, NotificationKind, is_id};
 use super::rejection::Rejection;
 use crate::config::CallsEndpoint;
 use crate::exchange::{Answer, Request};
@@ -97,7 +99,7 @@ async fn handle(
     source(request, shared)?;
     let mut place = Place::take(&shared.metrics, limits.into())?;
     let named = match request.match_info().get("call") {
-        Some(segment) => Some(notification::key_of_path(segment).ok_or(Rejection::NoCallKey)?),
+        Some(segment) => Some(key_of_path(segment).ok_or(Rejection::NoCallKey)?),
         None => None,
     };
     let authorization = request.headers().get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -117,8 +119,10 @@ async fn handle(
     let body = body::receive(request, payload, bounds, &mut place).await?;
     envelope::check_object(&body, limits.body_depth)?;
     shared.metrics.body(body.len());
-    let notifications = match notification::read(&body) {
-        Batch::Notifications(all) if !all.is_empty() => all,
+    let notifications: Vec<Notification> = match Batch::read(&body) {
+        Batch::Notifications(all) if !all.is_empty() => {
+            all.into_iter().map(|raw| Notification::of(raw, &body)).collect()
+        }
         Batch::Legacy => return Ok(answered(StatusCode::NO_CONTENT, Outcome::Done)),
         Batch::Notifications(_) | Batch::Nothing => return Err(Rejection::NoNotifications),
     };
@@ -135,6 +139,23 @@ async fn handle(
         traceparent: trace::passed_on(span, header(request, TRACEPARENT)),
     };
     Ok(sender.send(&calls).await)
+}
+
+/// One notification of a body.
+struct Notification {
+    outline: Outline,
+    /// The element of `value`, byte for byte.
+    body: Bytes,
+}
+
+impl Notification {
+    fn of(raw: &RawValue, whole: &Bytes) -> Self {
+        let element = raw.get().as_bytes();
+        Self {
+            outline: Outline::read(element),
+            body: whole.slice_ref(element),
+        }
+    }
 }
 
 /// A notification, with what it needs to find its call.
@@ -155,9 +176,11 @@ fn split(
     let address = |notification: Notification| {
         let tenant = endpoint
             .verifier
-            .check_call(verified, notification.tenant.as_deref())?
+            .check_call(verified, notification.outline.tenant.as_deref())?
             .to_owned();
-        let key = named.map(ToOwned::to_owned).or_else(|| notification.call.clone());
+        let key = named
+            .map(ToOwned::to_owned)
+            .or_else(|| notification.outline.call.clone());
         Ok(Addressed {
             key,
             tenant,
@@ -191,20 +214,20 @@ impl Sender<'_> {
                     let answer = self.edge.streams.forward(request);
                     sent.push(async move { (call, key, answer.await) });
                 }
-                None => metrics.notification(call.notification.kind, Outcome::Rejected),
+                None => metrics.notification(call.notification.outline.kind, Outcome::Rejected),
             }
         }
         let mut whole = answered(StatusCode::ACCEPTED, Outcome::Accepted);
         if calls
             .iter()
-            .any(|call| call.notification.kind == NotificationKind::Joining)
+            .any(|call| call.notification.outline.kind == SubjectKind::Joining)
         {
             whole.status = StatusCode::OK;
             whole.body = Bytes::from_static(ACCEPT_JOIN);
         }
         for (call, key, answer) in join_all(sent).await {
             if let Answer::Poisoned { workers } = &answer {
-                let (bot, kind) = (self.verified.bot(), call.notification.kind.name());
+                let (bot, kind) = (self.verified.bot(), call.notification.outline.kind.name());
                 tracing::error!(
                     bot,
                     call = %key,
@@ -221,7 +244,7 @@ impl Sender<'_> {
                 }
             );
             let reply = reply(Kind::Call, answer);
-            metrics.notification(call.notification.kind, reply.outcome);
+            metrics.notification(call.notification.outline.kind, reply.outcome);
             let is_durable = matches!(reply.outcome, Outcome::Done | Outcome::Accepted | Outcome::Repeated);
             if !is_durable && whole.status.is_success() {
                 let retry_after = reply.retry_after.unwrap_or(Duration::from_secs(1));

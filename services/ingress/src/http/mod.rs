@@ -3,10 +3,10 @@
 mod admission;
 mod answer;
 mod body;
+mod call_key;
 mod calls;
 mod deadline;
 mod endpoint;
-mod notification;
 mod refusal_log;
 mod rejection;
 
@@ -16,7 +16,6 @@ use actix_web::web::{self, Data, ServiceConfig};
 use crate::config::IngressConfig;
 pub(crate) use answer::Outcome;
 pub(crate) use endpoint::{Edge, RequestKind, Shared};
-pub(crate) use notification::NotificationKind;
 pub(crate) use refusal_log::RefusalLog;
 pub(crate) use rejection::RejectionCode;
 

@@ -14,10 +14,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use trunkline_teams::calls::SubjectKind;
 use trunkline_teams::identity::Verifier;
 
 use crate::exchange::Tally;
-use crate::http::{NotificationKind, Outcome, RejectionCode, RequestKind};
+use crate::http::{Outcome, RejectionCode, RequestKind};
 use histogram::{Histogram, SharedHistogram};
 
 /// Microseconds: from what an idle machine needs to the 15 s that Teams waits.
@@ -142,7 +143,7 @@ impl RequestMetrics {
                 })
             })
         });
-        let notifications = NotificationKind::ALL.into_iter().flat_map(|kind| {
+        let notifications = SubjectKind::ALL.into_iter().flat_map(|kind| {
             let notifications = notifications.clone();
             Outcome::ALL.into_iter().map(move |outcome| {
                 notifications.get_or_create_owned(&RequestLabels {
@@ -177,7 +178,7 @@ impl RequestMetrics {
     }
 
     /// One notification of a call has ended.
-    pub(crate) fn notification(&self, kind: NotificationKind, outcome: Outcome) {
+    pub(crate) fn notification(&self, kind: SubjectKind, outcome: Outcome) {
         self.notifications[kind as usize * Outcome::ALL.len() + outcome as usize].inc();
     }
 

@@ -6,9 +6,11 @@
 //! resources `call`, `participant`, `commsOperation` and those that they hold; members marked *wire* were only observed.
 
 mod call;
+mod id;
 mod identity;
 mod media;
 mod meeting;
+mod notification;
 mod number;
 mod operation;
 mod participant;
@@ -18,9 +20,14 @@ mod word;
 
 pub use call::{Call, CallDirection, CallMediaState, CallOptions, CallRoute, CallState, IncomingContext, ToneInfo};
 pub use call::{CallTranscription, MediaState, RejectReason, Tone};
+pub use id::normal_id;
 pub use identity::{Identity, IdentitySet};
 pub use media::{MediaConfig, MediaInfo, MediaPrompt, Modality};
 pub use meeting::{ChatInfo, MeetingInfo};
+pub use notification::{
+    Batch, ChangeType, Notification, NotificationError, Outline, ParticipantJoining, ParticipantLeft, Subject,
+    SubjectKind,
+};
 pub use operation::{CommsOperation, OperationStatus, SendDtmfCompletionReason};
 pub use participant::{
     DeltaParticipants, InvitationParticipantInfo, MediaDirection, MediaStream, Participant, ParticipantInfo,
