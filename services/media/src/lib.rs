@@ -10,4 +10,6 @@
 //! Real Teams cannot be a peer: Microsoft's application-hosted media needs its own library on Windows ("Requirements and
 //! considerations for application-hosted media bots"). Peers are browsers, gateways and simulated callers.
 
+pub mod codec;
 pub mod ice;
+pub mod sdp;
