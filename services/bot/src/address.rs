@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use trunkline_teams::activity::ChannelAccount;
 
+use crate::call::CallKey;
+
 /// Somewhere a bot can speak.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
@@ -81,6 +83,16 @@ impl Address {
             tenant: self.tenant().to_owned(),
             service_url: self.service_url().to_owned(),
             channel: channel.into(),
+        }
+    }
+
+    /// A call that the bot began in this tenant: signals can be sent to it.
+    #[must_use]
+    pub fn call(&self, key: &CallKey) -> Self {
+        Self::Call {
+            tenant: self.tenant().to_owned(),
+            service_url: self.service_url().to_owned(),
+            call: key.as_str().to_owned(),
         }
     }
 
@@ -207,6 +219,10 @@ mod tests {
             (
                 r#"{"kind":"channel","tenant":"t","serviceUrl":"https://example.org/","channel":"19:x"}"#,
                 here.channel("19:x"),
+            ),
+            (
+                r#"{"kind":"call","tenant":"t","serviceUrl":"https://example.org/","call":"c1"}"#,
+                here.call(&CallKey::new("c1")),
             ),
         ];
         for (json, address) in stored {

@@ -10,14 +10,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use check::BotError;
+pub(crate) use check::reachable;
+pub(crate) use entry::{Listed, RouteEntry};
+pub(crate) use failed::not_implemented;
+pub(crate) use run::{lasting, no_such_user};
 
 use crate::dialog::Dialog;
 use crate::error::Result;
+use crate::handler::Handler;
 use crate::logic::{Failure, Logic, StateProblem, StoredState};
 use crate::route::Route;
 use crate::state::{self, State, UserState};
 use crate::turn::Turn;
-use entry::{DialogEntry, Entry, FailedEntry, FailedHandler, RouteEntry};
+use entry::{DialogEntry, Entry};
 
 /// A bot: `S` is what a conversation remembers, `A` holds the clients and settings of the process.
 ///
@@ -26,7 +31,7 @@ pub struct Bot<S, A: 'static = ()> {
     name: &'static str,
     app: Option<A>,
     entries: Vec<Box<dyn Entry<S, A>>>,
-    on_failed: Option<Box<dyn FailedHandler<S, A>>>,
+    on_failed: Option<Box<dyn Handler<Turn<A>, S, Failure, ()>>>,
     users: Vec<UserKind>,
     stop_words: Vec<String>,
 }
@@ -97,7 +102,7 @@ impl<S: State, A: Send + Sync + 'static> Bot<S, A> {
         mut self,
         handler: impl AsyncFn(&mut Turn<A>, &mut S, Failure) -> Result + Send + Sync + 'static,
     ) -> Self {
-        self.on_failed = Some(Box::new(FailedEntry(handler)));
+        self.on_failed = Some(Box::new(handler));
         self
     }
 
@@ -145,7 +150,7 @@ impl<S: State, A: Send + Sync + 'static> Bot<S, A> {
     /// # Errors
     /// A route that leaves nothing for one below it, with both names; a user state declared twice.
     pub fn check(&self) -> Result<(), BotError> {
-        check::reachable(self.name, &self.entries)?;
+        reachable(self.name, &self.entries)?;
         check::distinct(self.name, &self.users)
     }
 

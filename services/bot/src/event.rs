@@ -1,9 +1,15 @@
 //! What handlers get: typed views of what Teams sent. Unknown kinds are kept in `Other`.
 
+mod call;
 mod chat;
 mod message;
 mod pressed;
 
+pub use call::{
+    Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left, Lobby, Muted, NotDone,
+    OperationEnded, PromptEnded, Recorded, RecordingEnd, RecordingInvitation, StatusUpdated, Tone, TonesSent,
+    TransferFailed, participant_name,
+};
 pub(crate) use chat::change_of;
 pub use chat::{
     ChannelChange, ChannelChanged, Deleted, Installed, MeetingEnded, MeetingStarted, Members, Participant,

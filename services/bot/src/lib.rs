@@ -5,14 +5,20 @@
 //! [`mod@test`] does the same in memory. The way through it: a [`Bot`] is a list of [`routes`] and handlers; the first route that
 //! fits makes a typed event of the input; the handler changes its state and asks the [`Turn`] for messages, timers and steps;
 //! what it asked for is rendered once, to the bytes that the Connector gets.
+//!
+//! A [`CallBot`] is the same for calls: its [`calls`] are what it listens to, a [`Ringing`] call can only be looked at, a [`Call`]
+//! has operations, and what a handler returns says how the call goes on.
 
 mod address;
 mod bot;
+mod call;
+mod call_bot;
 mod card;
 mod dialog;
 mod draft;
 mod error;
 pub mod event;
+mod handler;
 pub mod logic;
 mod route;
 mod signal;
@@ -22,6 +28,11 @@ mod turn;
 
 pub use address::{ActivityId, Address, Locale, Person, SentRef};
 pub use bot::{Bot, BotError};
+pub use call::{
+    Call, CallKey, CallProblem, Callee, Decision, Digits, GatherEnd, Media, Op, Outgoing, Prompt, Prompts, Record,
+    Ringing, ScreenRole, Then, Tones,
+};
+pub use call_bot::CallBot;
 pub use card::{Card, CardInput, CardReply, Column};
 pub use dialog::{Dialog, Given, Moment, Next};
 pub use draft::{Citation, Draft, Importance, Text, plain};
@@ -46,13 +57,33 @@ pub mod routes {
     };
 }
 
+/// What happens in calls: routes for the first argument of [`CallBot::on`], and the kinds of [`Op`]erations.
+pub mod calls {
+    pub use crate::call::{Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, Removal, Role, Status, Voice};
+    pub use crate::route::calls::{
+        CallRoute, any, connected, gathered, in_doubt, invited, joined, left, lobby, muted, operation_ended,
+        prompt_ended, recorded, signal, status_updated, tone, tones_sent, transfer_failed,
+    };
+    pub use trunkline_teams::calls::{
+        CallOptions, CallState, ChatInfo, Identity, IdentitySet, MeetingInfo, Modality, Participant, RecordingStatus,
+        RejectReason, ResultInfo, Secret,
+    };
+}
+
 /// What most bots use.
 pub mod prelude {
+    pub use crate::calls;
+    pub use crate::calls::{Recording, RejectReason, Voice};
+    pub use crate::event::{
+        Connected, Ended, Gathered, InDoubt, Invitation, Joined, Left, PromptEnded, Recorded, RecordingInvitation,
+        Tone, TransferFailed,
+    };
     pub use crate::event::{Edited, Installed, Matched, Members, Message, Pressed, Reaction, Sent, Submitted};
     pub use crate::routes::*;
     pub use crate::{
-        Address, Bot, Card, CardInput, CardReply, Dialog, Draft, Given, Locale, Moment, Next, OrTell, Person, Result,
-        SentRef, Signal, State, StepKey, Stream, Text, Turn, UserState, Verb, plain, tell,
+        Address, Bot, Call, CallBot, CallKey, Callee, Card, CardInput, CardReply, Decision, Dialog, Digits, Draft,
+        Given, Locale, Media, Moment, Next, Op, OrTell, Outgoing, Person, Prompt, Record, Result, Ringing, SentRef,
+        Signal, State, StepKey, Stream, Text, Then, Turn, UserState, Verb, plain, tell,
     };
     pub use serde::{Deserialize, Serialize};
 }

@@ -1,6 +1,7 @@
 //! What a bot listens to: routes are values whose type fixes the event and the answer.
 
 mod activities;
+pub(crate) mod calls;
 mod cards;
 mod messages;
 mod shape;
@@ -25,7 +26,7 @@ pub(crate) use shape::Shape;
 
 use crate::card::CardReply;
 use crate::error::Error;
-use crate::logic::{Answer, Input};
+use crate::logic::{Answer, CallEvent, Input};
 
 /// What a bot can listen to. Made by the functions of [`crate::routes`]; sealed, so that new kinds of activity can be added
 /// without breaking anybody.
@@ -106,7 +107,7 @@ pub struct Listen<E, P = ()> {
     if_late: Option<IfLate<E, P>>,
 }
 
-impl<E: 'static, P: Reply> Listen<E, P> {
+impl<E: 'static, P: 'static> Listen<E, P> {
     pub(crate) fn new(
         shape: Shape,
         fits: impl Fn(Incoming<'_>) -> bool + Send + Sync + 'static,
@@ -123,33 +124,10 @@ impl<E: 'static, P: Reply> Listen<E, P> {
         }
     }
 
-    /// The same person doing the same again within this time counts as a repeat and gets the answer of the first. Teams
-    /// repeats an invoke that it got no answer for with a new id (botbuilder-dotnet #5005); a user may also press twice on
-    /// purpose, so this is off by default.
-    #[must_use]
-    pub fn once_per(mut self, window: Duration) -> Self {
-        self.once_per = Some(window);
-        self
-    }
-
-    /// Budget of this route until its request is accepted or answered without it.
-    #[must_use]
-    pub fn within(mut self, budget: Duration) -> Self {
-        self.within = Some(budget);
-        self
-    }
-
     /// Only events of which this is true; the others go on to the routes below. Pure: it may be asked several times.
     #[must_use]
     pub fn when(mut self, condition: impl Fn(&E) -> bool + Send + Sync + 'static) -> Self {
         self.when = Some(Box::new(condition));
-        self
-    }
-
-    /// What the user gets when the turn outlives its budget.
-    #[must_use]
-    pub fn if_late(mut self, answer: impl Fn(&E) -> P + Send + Sync + 'static) -> Self {
-        self.if_late = Some(Box::new(answer));
         self
     }
 
@@ -169,6 +147,31 @@ impl<E: 'static, P: Reply> Listen<E, P> {
             Some(condition) if !condition(&event) => Err(Refused::Other),
             _ => Ok(event),
         }
+    }
+}
+
+impl<E: 'static, P: Reply> Listen<E, P> {
+    /// The same person doing the same again within this time counts as a repeat and gets the answer of the first. Teams
+    /// repeats an invoke that it got no answer for with a new id (botbuilder-dotnet #5005); a user may also press twice on
+    /// purpose, so this is off by default.
+    #[must_use]
+    pub fn once_per(mut self, window: Duration) -> Self {
+        self.once_per = Some(window);
+        self
+    }
+
+    /// Budget of this route until its request is accepted or answered without it.
+    #[must_use]
+    pub fn within(mut self, budget: Duration) -> Self {
+        self.within = Some(budget);
+        self
+    }
+
+    /// What the user gets when the turn outlives its budget.
+    #[must_use]
+    pub fn if_late(mut self, answer: impl Fn(&E) -> P + Send + Sync + 'static) -> Self {
+        self.if_late = Some(Box::new(answer));
+        self
     }
 
     pub(crate) fn late(&self, activity: &Activity) -> Option<Answer> {
@@ -198,6 +201,7 @@ impl<E, P> fmt::Debug for Listen<E, P> {
 #[derive(Clone, Copy)]
 pub(crate) enum Incoming<'a> {
     Activity(&'a Activity),
+    Call(&'a CallEvent),
     Inside(&'a Input),
 }
 
@@ -205,13 +209,14 @@ impl<'a> Incoming<'a> {
     pub(crate) fn activity(self) -> Option<&'a Activity> {
         match self {
             Self::Activity(activity) => Some(activity),
-            Self::Inside(_) => None,
+            Self::Call(_) | Self::Inside(_) => None,
         }
     }
 
     fn to_input(self) -> Input {
         match self {
             Self::Activity(activity) => Input::Activity(Box::new(activity.clone())),
+            Self::Call(event) => Input::Call(Box::new(event.clone())),
             Self::Inside(input) => input.clone(),
         }
     }
@@ -221,6 +226,7 @@ impl<'a> From<&'a Input> for Incoming<'a> {
     fn from(input: &'a Input) -> Self {
         match input {
             Input::Activity(activity) => Self::Activity(activity),
+            Input::Call(event) => Self::Call(event),
             other => Self::Inside(other),
         }
     }

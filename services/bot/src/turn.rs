@@ -1,5 +1,6 @@
 //! What a handler may do while its turn runs. Everything asked for here happens after the commit, unless it says otherwise.
 
+mod calls;
 mod people;
 mod start;
 mod steps;
@@ -14,6 +15,7 @@ pub use steps::StepKey;
 pub use stream::Stream;
 
 use crate::address::{ActivityId, Address, Locale, Person, SentRef};
+use crate::call::CallProblem;
 use crate::dialog::{Dialog, Moment};
 use crate::draft::{self, Draft, DraftProblem, Envelope, Rendered};
 use crate::error::{Result, port_error};
@@ -42,6 +44,7 @@ pub struct Turn<A: 'static = ()> {
     effects: Vec<Effect>,
     first_sequence: u64,
     next_sequence: u64,
+    fresh_keys: u32,
     misuse: Option<Misuse>,
 }
 
@@ -211,6 +214,9 @@ impl<A> Turn<A> {
         rendered: Result<Rendered, DraftProblem>,
         stream: Option<&str>,
     ) -> SentRef {
+        if matches!(to, Address::Call { .. }) {
+            self.misused(Misuse::WritesToCall);
+        }
         let rendered = match rendered {
             Ok(rendered) => rendered,
             Err(problem) => {
@@ -255,6 +261,10 @@ pub(crate) enum Misuse {
     Draft(#[from] DraftProblem),
     #[error("on_sent takes a message that this turn sends")]
     NotOfThisTurn,
+    #[error("a call cannot be written to: send to a conversation, or speak with a prompt")]
+    WritesToCall,
+    #[error(transparent)]
+    Call(#[from] CallProblem),
 }
 
 fn json<T: Serialize>(value: &T) -> Result<bytes::Bytes> {

@@ -1,7 +1,8 @@
 //! What is refused before a bot serves anybody.
 
 use super::UserKind;
-use super::entry::Entry;
+use super::entry::Listed;
+use crate::call::CallProblem;
 
 /// Why a bot cannot be started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +34,22 @@ pub enum BotError {
         /// `UserState::NAME`.
         name: &'static str,
     },
+    /// A name that the host uses itself.
+    #[error("bot {bot}: the name {name:?} of a signal is reserved")]
+    ReservedSignal {
+        /// The bot.
+        bot: &'static str,
+        /// `Signal::NAME`.
+        name: &'static str,
+    },
+    /// What a calling bot does when it is late cannot be done.
+    #[error("bot {bot}: what it does with calls when it is late cannot be done: {problem}")]
+    LateDecision {
+        /// The bot.
+        bot: &'static str,
+        /// Why not.
+        problem: CallProblem,
+    },
     /// A part is no bot.
     #[error("bot {bot} is a part without an app: include it in a bot, or make it with Bot::with")]
     NoApp {
@@ -41,7 +58,7 @@ pub enum BotError {
     },
 }
 
-pub(super) fn reachable<S, A: 'static>(bot: &'static str, entries: &[Box<dyn Entry<S, A>>]) -> Result<(), BotError> {
+pub(crate) fn reachable<L: Listed + ?Sized>(bot: &'static str, entries: &[Box<L>]) -> Result<(), BotError> {
     for (place, lower) in entries.iter().enumerate() {
         let mut above = entries[..place].iter();
         let Some(upper) = above.find(|upper| upper.is_unconditional() && upper.shape().covers(lower.shape())) else {

@@ -5,19 +5,22 @@ use trunkline_teams::activity::Activity;
 
 use crate::dialog::{Dialog, Given, Next};
 use crate::error::{Error, Result};
-use crate::logic::{Answer, Failure, Input, RouteDescription};
+use crate::logic::{Answer, Input, RouteDescription};
 use crate::route::{Incoming, Listen, Refused, Reply, Shape};
 use crate::turn::Turn;
 
-/// One line of a bot.
-pub(super) trait Entry<S, A: 'static>: Send + Sync {
+/// What is known of one line of a bot without running it.
+pub(crate) trait Listed: Send + Sync {
     fn shape(&self) -> &Shape;
 
     fn describe(&self) -> RouteDescription;
 
     /// Whether nothing but its shape decides what it takes.
     fn is_unconditional(&self) -> bool;
+}
 
+/// One line of a bot.
+pub(super) trait Entry<S, A: 'static>: Listed {
     /// Whether it takes an input, given the state, which is not changed; without a state no dialog is open.
     fn fits(&self, incoming: Incoming<'_>, state: Option<&mut S>) -> bool;
 
@@ -31,25 +34,29 @@ pub(super) trait Entry<S, A: 'static>: Send + Sync {
     ) -> LocalBoxFuture<'a, Result<Option<Answer>>>;
 }
 
-pub(super) struct RouteEntry<E, P, H> {
-    listen: Listen<E, P>,
-    handler: H,
+/// A route and its handler; of a bot, or of calls.
+pub(crate) struct RouteEntry<E, P, H> {
+    pub(crate) listen: Listen<E, P>,
+    pub(crate) handler: H,
 }
 
 impl<E, P, H> RouteEntry<E, P, H> {
-    pub(super) fn new(listen: Listen<E, P>, handler: H) -> Self {
+    pub(crate) fn new(listen: Listen<E, P>, handler: H) -> Self {
         Self { listen, handler }
     }
 }
 
-impl<S, A, E, P, H> Entry<S, A> for RouteEntry<E, P, H>
-where
-    S: 'static,
-    A: Sync + 'static,
-    E: 'static,
-    P: Reply,
-    H: AsyncFn(&mut Turn<A>, &mut S, E) -> Result<P> + Send + Sync + 'static,
-{
+impl<E: 'static, P: 'static, H> RouteEntry<E, P, H> {
+    /// The event of an input that fits.
+    pub(crate) fn event(&self, input: Input) -> Result<E> {
+        self.listen.take(input).map_err(|refused| match refused {
+            Refused::Unreadable(error) => error,
+            Refused::Other => Error::lasting("the condition of a route is not pure: it held, then it did not"),
+        })
+    }
+}
+
+impl<E: 'static, P: 'static, H: Send + Sync> Listed for RouteEntry<E, P, H> {
     fn shape(&self) -> &Shape {
         &self.listen.shape
     }
@@ -65,7 +72,16 @@ where
     fn is_unconditional(&self) -> bool {
         self.listen.is_unconditional()
     }
+}
 
+impl<S, A, E, P, H> Entry<S, A> for RouteEntry<E, P, H>
+where
+    S: 'static,
+    A: Sync + 'static,
+    E: 'static,
+    P: Reply,
+    H: AsyncFn(&mut Turn<A>, &mut S, E) -> Result<P> + Send + Sync + 'static,
+{
     fn fits(&self, incoming: Incoming<'_>, _: Option<&mut S>) -> bool {
         self.listen.fits(incoming)
     }
@@ -82,10 +98,7 @@ where
     ) -> LocalBoxFuture<'a, Result<Option<Answer>>> {
         Box::pin(async move {
             let is_invoke = matches!(&input, Input::Activity(activity) if activity.is("invoke"));
-            let event = self.listen.take(input).map_err(|refused| match refused {
-                Refused::Unreadable(error) => error,
-                Refused::Other => Error::lasting("the condition of a route is not pure: it held, then it did not"),
-            })?;
+            let event = self.event(input)?;
             let reply = (self.handler)(turn, state, event).await?;
             Ok(reply.answer(is_invoke))
         })
@@ -110,13 +123,7 @@ impl<S, D, H> DialogEntry<S, D, H> {
     }
 }
 
-impl<S, A, D, H> Entry<S, A> for DialogEntry<S, D, H>
-where
-    S: 'static,
-    A: Sync + 'static,
-    D: Dialog,
-    H: AsyncFn(&mut Turn<A>, &mut S, D::Outcome) -> Result + Send + Sync + 'static,
-{
+impl<S, D, H: Send + Sync> Listed for DialogEntry<S, D, H> {
     fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -131,7 +138,15 @@ where
     fn is_unconditional(&self) -> bool {
         false
     }
+}
 
+impl<S, A, D, H> Entry<S, A> for DialogEntry<S, D, H>
+where
+    S: 'static,
+    A: Sync + 'static,
+    D: Dialog,
+    H: AsyncFn(&mut Turn<A>, &mut S, D::Outcome) -> Result + Send + Sync + 'static,
+{
     fn fits(&self, incoming: Incoming<'_>, state: Option<&mut S>) -> bool {
         let is_message = incoming.activity().is_some_and(|activity| activity.is("message"));
         is_message && state.is_some_and(|state| (self.slot)(state).is_some())
@@ -162,23 +177,5 @@ where
             }
             Ok(None)
         })
-    }
-}
-
-/// The handler of what was given up.
-pub(super) trait FailedHandler<S, A: 'static>: Send + Sync {
-    fn run<'a>(&'a self, turn: &'a mut Turn<A>, state: &'a mut S, failure: Failure) -> LocalBoxFuture<'a, Result>;
-}
-
-pub(super) struct FailedEntry<H>(pub(super) H);
-
-impl<S, A, H> FailedHandler<S, A> for FailedEntry<H>
-where
-    S: 'static,
-    A: Sync + 'static,
-    H: AsyncFn(&mut Turn<A>, &mut S, Failure) -> Result + Send + Sync + 'static,
-{
-    fn run<'a>(&'a self, turn: &'a mut Turn<A>, state: &'a mut S, failure: Failure) -> LocalBoxFuture<'a, Result> {
-        Box::pin(async move { (self.0)(turn, state, failure).await })
     }
 }

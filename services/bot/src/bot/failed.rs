@@ -102,7 +102,7 @@ pub(super) fn late(activity: &Activity) -> Option<Answer> {
 }
 
 /// The answer of an invoke that nobody handles; SDKs send the same (Bot Framework, `ActivityHandler`).
-pub(super) fn not_implemented() -> Answer {
+pub(crate) fn not_implemented() -> Answer {
     Answer {
         status: 501,
         body: None,

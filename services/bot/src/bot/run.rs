@@ -5,11 +5,12 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 use trunkline_teams::activity::Activity;
 
-use super::entry::{Entry, FailedHandler};
+use super::entry::Entry;
 use super::{UserKind, failed};
 use crate::card::{self, CardReply};
 use crate::draft::Draft;
 use crate::error::{Error, Result, Verdict};
+use crate::handler::Handler;
 use crate::logic::{
     Answer, Begin, Description, End, FailedWork, Failure, Input, Logic, Outcome, Port, StateProblem, StoredState,
     TurnError,
@@ -22,7 +23,7 @@ pub(super) struct Running<S, A: 'static> {
     pub(super) name: &'static str,
     pub(super) app: &'static A,
     pub(super) entries: Vec<Box<dyn Entry<S, A>>>,
-    pub(super) on_failed: Option<Box<dyn FailedHandler<S, A>>>,
+    pub(super) on_failed: Option<Box<dyn Handler<Turn<A>, S, Failure, ()>>>,
     pub(super) user_names: &'static [&'static str],
     pub(super) users: Vec<UserKind>,
     pub(super) stop_words: Vec<String>,
@@ -92,7 +93,7 @@ impl<S: State, A: Send + Sync + 'static> Running<S, A> {
 
     async fn failed(&self, turn: &mut Turn<A>, state: &mut S, failure: Failure) -> Result {
         match (&self.on_failed, &failure.what) {
-            (Some(handler), _) => handler.run(turn, state, failure).await,
+            (Some(handler), _) => handler.handle(turn, state, failure).await,
             (None, FailedWork::Turn(_)) => {
                 let draft = failed::told(&failure, turn.locale());
                 turn.reply(draft);
@@ -149,11 +150,19 @@ fn told<A>(turn: Turn<A>, draft: &Draft, form: Form) -> End {
 }
 
 /// A failure that no further attempt cures.
-fn lasting(error: &dyn std::error::Error) -> TurnError {
+pub(crate) fn lasting(error: &dyn std::error::Error) -> TurnError {
     TurnError {
         message: error.to_string(),
         retry_after: None,
         is_final: true,
+    }
+}
+
+/// Why changes of a user state that nobody declares cannot be applied.
+pub(crate) fn no_such_user(name: &str, state: Option<&StoredState>) -> StateProblem {
+    StateProblem::Unreadable {
+        stored: state.map_or(0, |state| state.version),
+        reason: format!("the bot declares no user state {name:?}"),
     }
 }
 
@@ -198,10 +207,7 @@ impl<S: State, A: Send + Sync + 'static> Logic for Running<S, A> {
         changes: &[Bytes],
     ) -> Result<StoredState, StateProblem> {
         let Some(kind) = self.users.iter().find(|kind| kind.name == name) else {
-            return Err(StateProblem::Unreadable {
-                stored: state.map_or(0, |state| state.version),
-                reason: format!("the bot declares no user state {name:?}"),
-            });
+            return Err(no_such_user(name, state.as_ref()));
         };
         (kind.apply)(state, changes)
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use trunkline_teams::calls::{
-    CallDirection, CallState, ChatInfo, CommsOperation, IncomingContext, InvitationParticipantInfo, MeetingInfo,
-    Modality, Participant, ParticipantInfo, ResultInfo, Tone,
+    CallDirection, CallState, ChatInfo, CommsOperation, IdentitySet, IncomingContext, InvitationParticipantInfo,
+    MeetingInfo, Modality, Participant, ParticipantInfo, ResultInfo, Tone,
 };
 use trunkline_teams::graph::OperationKind;
 
@@ -164,6 +164,29 @@ pub struct CallsDescription {
     pub answers: bool,
     /// Whether it wants the caller's keys: the host subscribes to them.
     pub wants_tones: bool,
+}
+
+impl CallNow {
+    /// Whether it is a group call or a meeting: only these have a chat, a meeting or a roster.
+    pub fn is_of_several(&self) -> bool {
+        self.about.chat_info.is_some()
+            || self.about.meeting_info.is_some()
+            || self.about.targets.len() > 1
+            || !self.present.is_empty()
+    }
+}
+
+impl CallAbout {
+    /// Who calls, if the call came in.
+    pub fn caller(&self) -> Option<&IdentitySet> {
+        let came_in = self.direction == Some(CallDirection::Incoming);
+        self.source.as_ref().filter(|_| came_in)?.identity.as_ref()
+    }
+
+    /// The participant whose presence a recording invitation is about; `None` if this is no such invitation.
+    pub fn observed_participant(&self) -> Option<&str> {
+        self.incoming_context.as_ref()?.observed_participant_id.as_deref()
+    }
 }
 
 impl OperationEnd {

@@ -27,6 +27,12 @@ pub(crate) enum Shape {
     Signal(&'static str),
     /// Ids of sends.
     Sent,
+    /// The end of one kind of operation on a call; the name of its route.
+    Operation(&'static str),
+    /// The end of any operation on a call.
+    Operations,
+    /// Keys that were gathered in a call.
+    Gathered,
     /// Messages while a dialog is open; the dialog's type.
     Dialog(&'static str),
 }
@@ -36,8 +42,9 @@ impl Shape {
     pub(crate) fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             // A second dialog may have a slot of its own: its type does not tell.
-            (Self::Dialog(_), Self::Dialog(_)) | (Self::Any, Self::Signal(_) | Self::Sent) => false,
+            (Self::Dialog(_), Self::Dialog(_)) | (Self::Any, Self::Signal(_) | Self::Sent | Self::Gathered) => false,
             (Self::Any, _)
+            | (Self::Operations, Self::Operations | Self::Operation(_))
             | (
                 Self::Message,
                 Self::Message | Self::Text(_) | Self::Command(_) | Self::Pattern(_) | Self::Submit(_) | Self::Dialog(_),
@@ -67,9 +74,11 @@ impl fmt::Display for Shape {
             Self::Submit(verb) => write!(out, "submit({verb:?})"),
             Self::Verb(verb) => write!(out, "verb({verb:?})"),
             Self::Refresh(verb) => write!(out, "refresh({verb:?})"),
-            Self::Kind(name) => write!(out, "{name}()"),
+            Self::Kind(name) | Self::Operation(name) => write!(out, "{name}()"),
             Self::Signal(name) => write!(out, "signal({name:?})"),
             Self::Sent => out.write_str("sent()"),
+            Self::Operations => out.write_str("operation_ended()"),
+            Self::Gathered => out.write_str("gathered()"),
             Self::Dialog(name) => write!(out, "dialog {name}"),
         }
     }

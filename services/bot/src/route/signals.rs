@@ -9,6 +9,11 @@ use crate::signal::Signal;
 
 /// A signal from another conversation, from the outside, or a timer.
 pub fn signal<T: Signal>() -> Listen<T> {
+    of_signal()
+}
+
+/// A route for a signal, whatever its handler returns.
+pub(super) fn of_signal<T: Signal, P: 'static>() -> Listen<T, P> {
     Listen::new(
         Shape::Signal(T::NAME),
         |incoming| matches!(incoming, Incoming::Inside(Input::Signal { name, .. }) if name == T::NAME),

@@ -41,6 +41,7 @@ impl<A> Turn<A> {
             effects: Vec::new(),
             first_sequence: begin.next_sequence,
             next_sequence: begin.next_sequence,
+            fresh_keys: 0,
             misuse: None,
         };
         (turn, begin.input)

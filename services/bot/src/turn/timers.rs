@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+
 use super::Turn;
 use crate::error::{Error, Result};
 use crate::logic::Effect;
@@ -40,6 +42,25 @@ impl<A> Turn<A> {
         self.effects.push(Effect::ForgetTimer {
             name: T::NAME.to_owned(),
             key: None,
+        });
+    }
+
+    /// Sets a timer of a reserved name, which carries nothing.
+    pub(crate) fn set_bare_timer(&mut self, name: &str, key: &str, at: SystemTime) {
+        self.effects.push(Effect::SetTimer {
+            name: name.to_owned(),
+            key: key.to_owned(),
+            at,
+            every: None,
+            payload: Bytes::from_static(b"null"),
+        });
+    }
+
+    /// Forgets one timer.
+    pub(crate) fn forget_timer(&mut self, name: &str, key: &str) {
+        self.effects.push(Effect::ForgetTimer {
+            name: name.to_owned(),
+            key: Some(key.to_owned()),
         });
     }
 
