@@ -13,6 +13,9 @@
 //! | [`connector_metadata`](Cloud::connector_metadata) | D ¹ | D ² | D ³ |
 //! | [`proactive_service_url`](Cloud::proactive_service_url) | public D ⁴, GCC S ⁵ | S ⁵ | none published |
 //! | [`service_hosts`](Cloud::service_hosts) | S ⁶ | S ⁶ | U: from the cloud's published names ⁷ |
+//! | [`Calling::graph`], [`Calling::graph_scope`] | D ⁸ | D ⁸ | calls are not offered (D ⁹) |
+//! | [`Calling::issuers`] | D, `graph.microsoft.com` S ¹⁰ | U ¹¹ | |
+//! | [`Calling::metadata`] | D ¹⁰ | U ¹¹ | |
 //!
 //! 1. "Authentication with the Bot Connector API" (`bot-docs`, `rest-api/bot-framework-rest-connector-authentication.md`).
 //! 2. "Configure a bot for US Government customers" (`bot-docs`, `how-to-deploy-gov-cloud-high.md`).
@@ -22,6 +25,13 @@
 //! 6. microsoft/Agents-for-net, `OutboundHostValidator`. `smba.trafficmanager.net` is matched whole: anyone can register
 //!    another name under `trafficmanager.net`.
 //! 7. "Office 365 URLs and IP address ranges", 21Vianet page; the service URL itself is only known from activities.
+//! 8. "Microsoft Graph national cloud deployments": a scope names the host of the cloud's Graph; GCC uses the worldwide one.
+//! 9. The pages of the operations on calls, table of national clouds. `sendDtmfTones`, `addLargeGalleryView` and audio routing
+//!    groups are offered in the worldwide cloud only (D).
+//! 10. "Incoming call notifications" (`msteams-docs`, `call-notifications.md`); the other issuer is accepted by Microsoft's
+//!     samples (microsoftgraph/microsoft-graph-comms-samples, `AuthenticationProvider.cs`), with keys of the same document.
+//! 11. One report (microsoft-graph-comms-samples issue 865, open) expected this document, and saw the worldwide issuer with a
+//!     key that the document does not hold. So issuers and document must be settings there.
 
 use url::Url;
 
@@ -44,6 +54,21 @@ pub struct Cloud {
     pub proactive_service_url: Option<String>,
     /// Hosts that may get a bot's token although no verified activity has named them.
     pub service_hosts: Vec<ServiceHost>,
+    /// Calls; `None` where the cloud does not offer them.
+    pub calling: Option<Calling>,
+}
+
+/// The constants of calls in one cloud. Every one can be replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calling {
+    /// Base address of Graph, with its version.
+    pub graph: String,
+    /// Scope of the token that a bot shows to Graph.
+    pub graph_scope: String,
+    /// `iss` of the tokens that come with notifications: any of these, with or without a slash at the end.
+    pub issuers: Vec<String>,
+    /// Address of the OpenID metadata whose keys sign those tokens.
+    pub metadata: String,
 }
 
 impl Cloud {
@@ -77,6 +102,7 @@ impl Cloud {
                 ServiceHost::below("teams.microsoft.com"),
                 ServiceHost::below("botframework.com"),
             ],
+            calling: Some(Calling::public()),
         }
     }
 
@@ -103,13 +129,15 @@ impl Cloud {
                 ServiceHost::below("teams.microsoft.us"),
                 ServiceHost::below("botframework.azure.us"),
             ],
+            calling: Some(Calling::us_government("https://graph.microsoft.us")),
         }
     }
 
-    /// US Department of Defense: as [`Cloud::gcc_high`] with another Connector host.
+    /// US Department of Defense: as [`Cloud::gcc_high`] with another Connector host and another Graph.
     pub fn dod() -> Self {
         Self {
             name: "dod".into(),
+            calling: Some(Calling::us_government("https://dod-graph.microsoft.us")),
             proactive_service_url: Some("https://smba.infra.dod.teams.microsoft.us/teams".into()),
             ..Self::gcc_high()
         }
@@ -129,6 +157,7 @@ impl Cloud {
                 ServiceHost::below("teams.microsoftonline.cn"),
                 ServiceHost::below("botframework.azure.cn"),
             ],
+            calling: None,
         }
     }
 
@@ -141,6 +170,33 @@ impl Cloud {
     pub fn allows_service_url(&self, service_url: &str) -> bool {
         let Ok(url) = Url::parse(service_url) else { return false };
         self.service_hosts.iter().any(|rule| rule.allows(&url))
+    }
+}
+
+impl Calling {
+    fn public() -> Self {
+        Self {
+            graph: "https://graph.microsoft.com/v1.0".into(),
+            graph_scope: "https://graph.microsoft.com/.default".into(),
+            issuers: vec![
+                "https://api.botframework.com".into(),
+                "https://graph.microsoft.com".into(),
+            ],
+            metadata: "https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration".into(),
+        }
+    }
+
+    fn us_government(graph: &str) -> Self {
+        Self {
+            graph: format!("{graph}/v1.0"),
+            graph_scope: format!("{graph}/.default"),
+            issuers: vec![
+                "https://api.botframework.us".into(),
+                graph.into(),
+                "https://api.botframework.com".into(),
+            ],
+            metadata: "https://apigcch.botframework.azure.us/v1/.well-known/OpenIdConfiguration".into(),
+        }
     }
 }
 
@@ -241,6 +297,18 @@ mod tests {
             let cloud = Cloud::by_name(name).unwrap();
             if let Some(url) = &cloud.proactive_service_url {
                 assert!(cloud.allows_service_url(url), "{name}: {url}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_scope_of_graph_names_the_graph_of_the_same_cloud() {
+        for name in Cloud::NAMES {
+            let calling = Cloud::by_name(name).unwrap().calling;
+            assert_eq!(calling.is_none(), name == "china", "{name}");
+            if let Some(Calling { graph, graph_scope, .. }) = calling {
+                let host = graph.strip_suffix("/v1.0").unwrap();
+                assert_eq!(graph_scope.strip_suffix("/.default"), Some(host), "{name}");
             }
         }
     }
