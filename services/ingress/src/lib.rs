@@ -21,3 +21,6 @@ pub use config::{CallsEndpoint, Clock, IngressConfig, Limits, StopTimes, TlsFile
 pub use error::IngressError;
 pub use readiness::{NotReady, Readiness};
 pub use server::Ingress;
+
+/// The documentation page of what the ingress itself refuses: each with its number, cause and remedy.
+pub const REFUSALS_PAGE: &str = include_str!("../docs/refusals.md");

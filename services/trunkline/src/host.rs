@@ -95,6 +95,15 @@ impl<'a> House<'a> {
                 origin: configuration.origin(&format!("bots.{name}")),
             });
         }
+        for (name, _) in configuration.bots.iter().filter(|(_, section)| section.calling) {
+            self.problems.push(Problem {
+                code: Code::Bots,
+                setting: format!("bots.{name}.calling"),
+                message: format!("this binary has no bot \"{name}\" that takes calls"),
+                remedy: "remove the setting".to_owned(),
+                origin: configuration.origin(&format!("bots.{name}.calling")),
+            });
+        }
         if purpose != Purpose::Dev {
             self.bots
                 .retain(|(name, _)| !self.offered.contains(name) || configuration.bots.contains_key(name));
@@ -192,6 +201,7 @@ pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCo
                 Ok(())
             }))
         }
+        Command::Explain { code, output } => command::run_explain(code.as_deref(), *output),
         Command::Ingress => {
             let inputs = arguments.sources.inputs(None);
             // The edge knows bots by their registration only; their code is not even built here.

@@ -280,8 +280,6 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    const PAGE: &str = include_str!("../../docs/refusals.md");
-
     #[test]
     fn numbers_names_and_places_are_given_once() {
         let codes: Vec<RejectionCode> = RejectionCode::all().collect();
@@ -295,7 +293,7 @@ mod tests {
 
     #[test]
     fn the_documentation_page_says_what_the_table_says() {
-        let documented: Vec<Vec<&str>> = PAGE
+        let documented: Vec<Vec<&str>> = crate::REFUSALS_PAGE
             .lines()
             .filter(|line| line.starts_with("| TL-11"))
             .map(|line| {

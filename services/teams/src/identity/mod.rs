@@ -30,6 +30,9 @@ pub use refusal::{Refusal, RefusalCode, Severity};
 pub use verifier::{BotIdentity, Sender, Verified, Verifier, VerifierConfig, VerifierConfigError};
 pub use verify::{Rules, TokenFacts, verify};
 
+/// The documentation page of refusals of tokens: each with its number, cause and remedy.
+pub const REFUSALS_PAGE: &str = include_str!("../../docs/refusals.md");
+
 /// How far the clocks of issuer and verifier may differ.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 

@@ -309,11 +309,11 @@ mod tests {
 
     use super::*;
 
-    const PAGE: &str = include_str!("../../docs/refusals.md");
-
     /// Rows of the page's table: number, name, status, severity.
     fn documented() -> Vec<[String; 4]> {
-        let rows = PAGE.lines().filter(|line| line.starts_with("| TL-"));
+        let rows = super::super::REFUSALS_PAGE
+            .lines()
+            .filter(|line| line.starts_with("| TL-"));
         rows.map(|row| {
             let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
             assert_eq!(cells.len(), 8, "a row has six cells: {row}");

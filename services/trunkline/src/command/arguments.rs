@@ -89,6 +89,18 @@ pub enum Command {
     /// Ask about the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Explain a code from a log, a metric or a call. Asks nobody.
+    #[command(
+        after_help = "Examples:\n  trunkline explain TL-1013               a request that was refused, by its number\n  trunkline explain tenant_not_allowed    the same, by its name in metrics\n  trunkline explain                       everything that can be explained"
+    )]
+    Explain {
+        /// The code.
+        #[arg(value_name = "CODE")]
+        code: Option<String>,
+        /// Form of the answer.
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
     /// Ask a running cluster.
     #[command(flatten)]
     Operate(OperationCommand),

@@ -3,6 +3,7 @@
 mod arguments;
 mod certificate;
 mod config;
+mod explain;
 mod operate;
 mod operations;
 mod output;
@@ -12,6 +13,7 @@ pub use arguments::{
 };
 pub use certificate::make as make_certificates;
 pub use config::run as run_config;
+pub use explain::run as run_explain;
 pub use operate::run as run_operation;
 pub use operations::{Asking, ConversationCommand, NodeCommand, OperationCommand, ParkedCommand, ShardCommand};
 pub use output::{print, report, report_failure};

@@ -1,5 +1,7 @@
 //! Values that are right alone and wrong together.
 
+mod calls;
+
 use super::problem::{Code, Problem};
 use super::schema::{AppType, BotSection, Engine};
 use super::{Configuration, Purpose};
@@ -17,6 +19,7 @@ pub(super) fn contradictions(configuration: &Configuration, purpose: Purpose) ->
     check_cluster(&mut found);
     check_ingress(&mut found, purpose);
     check_worker(&mut found, purpose);
+    calls::check(&mut found, purpose);
     check_dev(&mut found, purpose);
     found.problems
 }

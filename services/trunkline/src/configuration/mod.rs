@@ -26,11 +26,12 @@ pub use layers::{Inputs, find_file};
 pub use problem::{Code, ConfigurationError, Problem, SourceFile};
 pub use show::{Effective, effective};
 pub use tree::Origin;
+pub(crate) use value::is_of_this_machine;
 pub use value::{Guid, HostPort, Size, StoreUrl};
 
 use schema::{
-    AdminSection, BotSection, CloudSection, ClusterSection, DevSection, IngressSection, LogSection, OtlpSection,
-    StoreSection, WorkerSection,
+    AdminSection, BotSection, CallsSection, CloudSection, ClusterSection, DevSection, IngressSection, LogSection,
+    OtlpSection, StoreSection, WorkerSection,
 };
 
 /// What the operator wants, complete and checked.
@@ -38,6 +39,8 @@ use schema::{
 pub struct Configuration {
     /// `[bots.NAME]`, by name.
     pub bots: BTreeMap<String, BotSection>,
+    /// `[calls]`.
+    pub calls: CallsSection,
     /// `[ingress]`.
     pub ingress: IngressSection,
     /// `[worker]`.
@@ -97,6 +100,7 @@ impl Configuration {
             }};
         }
         let sections = (
+            section!("calls"),
             section!("ingress"),
             section!("worker"),
             section!("store"),
@@ -112,6 +116,7 @@ impl Configuration {
         }
         let read::Findings { mut problems, origins } = found;
         if let (
+            Some(calls),
             Some(ingress),
             Some(worker),
             Some(store),
@@ -125,6 +130,7 @@ impl Configuration {
         {
             let configuration = Self {
                 bots,
+                calls,
                 ingress,
                 worker,
                 store,

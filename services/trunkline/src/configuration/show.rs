@@ -22,6 +22,7 @@ pub fn effective(configuration: &Configuration) -> Vec<Effective> {
     for (name, bot) in &configuration.bots {
         add(&mut settings, configuration, &format!("bots.{name}"), bot);
     }
+    add(&mut settings, configuration, "calls", &configuration.calls);
     add(&mut settings, configuration, "ingress", &configuration.ingress);
     add(&mut settings, configuration, "worker", &configuration.worker);
     add(&mut settings, configuration, "store", &configuration.store);

@@ -17,13 +17,13 @@ use trunkline_teams::connector::{Connector, http_client};
 use trunkline_teams::identity::BotIdentity;
 use trunkline_teams::token::{ClientCredentials, ClientCredentialsConfig, Proof, Secret};
 use trunkline_worker::HostedBot;
-use url::{Host, Url};
+use url::Url;
 
 use super::address::AddressUnavailable;
 use super::crew::Crew;
 use super::{Running, identity, ingress, worker};
-use crate::configuration::Configuration;
 use crate::configuration::schema::{BotSection, Engine, StoreSection};
+use crate::configuration::{Configuration, is_of_this_machine};
 
 /// Name of the simulated Teams in threads and messages.
 const TEAMS: &str = "teams";
@@ -172,13 +172,7 @@ fn hosted(bot: &DevBot, cloud: &Cloud) -> anyhow::Result<HostedBot> {
 }
 
 fn is_on_this_machine(service_url: &str) -> bool {
-    let Ok(url) = Url::parse(service_url) else { return false };
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+    Url::parse(service_url).is_ok_and(|url| is_of_this_machine(&url))
 }
 
 /// The clients of dev go to this machine only: never through a proxy of the environment.

@@ -5,18 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use trunkline_teams::cloud::Cloud;
+use trunkline_teams::cloud::{Calling, Cloud};
 use trunkline_teams::identity::{BotIdentity, Verifier, VerifierConfig};
 use trunkline_teams::token::{Certificate, ClientCredentials, ClientCredentialsConfig, Proof, Secret, TokenProvider};
+use url::Url;
 
 use crate::configuration::Configuration;
-use crate::configuration::schema::{AppType, BotSection, CloudPreset, CloudSection, IngressSection};
+use crate::configuration::schema::{AppType, BotSection, CallsSection, CloudPreset, CloudSection, IngressSection};
 
 /// Allows every tenant in `bots.NAME.tenants`.
 const ALL_TENANTS: &str = "*";
 
 /// The cloud: its preset, and what replaces parts of it.
-pub(super) fn cloud(section: &CloudSection) -> Cloud {
+pub(super) fn cloud(section: &CloudSection, calls: &CallsSection) -> Cloud {
     let mut cloud = match section.preset {
         CloudPreset::Public => Cloud::public(),
         CloudPreset::Gcc => Cloud::gcc(),
@@ -43,7 +44,47 @@ pub(super) fn cloud(section: &CloudSection) -> Cloud {
     if let Some(hosts) = &section.service_hosts {
         cloud.service_hosts.clone_from(hosts);
     }
+    cloud.calling = calling(cloud.calling, calls);
     cloud
+}
+
+/// The constants of calls: the preset's, and what replaces them; `None` for a cloud without calls, unless all are written.
+fn calling(preset: Option<Calling>, section: &CallsSection) -> Option<Calling> {
+    let text = |url: &Option<Url>| url.as_ref().map(ToString::to_string);
+    let (graph, metadata) = (text(&section.graph), text(&section.metadata));
+    let (scope, issuers) = (section.graph_scope.clone(), section.issuers.clone());
+    let Some(preset) = preset else {
+        return Some(Calling {
+            graph: graph?,
+            graph_scope: scope?,
+            issuers: issuers?,
+            metadata: metadata?,
+        });
+    };
+    Some(Calling {
+        graph: graph.unwrap_or(preset.graph),
+        graph_scope: scope.unwrap_or(preset.graph_scope),
+        issuers: issuers.unwrap_or(preset.issuers),
+        metadata: metadata.unwrap_or(preset.metadata),
+    })
+}
+
+/// Verifies the tokens of notifications to those of these bots that take calls.
+pub(super) fn calls_verifier(
+    cloud: Cloud,
+    bots: Vec<BotIdentity>,
+    ingress: &IngressSection,
+    http: reqwest::Client,
+) -> anyhow::Result<Arc<Verifier>> {
+    let calling = cloud
+        .calling
+        .clone()
+        .with_context(|| format!("the cloud {} offers no calls", cloud.name))?;
+    let config = VerifierConfig {
+        remembered_tokens: usize::try_from(ingress.remembered_tokens)?,
+        ..VerifierConfig::for_calls(cloud, calling.issuers, calling.metadata, bots)
+    };
+    Ok(Arc::new(Verifier::new(config, http)?))
 }
 
 /// Verifies the tokens of requests to these bots.
@@ -137,4 +178,55 @@ fn proof(name: &str, bot: &BotSection) -> anyhow::Result<Proof> {
 
 fn read(file: &Path, setting: &str) -> anyhow::Result<String> {
     fs::read_to_string(file).with_context(|| format!("{setting}: {} cannot be read", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::cloud;
+    use crate::configuration::{Configuration, Inputs, Purpose};
+
+    /// The cloud of these settings.
+    fn configured(settings: &[(&str, &str)]) -> trunkline_teams::cloud::Cloud {
+        let flags = settings.iter().map(|(setting, value)| {
+            let flag = format!("--set {setting}");
+            ((*setting).to_owned(), (*value).to_owned(), flag)
+        });
+        let inputs = Inputs {
+            flags: flags.collect(),
+            ..Inputs::default()
+        };
+        let configuration = Configuration::load(&inputs, Purpose::Inspect).unwrap();
+        cloud(&configuration.cloud, &configuration.calls)
+    }
+
+    #[test]
+    fn what_is_written_of_calls_takes_the_place_of_the_clouds_constants() {
+        let calling = configured(&[("calls.graph", "http://127.0.0.1:3979/v1.0"), ("calls.issuers", "a, b")]);
+        let (calling, preset) = (calling.calling.unwrap(), configured(&[]).calling.unwrap());
+        assert_eq!(calling.graph, "http://127.0.0.1:3979/v1.0");
+        assert_eq!(calling.issuers, ["a", "b"]);
+        assert_eq!(
+            (calling.metadata, calling.graph_scope),
+            (preset.metadata, preset.graph_scope)
+        );
+    }
+
+    #[test]
+    fn a_cloud_without_calls_has_them_when_all_is_written() {
+        let mut settings = vec![
+            ("cloud.preset", "china"),
+            ("calls.graph", "https://graph.example/v1.0"),
+            ("calls.graph_scope", "https://graph.example/.default"),
+            ("calls.issuers", "https://issuer.example"),
+            ("calls.metadata", "https://keys.example/metadata"),
+        ];
+        assert_eq!(
+            configured(&settings).calling.unwrap().metadata,
+            "https://keys.example/metadata"
+        );
+        settings.pop();
+        assert_eq!(configured(&settings).calling, None);
+    }
 }

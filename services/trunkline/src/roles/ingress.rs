@@ -7,15 +7,17 @@ use std::thread::available_parallelism;
 use anyhow::Context as _;
 use ipnet::IpNet;
 use prometheus_client::registry::Registry;
-use trunkline_ingress::{Ingress, IngressConfig, IngressError, Limits, StopTimes, TlsFiles, Transport};
-use trunkline_teams::identity::Verifier;
+use trunkline_ingress::{CallsEndpoint, Ingress, IngressConfig, IngressError, Limits, StopTimes, TlsFiles, Transport};
+use trunkline_teams::cloud::Cloud;
 use trunkline_teams::identity::source::SourceRules;
+use trunkline_teams::identity::{BotIdentity, Verifier};
+use trunkline_teams::token::login_client;
 
 use super::address::AddressUnavailable;
-use super::cluster_tls;
 use super::crew::Crew;
+use super::{cluster_tls, identity};
 use crate::configuration::Configuration;
-use crate::configuration::schema::{IngressSection, Sources};
+use crate::configuration::schema::{CallsSection, IngressSection, Sources};
 use crate::telemetry::{Health, Metrics};
 
 /// Name of the role in threads and messages.
@@ -56,10 +58,37 @@ pub(super) fn config_of(
             bytes_in_flight: section.in_flight_bytes.as_usize(),
             ..Limits::default()
         },
+        // Its verifier needs a client of the network: whoever starts the ingress makes it.
         calls: None,
         stop: stop_times(section),
         clock: trunkline_ingress::Clock::default(),
     })
+}
+
+/// The webhook of calls, where a bot takes calls.
+pub(super) fn calls(configuration: &Configuration, cloud: &Cloud) -> anyhow::Result<Option<CallsEndpoint>> {
+    let takes_calls = |bot: &BotIdentity| configuration.bots.get(&bot.name).is_some_and(|bot| bot.calling);
+    let bots = identity::identities(configuration)?;
+    let bots: Vec<BotIdentity> = bots.into_iter().filter(takes_calls).collect();
+    if bots.is_empty() {
+        return Ok(None);
+    }
+    let section = &configuration.calls;
+    let names: Vec<&str> = bots.iter().map(|bot| bot.name.as_str()).collect();
+    let callback = section.callback.as_ref().context("calls.callback is missing")?;
+    let path = section.path.as_deref().unwrap_or(callback.path());
+    tracing::info!(bots = names.join(", "), %callback, path, "takes notifications of calls");
+    let verifier = identity::calls_verifier(cloud.clone(), bots, &configuration.ingress, login_client()?)?;
+    Ok(Some(calls_endpoint(section, path, verifier)))
+}
+
+/// The webhook of calls at this path.
+pub(super) fn calls_endpoint(section: &CallsSection, path: &str, verifier: Arc<Verifier>) -> CallsEndpoint {
+    CallsEndpoint {
+        path: path.trim_end_matches('/').to_owned(),
+        body_bytes: section.body_limit.as_usize(),
+        ..CallsEndpoint::new(verifier)
+    }
 }
 
 /// How the ingress stops.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use trunkline_bot::logic::Logic;
 use trunkline_cluster::channel::IdentityFiles;
+use trunkline_ingress::IngressConfig;
 use trunkline_teams::connector::http_client;
 use trunkline_teams::token::login_client;
 
@@ -68,10 +69,13 @@ impl Running {
 
     /// Starts the ingress.
     pub fn ingress(&mut self, configuration: &Configuration) -> anyhow::Result<()> {
-        let cloud = identity::cloud(&configuration.cloud);
+        let cloud = identity::cloud(&configuration.cloud, &configuration.calls);
         let bots = identity::identities(configuration)?;
+        let config = IngressConfig {
+            calls: ingress::calls(configuration, &cloud)?,
+            ..ingress::config(configuration, node(configuration, ingress::NAME))?
+        };
         let verifier = identity::verifier(cloud, bots, &configuration.ingress, login_client()?)?;
-        let config = ingress::config(configuration, node(configuration, ingress::NAME))?;
         let addresses = ingress::start(
             &mut self.crew,
             config,
@@ -86,7 +90,7 @@ impl Running {
 
     /// Starts the worker with these bots.
     pub fn worker(&mut self, configuration: &Configuration, bots: Vec<(String, Arc<dyn Logic>)>) -> anyhow::Result<()> {
-        let cloud = identity::cloud(&configuration.cloud);
+        let cloud = identity::cloud(&configuration.cloud, &configuration.calls);
         let (login, http) = (login_client()?, http_client().build()?);
         let hosted = bots
             .into_iter()

@@ -9,6 +9,7 @@ mod status;
 mod table;
 
 pub(super) use self::parked::ParkedId;
+pub(super) use self::table::table;
 
 use anyhow::Context as _;
 

@@ -6,7 +6,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 
 /// A table without lines; `numbers` are the places of its right-aligned columns.
-pub(super) fn table<const N: usize>(header: [&str; N], numbers: &[usize]) -> Table {
+pub(in crate::command) fn table<const N: usize>(header: [&str; N], numbers: &[usize]) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(header);
     for place in numbers {

@@ -60,6 +60,9 @@ section! {
         /// Tenants whose people may talk to the bot. Empty: the tenant of the registration for a single-tenant bot, all
         /// tenants for a multi-tenant one. "*" allows all.
         pub tenants: Vec<String> = [],
+        /// The bot takes and makes calls; [calls] says how. Its registration needs calling switched on (Teams channel, tab
+        /// Calling), its app the manifest's supportsCalling, and its tenants the admin's consent to Calls.* permissions.
+        pub calling: bool = false,
         /// A turn that takes longer has failed.
         pub turn_limit: Duration = "120 s",
         /// Where turns run: arbiter, or pool for bots that compute long between two awaits.

@@ -1,12 +1,14 @@
 //! All settings. Each stands once, with its type, default and documentation.
 
 mod bots;
+mod calls;
 mod cluster;
 mod ingress;
 mod operation;
 mod worker;
 
 pub use bots::{AppType, BotSection, Executor, Unreadable};
+pub use calls::CallsSection;
 pub use cluster::ClusterSection;
 pub use ingress::{CloudPreset, CloudSection, IngressSection, Sources};
 pub use operation::{AdminSection, DevSection, LogFilter, LogFormat, LogSection, OtlpSection};
@@ -37,8 +39,9 @@ const fn facts<S: Section>(path: &'static str) -> SectionFacts {
 pub const BOT_PATH: &str = "bots.NAME";
 
 /// All sections, in the order of the example file.
-pub const SECTIONS: [SectionFacts; 10] = [
+pub const SECTIONS: [SectionFacts; 11] = [
     facts::<BotSection>(BOT_PATH),
+    facts::<CallsSection>("calls"),
     facts::<IngressSection>("ingress"),
     facts::<WorkerSection>("worker"),
     facts::<StoreSection>("store"),

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use url::Url;
 
 pub(super) use named::BotSettings;
+pub(crate) use named::is_of_this_machine;
 pub use named::{Guid, HostPort, StoreUrl};
 pub(super) use quantity::Share;
 pub use quantity::Size;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use trunkline_store::redis::{AddressProblem, RedisAddress};
 use trunkline_teams::token::Secret;
+use url::{Host, Url};
 
 use super::{DOTS, SettingType, Wrong, text};
 use crate::configuration::tree::{Item, Origin, Table, Value, quoted};
@@ -124,6 +125,16 @@ impl SettingType for HostPort {
     }
     fn shown(&self) -> Option<String> {
         Some(quoted(&self.0))
+    }
+}
+
+/// Whether an address leads to this machine for certain: by a loopback address, or by the name that always is one.
+pub(crate) fn is_of_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

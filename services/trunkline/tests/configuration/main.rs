@@ -1,6 +1,8 @@
 //! The configuration as an operator meets it: layers, places, remedies, secrets.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod calls;
+
 use std::path::PathBuf;
 
 use serde::Deserialize;
