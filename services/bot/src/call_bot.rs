@@ -7,6 +7,8 @@ use std::sync::Arc;
 use futures_util::future::LocalBoxFuture;
 use trunkline_teams::calls::RejectReason;
 
+pub(crate) use run::read_state;
+
 use crate::bot::{BotError, Listed, RouteEntry, reachable};
 use crate::call::gather::{GATHERED, TIMER};
 use crate::call::{Call, Decision, Ringing, Then};

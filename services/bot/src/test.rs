@@ -1,4 +1,4 @@
-//! A chat in memory, for tests of bots: simulated time, no runtime, no network.
+//! A chat and a telephone in memory, for tests of bots: simulated time, no runtime, no network.
 //!
 //! Every turn runs twice from the same state, with the steps that the first run kept, and both runs must ask for and remember
 //! the same: a forgotten [`crate::Turn::once`], a look at the clock, a random id or state changed inside a step fail the first
@@ -19,6 +19,9 @@
 //! assert_eq!(chat.last(), "2");
 //! assert_eq!(chat.state().heard, 2);
 //! ```
+//!
+//! [`Phone`] does the same for a [`crate::CallBot`]: people ring, press keys, listen, speak and hang up, Graph takes or refuses
+//! what the bot asks for, and prompts end by simulated time.
 
 // A kit for tests fails by panics, and takes what the test has at hand.
 #![allow(clippy::missing_panics_doc, clippy::needless_pass_by_value)]
@@ -28,6 +31,8 @@ mod card;
 mod chat;
 mod compare;
 mod happens;
+mod line;
+mod phone;
 mod port;
 mod screen;
 mod turns;
@@ -39,6 +44,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 pub use chat::{Chat, Crash};
+pub use phone::Phone;
 
 use crate::logic::StoredState;
 use crate::state::{self, State};

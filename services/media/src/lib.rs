@@ -1,8 +1,8 @@
 //! The audio of calls: legs that end WebRTC, and what a bot can do with them.
 //!
 //! This crate knows packets, codecs' payloads, files of audio and the machines that WebRTC consists of. It must not know
-//! conversations, bots, Graph or the store. The way of the data: a datagram belongs to a leg, the leg is a value that takes it
-//! with the time and puts datagrams and events out.
+//! conversations, bots, Graph or the store. The way of the data: a datagram belongs to a leg, the [`leg::Leg`] is a value that
+//! takes it with the time and puts datagrams and events out.
 //!
 //! **No process of this build hosts media.** What stands here is used by its own tests; the role that offers it to workers and
 //! the call actor that asks for it are not built.
@@ -11,5 +11,9 @@
 //! considerations for application-hosted media bots"). Peers are browsers, gateways and simulated callers.
 
 pub mod codec;
+pub mod dtls;
 pub mod ice;
+pub mod leg;
+pub mod rtp;
 pub mod sdp;
+mod srtp;

@@ -58,6 +58,11 @@ impl<S: State> State for Kept<S> {
     }
 }
 
+/// Reads the author's part of what is stored of a call.
+pub(crate) fn read_state<S: State>(stored: Option<&StoredState>) -> Result<S, StateProblem> {
+    state::read::<Kept<S>>(stored).map(|kept| kept.state)
+}
+
 impl<S: State, A: Send + Sync + 'static> Running<S, A> {
     async fn turn(&self, mut begin: Begin, port: Box<dyn Port>) -> End {
         let stored = begin.state.take();

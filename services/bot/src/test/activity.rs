@@ -5,8 +5,8 @@ use trunkline_teams::activity::Activity;
 
 use crate::address::{Address, Person};
 
-const TENANT: &str = "00000000-0000-0000-0000-00000000c0de";
-const SERVICE: &str = "https://smba.trafficmanager.net/test/";
+pub(super) const TENANT: &str = "00000000-0000-0000-0000-00000000c0de";
+pub(super) const SERVICE: &str = "https://smba.trafficmanager.net/test/";
 
 /// Where the chat takes place and who is in it.
 #[derive(Clone, Debug)]

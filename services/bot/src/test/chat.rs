@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::activity::Room;
 use super::screen::{self, described};
-use super::turns::{Host, Timer};
+use super::turns::Host;
 use crate::address::Person;
 use crate::bot::Bot;
 use crate::logic::{Effect, Input};
@@ -26,6 +26,7 @@ pub enum Crash {
 /// A chat with a bot, in memory. Its methods fail the test by a panic that says what is wrong.
 pub struct Chat<S> {
     host: Host,
+    room: Room,
     speaker: usize,
     last_said: String,
     remembers: PhantomData<S>,
@@ -38,8 +39,10 @@ impl<S: State> Chat<S> {
     /// The bot cannot be started.
     pub fn with<A: Send + Sync + 'static>(bot: Bot<S, A>) -> Self {
         let logic = bot.build().unwrap_or_else(|error| panic!("{error}"));
+        let room = Room::personal();
         Self {
-            host: Host::new(logic, Room::personal()),
+            host: Host::new(logic, room.address()),
+            room,
             speaker: 0,
             last_said: String::new(),
             remembers: PhantomData,
@@ -49,32 +52,28 @@ impl<S: State> Chat<S> {
     /// The same as a group chat of these people.
     #[must_use]
     pub fn group<const N: usize>(mut self, people: [&str; N]) -> Self {
-        self.host.room = Room::group(&people);
+        self.enters(Room::group(&people));
         self
     }
 
     /// The same as a thread in a channel, in which Ada speaks.
     #[must_use]
     pub fn channel(mut self, name: &str) -> Self {
-        self.host.room = Room::channel(name, &["Ada", "Grace"]);
+        self.enters(Room::channel(name, &["Ada", "Grace"]));
         self
     }
 
     /// The language of everybody.
     #[must_use]
     pub fn locale(mut self, tag: &str) -> Self {
-        tag.clone_into(&mut self.host.room.locale);
+        tag.clone_into(&mut self.room.locale);
+        tag.clone_into(&mut self.host.locale);
         self
     }
 
     /// From now on this person of the chat acts.
     pub fn by(&mut self, name: &str) -> &mut Self {
-        let place = self
-            .host
-            .room
-            .people
-            .iter()
-            .position(|person| person.display_name() == name);
+        let place = self.room.people.iter().position(|person| person.display_name() == name);
         self.speaker = place.unwrap_or_else(|| panic!("{name} is not in this chat"));
         self
     }
@@ -83,13 +82,13 @@ impl<S: State> Chat<S> {
     pub fn says(&mut self, text: &str) -> &mut Self {
         let id = self.host.next_id();
         self.last_said.clone_from(&id);
-        let members = self.host.room.said(text);
+        let members = self.room.said(text);
         self.act(&format!(": {text}"), &id, members)
     }
 
     /// Somebody changes what they wrote last.
     pub fn edits(&mut self, text: &str) -> &mut Self {
-        let mut members = self.host.room.said(text);
+        let mut members = self.room.said(text);
         members["type"] = json!("messageUpdate");
         members["channelData"] = json!({ "eventType": "editMessage" });
         let id = self.last_said.clone();
@@ -171,26 +170,13 @@ impl<S: State> Chat<S> {
 
     /// A signal from outside the conversation.
     pub fn hears<T: Signal>(&mut self, signal: T) -> &mut Self {
-        let payload = serde_json::to_vec(&signal).unwrap_or_else(|error| panic!("{} is not JSON: {error}", T::NAME));
-        self.host.screen.line(&format!("(signal {})", T::NAME));
-        self.host.turn(Input::Signal {
-            name: T::NAME.to_owned(),
-            key: signal.key(),
-            payload: payload.into(),
-        });
+        self.host.hears_signal(&signal);
         self
     }
 
     /// Time goes by; timers that are due go off, in order.
     pub fn after(&mut self, time: Duration) -> &mut Self {
-        let until = self.host.now + time;
-        while let Some(due) = self.host.due(until) {
-            self.host.now = due.at;
-            self.host.screen.line(&format!("(timer {})", due.name));
-            let Timer { name, key, payload, .. } = due;
-            self.host.turn(Input::Signal { name, key, payload });
-        }
-        self.host.now = until;
+        self.host.passes(self.host.now + time);
         self
     }
 
@@ -218,6 +204,7 @@ impl<S: State> Chat<S> {
         host.replace_bot(bot.build().unwrap_or_else(|error| panic!("{error}")));
         Chat {
             host,
+            room: self.room,
             speaker: self.speaker,
             last_said: self.last_said,
             remembers: PhantomData,
@@ -262,7 +249,7 @@ impl<S: State> Chat<S> {
 
     /// What the last turn asked for.
     pub fn effects(&self) -> &[Effect] {
-        &self.host.effects
+        &self.host.of_last_turn
     }
 
     /// Why the last turn failed, for operators; `None` if it did not.
@@ -282,20 +269,20 @@ impl<S: State> Chat<S> {
 
     /// A person of the chat.
     pub fn person(&self, name: &str) -> Person {
-        let found = self
-            .host
-            .room
-            .people
-            .iter()
-            .find(|person| person.display_name() == name);
+        let found = self.room.people.iter().find(|person| person.display_name() == name);
         found.cloned().unwrap_or_else(|| panic!("{name} is not in this chat"))
     }
 
+    fn enters(&mut self, room: Room) {
+        self.host.here = room.address();
+        self.room = room;
+    }
+
     fn act(&mut self, line: &str, id: &str, members: Value) -> &mut Self {
-        let person = self.host.room.people[self.speaker].clone();
+        let person = self.room.people[self.speaker].clone();
         self.host.screen.line(&format!("{}{line}", person.display_name()));
         let timestamp = self.host.timestamp();
-        let activity = self.host.room.activity(id, &timestamp, &person, members);
+        let activity = self.room.activity(id, &timestamp, &person, members);
         self.host.turn(Input::Activity(Box::new(activity)));
         self
     }

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 use serde_json::Value;
-use trunkline_teams::calls::InvitationParticipantInfo;
+use trunkline_teams::calls::{Call, InvitationParticipantInfo};
+use trunkline_teams::graph::Operation;
 
 use super::card;
+use super::line::Follows;
 use super::screen::{Shown, described, described_card, json, verb_of};
 use super::turns::{Host, Timer};
 use crate::address::{Address, SentRef};
-use crate::logic::{Answer, Effect, Input, Outcome};
+use crate::logic::{Answer, CallEvent, Effect, Input, Outcome};
 
 impl Host {
     pub(super) fn commit(&mut self, outcome: Outcome) {
@@ -22,13 +24,56 @@ impl Host {
         for effect in &outcome.effects {
             self.happens(effect, &mut follows);
         }
-        self.effects = outcome.effects;
+        self.asked.extend(outcome.effects.iter().cloned());
+        self.of_last_turn = outcome.effects;
         for input in follows {
-            let effects = std::mem::take(&mut self.effects);
+            let effects = std::mem::take(&mut self.of_last_turn);
             let answer = self.answer.take();
-            self.turn(input);
-            self.effects = effects;
+            self.hears(input);
+            self.of_last_turn = effects;
             self.answer = answer;
+        }
+    }
+
+    /// A turn of its own, if anybody listens: what happens in a call runs none otherwise.
+    pub(super) fn hears(&mut self, input: Input) {
+        let Input::Call(event) = &input else {
+            return self.turn(input);
+        };
+        let is_end = matches!(**event, CallEvent::Ended(_));
+        if self.logic.handles_call_event(event) {
+            self.turn(input);
+        }
+        if is_end {
+            self.timers.clear();
+        }
+    }
+
+    /// What the bot has said it does with a call when it is late.
+    pub(super) fn decides_late(&mut self) {
+        let Some(line) = &self.line else { return };
+        let Some(decision) = self.logic.late_decision(&line.call) else {
+            return self.screen.line("(nothing is decided: it rings out)");
+        };
+        self.commit(Outcome {
+            effects: vec![Effect::Call {
+                sequence: self.next_sequence,
+                key: "late".to_owned(),
+                operation: decision,
+                after: None,
+                replaces: None,
+            }],
+            ..Outcome::default()
+        });
+    }
+
+    /// Shows what followed from something in the call, and what the bot hears of it.
+    pub(super) fn follows(&mut self, follows: Follows) {
+        for line in &follows.lines {
+            self.screen.line(line);
+        }
+        for event in follows.events {
+            self.hears(Input::Call(Box::new(event)));
         }
     }
 
@@ -93,7 +138,7 @@ impl Host {
             } => {
                 self.next_sequence = sequence + 1;
                 self.screen.line(&format!("bot signals {name}"));
-                if *to == self.room.address() {
+                if *to == self.here {
                     follows.push(Input::Signal {
                         name: name.clone(),
                         key: key.clone(),
@@ -103,15 +148,19 @@ impl Host {
             }
             Effect::StartCall { sequence, call, .. } => {
                 self.next_sequence = sequence + 1;
-                let targets: Vec<&str> = call.targets.iter().filter_map(called).collect();
-                let whom = if targets.is_empty() {
-                    "a meeting".to_owned()
-                } else {
-                    targets.join(", ")
-                };
-                self.screen.line(&format!("bot calls {whom}"));
+                self.starts(call);
             }
-            Effect::Call { .. } => unreachable!("a turn of a chat has no call whose operations it could ask for"),
+            Effect::Call {
+                sequence,
+                key,
+                operation,
+                after,
+                ..
+            } => {
+                self.next_sequence = sequence + 1;
+                let events = self.asks(key, operation, after.as_deref());
+                follows.extend(events.into_iter().map(|event| Input::Call(Box::new(event))));
+            }
             Effect::ChangeUser {
                 sequence,
                 person,
@@ -144,11 +193,31 @@ impl Host {
         }
     }
 
+    fn starts(&mut self, call: &Call) {
+        let targets: Vec<&str> = call.targets.iter().filter_map(called).collect();
+        let whom = if targets.is_empty() {
+            "a meeting".to_owned()
+        } else {
+            targets.join(", ")
+        };
+        self.screen.line(&format!("bot calls {whom}"));
+    }
+
+    /// Graph gets an operation; what follows is for the bot to hear.
+    fn asks(&mut self, key: &str, operation: &Operation, after: Option<&str>) -> Vec<CallEvent> {
+        let Some(line) = &mut self.line else {
+            panic!("a chat has no call: {operation:?}")
+        };
+        let follows = line.asked(key, operation, after, self.now);
+        follows.lines.iter().for_each(|line| self.screen.line(line));
+        follows.events
+    }
+
     fn sent(&mut self, sequence: u64, to: &Address, activity: Value) -> String {
         self.checked(&activity);
         let id = self.next_id();
         let line = described(&activity);
-        if *to == self.room.address() {
+        if *to == self.here {
             self.screen.line(&format!("bot: {line}"));
             self.screen.messages.push(Shown {
                 sent: Some(SentRef(sequence)),

@@ -7,15 +7,18 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use trunkline_teams::activity::Activity;
 
-use super::activity::Room;
 use super::chat::Crash;
 use super::compare::assert_same;
+use super::line::Line;
 use super::port::{During, KitPort};
 use super::screen::{Screen, Shown, described, json};
 use super::wait::block_on;
+use crate::address::Address;
 use crate::logic::{
-    Answer, Begin, Effect, End, FailedWork, Failure, Input, KeptStep, Logic, Partial, StoredState, TurnError,
+    Answer, Begin, CallEvent, Effect, End, FailedWork, Failure, Input, KeptStep, Logic, Partial, StoredState, TurnError,
 };
+
+use crate::signal::Signal;
 
 /// Attempts that a turn has, as at the worker.
 const ATTEMPTS: u32 = 3;
@@ -32,13 +35,20 @@ pub(super) struct Timer {
 pub(super) struct Host {
     pub(super) logic: Arc<dyn Logic>,
     pub(super) routes: Vec<String>,
-    pub(super) room: Room,
+    /// Where the turns run.
+    pub(super) here: Address,
+    pub(super) locale: String,
+    /// The other end of the call, where the turns are of one.
+    pub(super) line: Option<Line>,
     pub(super) now: SystemTime,
     pub(super) state: Option<StoredState>,
     pub(super) users: BTreeMap<(String, String), StoredState>,
     pub(super) timers: Vec<Timer>,
     pub(super) screen: Screen,
-    pub(super) effects: Vec<Effect>,
+    /// What the last turn asked for.
+    pub(super) of_last_turn: Vec<Effect>,
+    /// What all turns asked for since the test looked.
+    pub(super) asked: Vec<Effect>,
     pub(super) answer: Option<Answer>,
     pub(super) failure: Option<String>,
     pub(super) stop_after: Option<usize>,
@@ -57,18 +67,21 @@ struct Ran {
 }
 
 impl Host {
-    pub(super) fn new(logic: Arc<dyn Logic>, room: Room) -> Self {
+    pub(super) fn new(logic: Arc<dyn Logic>, here: Address) -> Self {
         let mut host = Self {
             logic: Arc::clone(&logic),
             routes: Vec::new(),
-            room,
+            here,
+            locale: "en-US".to_owned(),
+            line: None,
             // A Monday morning; any time would do, but always the same one.
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_603_600),
             state: None,
             users: BTreeMap::new(),
             timers: Vec::new(),
             screen: Screen::default(),
-            effects: Vec::new(),
+            of_last_turn: Vec::new(),
+            asked: Vec::new(),
             answer: None,
             failure: None,
             stop_after: None,
@@ -118,9 +131,49 @@ impl Host {
         Some(due)
     }
 
+    /// Time goes by: timers go off, and what takes its time in a call ends, in order.
+    pub(super) fn passes(&mut self, until: SystemTime) {
+        loop {
+            let of_call = self.line.as_ref().and_then(Line::due).filter(|due| *due <= until);
+            if let Some(due) = of_call
+                && self.timers.iter().all(|timer| due <= timer.at)
+            {
+                self.now = due;
+                let follows = self
+                    .line
+                    .as_mut()
+                    .map(|line| line.ends_by_itself(due))
+                    .unwrap_or_default();
+                self.follows(follows);
+                continue;
+            }
+            let Some(Timer {
+                at, name, key, payload, ..
+            }) = self.due(until)
+            else {
+                break;
+            };
+            self.now = at;
+            self.screen.line(&format!("(timer {name})"));
+            self.turn(Input::Signal { name, key, payload });
+        }
+        self.now = until;
+    }
+
+    /// A signal from somewhere else.
+    pub(super) fn hears_signal<T: Signal>(&mut self, signal: &T) {
+        let payload = serde_json::to_vec(signal).unwrap_or_else(|error| panic!("{} is not JSON: {error}", T::NAME));
+        self.screen.line(&format!("(signal {})", T::NAME));
+        self.turn(Input::Signal {
+            name: T::NAME.to_owned(),
+            key: signal.key(),
+            payload: payload.into(),
+        });
+    }
+
     /// Runs a turn to its end: again after a crash, three times if it fails, then what follows from giving up.
     pub(super) fn turn(&mut self, input: Input) {
-        self.effects.clear();
+        self.of_last_turn.clear();
         self.failure = None;
         self.answer = None;
         let body = body(&input);
@@ -137,8 +190,12 @@ impl Host {
         }
     }
 
-    /// Teams sends the last activity once more.
+    /// Teams sends the last activity once more, or Graph its last notification.
     pub(super) fn repeat(&mut self) {
+        if self.line.is_some() {
+            // Whatever a call has once told its bot is not told again.
+            return self.screen.line("(recognised as a repeat)");
+        }
         let Some((last, _)) = self.done.last() else {
             panic!("nothing was sent that could be repeated")
         };
@@ -161,15 +218,15 @@ impl Host {
     fn begin(&self, input: Input) -> Begin {
         Begin {
             input,
-            here: self.room.address(),
+            here: self.here.clone(),
             state: self.state.clone(),
             steps: Vec::new(),
             now: self.now,
             seed: format!("turn {}", self.turns),
             attempt: 1,
-            locale: Some(self.room.locale.clone()),
+            locale: Some(self.locale.clone()),
             next_sequence: self.next_sequence,
-            call: None,
+            call: self.line.as_ref().map(|line| Box::new(line.call.clone())),
         }
     }
 
@@ -253,6 +310,10 @@ impl Host {
             self.failure = Some(error.message.clone());
             self.answer = Some(self.logic.failed_answer(activity));
             return;
+        }
+        if matches!(&begin.input, Input::Call(event) if **event == CallEvent::Incoming) {
+            self.failure = Some(error.message.clone());
+            return self.decides_late();
         }
         assert!(
             !matches!(begin.input, Input::Failed(_)),

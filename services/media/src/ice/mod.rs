@@ -171,6 +171,11 @@ impl LiteAgent {
         self.selected == Some(address) || self.old.is_some_and(|(old, until)| old == address && now < until)
     }
 
+    /// Whether the peer is silent for [`UNSTABLE_AFTER`] and that was told.
+    pub fn is_unstable(&self) -> bool {
+        self.is_unstable
+    }
+
     /// Our credentials that a peer uses: after a restart the new ones.
     pub fn credentials(&self) -> &Credentials {
         &self.next.as_ref().unwrap_or(&self.current).ours

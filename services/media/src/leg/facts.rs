@@ -1,0 +1,118 @@
+//! What a leg tells: events, the reason of its end, its figures.
+
+use std::net::SocketAddr;
+use std::ops::Add;
+use std::time::Duration;
+
+/// Why a leg ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// The peer was silent for [`crate::ice::CONSENT`].
+    ConsentExpired,
+    /// The handshake broke, or took longer than [`crate::dtls::HANDSHAKE_DEADLINE`].
+    HandshakeFailed,
+    /// The peer's certificate is not the one of its offer.
+    WrongCertificate,
+    /// The peer closed the connection.
+    PeerClosed,
+    /// The peer ended the session.
+    PeerHungUp,
+    /// We were told to.
+    Closed,
+    /// No worker cared for it any more.
+    Orphaned,
+    /// An input made the leg panic.
+    InternalError,
+}
+
+/// Something that happened on a leg.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegEvent {
+    /// There is an address to send to.
+    Nominated {
+        /// The peer's.
+        address: SocketAddr,
+    },
+    /// There are keys: audio can flow.
+    Connected,
+    /// The peer's address changed.
+    Moved {
+        /// Where it was.
+        from: SocketAddr,
+        /// Where it is.
+        to: SocketAddr,
+    },
+    /// The peer is silent for [`crate::ice::UNSTABLE_AFTER`].
+    Unstable,
+    /// The peer is heard again.
+    Stable,
+    /// The last event of a leg.
+    Ended(EndReason),
+}
+
+/// Datagrams that were not taken, by what they seemed to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refusals {
+    /// Connectivity checks: not authentic, broken, too many.
+    pub checks: u64,
+    /// Handshakes from elsewhere than the nominated address, too many.
+    pub handshakes: u64,
+    /// Audio and reports before there are keys, or from an address that was not nominated.
+    pub media: u64,
+    /// Audio and reports that are not authentic, repeated, or of too many sources.
+    pub forged: u64,
+    /// Audio and reports beyond the rate that a leg may have.
+    pub excess: u64,
+    /// Anything else.
+    pub unknown: u64,
+}
+
+impl Add for Refusals {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            checks: self.checks + other.checks,
+            handshakes: self.handshakes + other.handshakes,
+            media: self.media + other.media,
+            forged: self.forged + other.forged,
+            excess: self.excess + other.excess,
+            unknown: self.unknown + other.unknown,
+        }
+    }
+}
+
+/// A leg in figures, since its beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Statistics {
+    /// Packets of audio and tones that were taken.
+    pub received_packets: u64,
+    /// Their payload.
+    pub received_bytes: u64,
+    /// Packets that the peer sent and that did not come.
+    pub lost_packets: u64,
+    /// Packets that came after a later one.
+    pub late_packets: u64,
+    /// How unevenly packets come (RFC 3550 section 6.4.1).
+    pub jitter: Duration,
+    /// Packets that we sent.
+    pub sent_packets: u64,
+    /// Their payload.
+    pub sent_bytes: u64,
+    /// Round trip by the peer's reports.
+    pub round_trip: Option<Duration>,
+    /// Share of our packets that the peer lost before its last report (0 to 1).
+    pub peer_lost: Option<f64>,
+    /// Jitter that the peer reports.
+    pub peer_jitter: Option<Duration>,
+    /// Level of the last audio, in decibels below overload, where the peer tells it (RFC 6464).
+    pub level: Option<u8>,
+    /// Since the last packet of the peer.
+    pub silent_for: Option<Duration>,
+    /// How often the peer's address changed.
+    pub address_changes: u32,
+    /// Mean opinion score of what is received, 1 to 4.5; an estimate ([`crate::rtp::opinion_score`]).
+    pub opinion_score: Option<f64>,
+    /// What was not taken.
+    pub refusals: Refusals,
+}

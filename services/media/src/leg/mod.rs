@@ -1,0 +1,291 @@
+//! A leg: one peer's audio connection, as a value.
+//!
+//! A datagram, a command or the passing of time goes in together with the time; datagrams and events come out in [`Out`].
+//! There is no socket, clock or task inside, so every case is a plain test. The way of a datagram: its first byte says what it
+//! is (RFC 7983); connectivity checks go to the ICE machine, handshakes to DTLS, audio and reports to [`media`], which exists
+//! once there are keys.
+
+mod facts;
+mod media;
+mod out;
+mod outbound;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::codec::Codec;
+use crate::dtls::{Handshake, HandshakeError, Identity, Peer, Progress};
+use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
+use crate::sdp::Negotiated;
+
+pub use facts::{EndReason, LegEvent, Refusals, Statistics};
+use media::Media;
+pub use media::Relay;
+pub use out::{Frame, Out};
+
+/// Handshake datagrams of a leg that are looked at in a second.
+const HANDSHAKES_A_SECOND: u32 = 20;
+
+/// What a leg is made of.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Our ICE credentials.
+    pub credentials: Credentials,
+    /// What the offer and our answer say.
+    pub negotiated: Negotiated,
+    /// The source that we send as.
+    pub source: u32,
+    /// Where the numbers begin that must not be guessed: first sequence and timestamp, times of reports.
+    pub seed: u64,
+}
+
+/// One peer's audio connection.
+pub struct Leg {
+    ice: LiteAgent,
+    handshake: Handshake,
+    handshake_budget: Budget,
+    negotiated: Negotiated,
+    source: u32,
+    seed: u64,
+    relay: Relay,
+    media: Option<Box<Media>>,
+    address_changes: u32,
+    refusals: Refusals,
+    ended: Option<EndReason>,
+}
+
+impl Leg {
+    /// A leg that waits for its peer's first check.
+    pub fn new(setup: Setup, identity: &Identity, now: Instant) -> Self {
+        let peer_fragment = setup.negotiated.peer_fragment.clone();
+        Self {
+            ice: LiteAgent::new(setup.credentials, peer_fragment, now),
+            handshake: Handshake::new(identity, now),
+            handshake_budget: Budget::new(HANDSHAKES_A_SECOND, now),
+            negotiated: setup.negotiated,
+            source: setup.source,
+            seed: setup.seed,
+            relay: Relay::Nothing,
+            media: None,
+            address_changes: 0,
+            refusals: Refusals::default(),
+            ended: None,
+        }
+    }
+
+    /// Takes a datagram.
+    pub fn datagram(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, out: &mut Out) {
+        if self.ended.is_some() {
+            return;
+        }
+        match datagram.first() {
+            Some(0..=3) => self.check(from, datagram, now, out),
+            Some(20..=63) => self.handshake_datagram(from, datagram, now, out),
+            Some(128..=191) => self.media_datagram(from, datagram, now, out),
+            _ => self.refusals.unknown += 1,
+        }
+    }
+
+    fn check(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, out: &mut Out) {
+        let was_unstable = self.ice.is_unstable();
+        let checked = out.answer(from, |answer| self.ice.check(from, datagram, now, answer));
+        match checked {
+            Err(_) => {
+                self.refusals.checks += 1;
+                return;
+            }
+            Ok(Checked::Alive) => {}
+            Ok(Checked::Nominated(address)) => {
+                self.handshake.begin(now);
+                out.event(LegEvent::Nominated { address });
+            }
+            Ok(Checked::Moved { from, to }) => {
+                self.address_changes += 1;
+                out.event(LegEvent::Moved { from, to });
+            }
+        }
+        if was_unstable {
+            out.event(LegEvent::Stable);
+        }
+    }
+
+    fn handshake_datagram(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, out: &mut Out) {
+        if self.ice.selected() != Some(from) || !self.handshake_budget.spend(now) {
+            self.refusals.handshakes += 1;
+            return;
+        }
+        let peer = Peer {
+            fingerprints: &self.negotiated.fingerprints,
+            sources: &self.negotiated.sources,
+        };
+        let progress = self.handshake.datagram(datagram, peer, now);
+        self.transmit_handshake(out);
+        match progress {
+            Ok(Progress::None) => {}
+            Ok(Progress::Secured(protection)) => {
+                self.media = Some(Box::new(Media::new(
+                    *protection,
+                    &self.negotiated,
+                    self.source,
+                    self.seed,
+                    now,
+                )));
+                out.event(LegEvent::Connected);
+            }
+            Ok(Progress::Closed) => self.end(EndReason::PeerClosed, now, out),
+            Err(error) => self.end(reason_of(&error), now, out),
+        }
+    }
+
+    fn media_datagram(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, out: &mut Out) {
+        let Some(media) = self.media.as_mut().filter(|_| self.ice.accepts_from(from, now)) else {
+            self.refusals.media += 1;
+            return;
+        };
+        // Whoever may be received from was nominated, so there is a selected address.
+        let to = self.ice.selected().unwrap_or(from);
+        media.datagram(datagram, self.relay, to, now, out);
+    }
+
+    /// Sends what another leg received: the other half of a bridge.
+    pub fn forward(&mut self, frame: &Frame, now: Instant, out: &mut Out) {
+        if let (Some(media), Some(to), None) = (self.media.as_mut(), self.ice.selected(), self.ended) {
+            media.relay(frame, to, now, out);
+        }
+    }
+
+    /// Says where received audio goes.
+    pub fn set_relay(&mut self, relay: Relay) {
+        self.relay = relay;
+    }
+
+    /// Lets time pass. To be called at [`Self::next_tick`], or whenever.
+    pub fn tick(&mut self, now: Instant, out: &mut Out) {
+        if self.ended.is_some() {
+            return;
+        }
+        match self.ice.lapse(now) {
+            None => {}
+            Some(Lapse::Unstable) => out.event(LegEvent::Unstable),
+            // Nothing may be sent any more, not even a farewell.
+            Some(Lapse::ConsentExpired) => {
+                self.ended = Some(EndReason::ConsentExpired);
+                out.event(LegEvent::Ended(EndReason::ConsentExpired));
+                return;
+            }
+        }
+        let Some(to) = self.ice.selected() else { return };
+        if let Err(error) = self.handshake.tick(now) {
+            self.end(reason_of(&error), now, out);
+            return;
+        }
+        self.transmit_handshake(out);
+        if let Some(media) = &mut self.media {
+            media.tick(to, now, out);
+        }
+    }
+
+    /// When [`Self::tick`] has something to do; `None` when the leg has ended.
+    pub fn next_tick(&self) -> Option<Instant> {
+        if self.ended.is_some() {
+            return None;
+        }
+        let lapse = self.ice.next_lapse();
+        if self.ice.selected().is_none() {
+            return Some(lapse);
+        }
+        let handshake = self.handshake.next_tick().unwrap_or(lapse);
+        let media = self.media.as_ref().map_or(lapse, |media| media.next_tick());
+        Some(lapse.min(handshake).min(media))
+    }
+
+    /// ICE restart: the answer must carry the new credentials. Audio goes on.
+    pub fn restart(&mut self, credentials: Credentials, peer_fragment: String) {
+        self.ice.restart(credentials, peer_fragment);
+    }
+
+    /// Ends the leg and says so to the peer.
+    pub fn close(&mut self, reason: EndReason, now: Instant, out: &mut Out) {
+        if self.ended.is_none() {
+            self.end(reason, now, out);
+        }
+    }
+
+    fn end(&mut self, reason: EndReason, now: Instant, out: &mut Out) {
+        if let (Some(media), Some(to)) = (&mut self.media, self.ice.selected()) {
+            media.say_goodbye(to, out);
+        }
+        self.handshake.close(now);
+        self.transmit_handshake(out);
+        self.ended = Some(reason);
+        out.event(LegEvent::Ended(reason));
+    }
+
+    fn transmit_handshake(&mut self, out: &mut Out) {
+        while let Some(datagram) = self.handshake.transmit() {
+            if let Some(to) = self.ice.selected() {
+                out.send(to, &datagram);
+            }
+        }
+    }
+
+    /// Why the leg ended, if it did.
+    pub fn ended(&self) -> Option<EndReason> {
+        self.ended
+    }
+
+    /// Where the peer is, once it nominated an address.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.ice.selected()
+    }
+
+    /// The negotiated codec.
+    pub fn codec(&self) -> Codec {
+        self.negotiated.codec
+    }
+
+    /// The leg in figures.
+    pub fn statistics(&self, now: Instant) -> Statistics {
+        let mut statistics = self
+            .media
+            .as_ref()
+            .map(|media| media.statistics(now))
+            .unwrap_or_default();
+        statistics.address_changes = self.address_changes;
+        statistics.refusals = self.refusals + statistics.refusals;
+        statistics
+    }
+}
+
+fn reason_of(error: &HandshakeError) -> EndReason {
+    match error {
+        HandshakeError::Fingerprint => EndReason::WrongCertificate,
+        HandshakeError::Failed(_) | HandshakeError::Keys(_) | HandshakeError::Exhausted => EndReason::HandshakeFailed,
+    }
+}
+
+/// A number from 0 to 1 of a sequence that begins with a seed (splitmix64).
+pub(crate) fn next_fraction(seed: &mut u64) -> f64 {
+    let bits = next_bits(seed) >> 11;
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are what a fraction has")]
+    let fraction = bits as f64 / (1u64 << 53) as f64;
+    fraction
+}
+
+/// The next 64 bits of such a sequence.
+pub(crate) fn next_bits(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut bits = *seed;
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
+}
+
+/// How long until the next report: 5 s on average, spread so that legs do not report together (RFC 3550 section 6.2).
+fn report_interval(seed: &mut u64) -> Duration {
+    Duration::from_secs(5).mul_f64(0.5 + next_fraction(seed))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+pub(crate) mod tests;

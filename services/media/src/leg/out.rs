@@ -1,0 +1,87 @@
+//! What comes out of a leg: datagrams to send, events, audio for another leg.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::LegEvent;
+
+/// Received audio, decrypted: what a bridge carries and a recording keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame {
+    /// Payload of the codec.
+    pub payload: Bytes,
+    /// The sender's timestamp.
+    pub timestamp: u32,
+    /// The sender's sequence number with its rollovers.
+    pub number: u64,
+    /// The first packet after silence.
+    pub marker: bool,
+    /// Its source.
+    pub source: u32,
+}
+
+/// The output of a leg. It is used again and again: in steady state it allocates nothing.
+#[derive(Debug, Default)]
+pub struct Out {
+    bytes: Vec<u8>,
+    datagrams: Vec<(SocketAddr, Range<usize>)>,
+    events: Vec<LegEvent>,
+    frames: Vec<Frame>,
+}
+
+impl Out {
+    /// Datagrams in the order in which they are to be sent.
+    pub fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, &[u8])> {
+        let datagrams = self.datagrams.iter();
+        datagrams.map(|(to, range)| (*to, &self.bytes[range.clone()]))
+    }
+
+    /// What happened, taken out.
+    pub fn take_events(&mut self) -> impl Iterator<Item = LegEvent> {
+        self.events.drain(..)
+    }
+
+    /// Audio for the other half of the bridge, taken out.
+    pub fn take_frames(&mut self) -> impl Iterator<Item = Frame> {
+        self.frames.drain(..)
+    }
+
+    /// Whether there are frames for another leg.
+    pub fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// Forgets datagrams that were sent; events and frames that were not taken, too.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.datagrams.clear();
+        self.events.clear();
+        self.frames.clear();
+    }
+
+    pub(crate) fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(datagram);
+        self.datagrams.push((to, begin..self.bytes.len()));
+    }
+
+    /// Sends what a function appends, if it appends something.
+    pub(crate) fn answer<T>(&mut self, to: SocketAddr, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        let begin = self.bytes.len();
+        let result = write(&mut self.bytes);
+        if self.bytes.len() > begin {
+            self.datagrams.push((to, begin..self.bytes.len()));
+        }
+        result
+    }
+
+    pub(crate) fn event(&mut self, event: LegEvent) {
+        self.events.push(event);
+    }
+
+    pub(crate) fn frame(&mut self, frame: Frame) {
+        self.frames.push(frame);
+    }
+}

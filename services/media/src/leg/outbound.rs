@@ -1,0 +1,156 @@
+//! The stream that a leg sends: sequence numbers, timestamps and source are always our own.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::{Frame, Out};
+use crate::rtp::{low16, low32, ticks_between, write_header};
+use crate::srtp::Protection;
+
+/// A relayed packet that is ahead by more begins a new mapping.
+const LARGEST_JUMP: u64 = 3_000;
+
+/// What is sent next to whom.
+pub(super) struct Outbound {
+    source: u32,
+    clock_rate: u32,
+    packet_ticks: u32,
+    began: Instant,
+    first_timestamp: u32,
+    /// Extended number of the next packet. No number is ever used twice with the same keys.
+    next: u64,
+    last_timestamp: Option<u32>,
+    mapping: Option<Mapping>,
+    packets: u64,
+    bytes: u64,
+    packet: Vec<u8>,
+}
+
+/// How the numbers of a relayed stream become ours. Its gaps stay gaps, so that the receiver conceals them.
+#[derive(Debug, Clone, Copy)]
+struct Mapping {
+    source: u32,
+    first_theirs: u64,
+    first_ours: u64,
+    timestamp_offset: u32,
+}
+
+/// A packet to send.
+pub(super) struct Packet<'a> {
+    pub(super) payload_type: u8,
+    pub(super) marker: bool,
+    pub(super) timestamp: u32,
+    pub(super) payload: &'a [u8],
+}
+
+impl Outbound {
+    pub(super) fn new(source: u32, clock_rate: u32, packet_ticks: u32, seed: u64, now: Instant) -> Self {
+        Self {
+            source,
+            clock_rate,
+            packet_ticks,
+            began: now,
+            first_timestamp: low32(seed >> 32),
+            // In the lower half: a receiver that misses the first packets must not guess the rollover wrong (RFC 3711).
+            next: u64::from(low16(seed) >> 1),
+            last_timestamp: None,
+            mapping: None,
+            packets: 0,
+            bytes: 0,
+            packet: Vec::new(),
+        }
+    }
+
+    /// Our media clock.
+    pub(super) fn clock(&self, now: Instant) -> u32 {
+        let since = now.saturating_duration_since(self.began).as_micros();
+        let ticks = since * u128::from(self.clock_rate) / 1_000_000;
+        self.first_timestamp
+            .wrapping_add(u64::try_from(ticks).map(low32).unwrap_or_default())
+    }
+
+    /// A timestamp for audio that begins now: the clock's, or later if that was used already.
+    fn fresh_timestamp(&self, now: Instant) -> u32 {
+        let clock = self.clock(now);
+        match self.last_timestamp {
+            Some(last) if ticks_between(last, clock) < self.packet_ticks.cast_signed() => {
+                last.wrapping_add(self.packet_ticks)
+            }
+            _ => clock,
+        }
+    }
+
+    /// Sends a packet that the peer of another leg, or of this one, sent.
+    pub(super) fn relay(
+        &mut self,
+        frame: &Frame,
+        payload_type: u8,
+        protection: &mut Protection,
+        to: SocketAddr,
+        now: Instant,
+        out: &mut Out,
+    ) {
+        let known = self.mapping.filter(|mapping| mapping.source == frame.source);
+        let known = known
+            .filter(|mapping| frame.number <= mapping.first_theirs + (self.next - mapping.first_ours) + LARGEST_JUMP);
+        let begins = known.is_none();
+        let mapping = known.unwrap_or_else(|| Mapping {
+            source: frame.source,
+            first_theirs: frame.number,
+            first_ours: self.next,
+            timestamp_offset: self.fresh_timestamp(now).wrapping_sub(frame.timestamp),
+        });
+        self.mapping = Some(mapping);
+        // A packet from before the mapping has no number left.
+        let Some(ahead) = frame.number.checked_sub(mapping.first_theirs) else {
+            return;
+        };
+        let packet = Packet {
+            payload_type,
+            marker: frame.marker || begins,
+            timestamp: frame.timestamp.wrapping_add(mapping.timestamp_offset),
+            payload: &frame.payload,
+        };
+        self.seal(mapping.first_ours + ahead, &packet, protection, to, out);
+    }
+
+    fn seal(&mut self, number: u64, packet: &Packet<'_>, protection: &mut Protection, to: SocketAddr, out: &mut Out) {
+        self.packet.clear();
+        let sequence = low16(number);
+        write_header(
+            &mut self.packet,
+            packet.payload_type,
+            packet.marker,
+            sequence,
+            packet.timestamp,
+            self.source,
+        );
+        self.packet.extend_from_slice(packet.payload);
+        self.next = self.next.max(number + 1);
+        let is_ahead = self
+            .last_timestamp
+            .is_none_or(|last| ticks_between(last, packet.timestamp) > 0);
+        if is_ahead {
+            self.last_timestamp = Some(packet.timestamp);
+        }
+        if let Some(sealed) = protection.seal(&self.packet) {
+            out.send(to, &sealed);
+            self.packets += 1;
+            self.bytes += packet.payload.len() as u64;
+        }
+    }
+
+    /// Packets and bytes of payload that were sent.
+    pub(super) fn sent(&self) -> (u64, u64) {
+        (self.packets, self.bytes)
+    }
+
+    pub(super) fn source(&self) -> u32 {
+        self.source
+    }
+
+    /// Our clock at the stream's beginning.
+    pub(super) fn began(&self) -> Instant {
+        self.began
+    }
+}
