@@ -46,6 +46,8 @@ pub enum LegEvent {
     Unstable,
     /// The peer is heard again.
     Stable,
+    /// The other half of the bridge ended or went elsewhere.
+    BridgeEnded,
     /// The last event of a leg.
     Ended(EndReason),
 }

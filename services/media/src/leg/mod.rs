@@ -2,7 +2,7 @@
 //!
 //! A datagram, a command or the passing of time goes in together with the time; datagrams and events come out in [`Out`].
 //! There is no socket, clock or task inside, so every case is a plain test. The way of a datagram: its first byte says what it
-//! is (RFC 7983); connectivity checks go to the ICE machine, handshakes to DTLS, audio and reports to [`media`], which exists
+//! is (RFC 7983); connectivity checks go to the ICE machine, handshakes to DTLS, audio and reports to `media.rs`, which exists
 //! once there are keys.
 
 mod facts;

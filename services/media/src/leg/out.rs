@@ -53,10 +53,15 @@ impl Out {
         !self.frames.is_empty()
     }
 
-    /// Forgets datagrams that were sent; events and frames that were not taken, too.
-    pub fn clear(&mut self) {
+    /// Forgets datagrams that were sent.
+    pub(crate) fn forget_datagrams(&mut self) {
         self.bytes.clear();
         self.datagrams.clear();
+    }
+
+    /// Forgets datagrams that were sent; events and frames that were not taken, too.
+    pub fn clear(&mut self) {
+        self.forget_datagrams();
         self.events.clear();
         self.frames.clear();
     }

@@ -1,0 +1,148 @@
+//! The media thread: it owns sockets and drives thousands of legs.
+//!
+//! A plain thread without a runtime. Each turn it waits for a datagram, a command or the next due leg, drains the sockets,
+//! serves due legs, takes commands, and gives what is left to handshakes, so that a thousand callers at nine o'clock queue
+//! while audio stays on time. It decides nothing about audio: that is [`crate::leg`].
+//!
+//! Two modes: one UDP port a leg from a range, or one port for all, where a leg is found by the user fragment of a check and
+//! by the address that the check nominated. A datagram from anywhere else costs one look-up and leaves nothing behind.
+
+mod command;
+mod config;
+mod figures;
+mod ports;
+mod sockets;
+mod table;
+mod wheel;
+mod worker;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use mio::{Poll, Waker};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::dtls::Identity;
+use crate::ice::Credentials;
+use crate::leg::{EndReason, LegEvent, Relay, Statistics};
+use crate::sdp::Negotiated;
+
+use command::Command;
+pub use command::{LegError, OpenError, Opened};
+pub use config::{Ports, ThreadConfig};
+pub use figures::Figures;
+pub use table::LegKey;
+use worker::{WAKER, Worker};
+
+/// Commands that may wait for a thread. Beyond them a command is refused.
+const COMMANDS: usize = 1_024;
+/// Events that may wait for whoever follows the legs. Beyond them events are lost, and counted.
+const EVENTS: usize = 65_536;
+
+/// A running media thread. Dropping it ends the thread and its legs.
+pub struct MediaThread {
+    commands: SyncSender<Command>,
+    waker: Arc<Waker>,
+    figures: Arc<Figures>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Events of a thread's legs.
+pub type Events = mpsc::Receiver<(LegKey, LegEvent)>;
+
+impl MediaThread {
+    /// Binds what must be bound and starts the thread.
+    pub fn start(config: ThreadConfig, identity: Arc<Identity>) -> io::Result<(Self, Events)> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let (commands, receiver) = sync_channel(COMMANDS);
+        let (events, events_receiver) = mpsc::channel(EVENTS);
+        let figures = Arc::new(Figures::default());
+        let worker = Worker::new(config, identity, poll, receiver, events, figures.clone())?;
+        let thread = std::thread::Builder::new()
+            .name("media".to_owned())
+            .spawn(move || worker.run())?;
+        let media = Self {
+            commands,
+            waker,
+            figures,
+            thread: Some(thread),
+        };
+        Ok((media, events_receiver))
+    }
+
+    /// A new leg for a peer whose offer was taken.
+    pub async fn open(&self, negotiated: Negotiated) -> Result<Opened, OpenError> {
+        let (reply, answer) = oneshot::channel();
+        let negotiated = Box::new(negotiated);
+        self.send(Command::Open { negotiated, reply })
+            .map_err(|_| OpenError::Busy)?;
+        answer.await.map_err(|_| OpenError::Busy)?
+    }
+
+    /// Says where the audio of a leg goes. [`Self::bridge`] makes bridges.
+    pub async fn relay(&self, leg: LegKey, relay: Relay) -> Result<(), LegError> {
+        self.ask(|reply| Command::Relay { leg, relay, reply }).await
+    }
+
+    /// Joins two legs of this thread; both must speak one codec.
+    pub async fn bridge(&self, one: LegKey, other: LegKey) -> Result<(), LegError> {
+        self.ask(|reply| Command::Bridge { one, other, reply }).await
+    }
+
+    /// New ICE credentials for a peer that restarts.
+    pub async fn restart(&self, leg: LegKey, peer_fragment: String) -> Result<Credentials, LegError> {
+        self.ask(|reply| Command::Restart {
+            leg,
+            peer_fragment,
+            reply,
+        })
+        .await
+    }
+
+    /// A leg in figures.
+    pub async fn statistics(&self, leg: LegKey) -> Result<Statistics, LegError> {
+        self.ask(|reply| Command::Statistics { leg, reply }).await
+    }
+
+    /// Ends a leg. Its last event says so.
+    pub async fn close(&self, leg: LegKey, reason: EndReason) -> Result<(), LegError> {
+        self.ask(|reply| Command::Close { leg, reason, reply }).await
+    }
+
+    /// The thread in figures.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, LegError>>) -> Command,
+    ) -> Result<T, LegError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(command(reply))?;
+        answer.await.map_err(|_| LegError::Busy)?
+    }
+
+    fn send(&self, command: Command) -> Result<(), LegError> {
+        self.commands.try_send(command).map_err(|error| match error {
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => LegError::Busy,
+        })?;
+        // A thread that cannot be woken looks at its commands within a second all the same.
+        let _ = self.waker.wake();
+        Ok(())
+    }
+}
+
+impl Drop for MediaThread {
+    fn drop(&mut self) {
+        // The thread takes commands at every turn, so there is room soon.
+        let _ = self.commands.send(Command::Stop);
+        let _ = self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What the tests over real sockets share.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+
+pub mod caller;
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use rtc_srtp::protection_profile::ProtectionProfile;
+use trunkline_media::codec::Codec;
+use trunkline_media::dtls::Identity;
+use trunkline_media::leg::LegEvent;
+use trunkline_media::sdp::{Answer, Offer};
+use trunkline_media::thread::{Events, LegKey, MediaThread, OpenError, Ports, ThreadConfig};
+
+use caller::{Caller, CallerIdentity, Heard, OPUS, Packet};
+
+/// Nothing here takes longer on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A media thread with its events, and callers that share an identity.
+pub struct Host {
+    pub media: MediaThread,
+    pub events: Events,
+    identity: std::sync::Arc<Identity>,
+    callers: CallerIdentity,
+    next: u32,
+}
+
+impl Host {
+    pub fn start(config: ThreadConfig) -> Self {
+        let identity = Identity::generate().unwrap();
+        let (media, events) = MediaThread::start(config, identity.clone()).unwrap();
+        Self {
+            media,
+            events,
+            identity,
+            callers: CallerIdentity::new(ProtectionProfile::AeadAes128Gcm),
+            next: 0,
+        }
+    }
+
+    pub fn single() -> Self {
+        Self::start(ThreadConfig::loopback(Ports::Single(0)))
+    }
+
+    /// Opens a leg; gives its caller, which has not sent anything yet.
+    pub async fn open(&mut self) -> UdpCaller {
+        self.next += 1;
+        let mut caller = Caller::new(&self.callers, self.next);
+        let offer = Offer::read(&caller.offer()).unwrap();
+        let negotiated = offer.negotiate(&Codec::PREFERRED).unwrap();
+        // A busy machine makes the thread late, and a late thread refuses: like any caller, come again.
+        let until = Instant::now() + PATIENCE;
+        let opened = loop {
+            match self.media.open(negotiated.clone()).await {
+                Err(OpenError::Busy) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(5)).await,
+                opened => break opened.unwrap(),
+            }
+        };
+        let answer = Answer {
+            offer: &offer,
+            negotiated: &negotiated,
+            session: 1,
+            credentials: &opened.credentials,
+            fingerprint: self.identity.fingerprint(),
+            source: opened.source,
+            candidates: &opened.candidates,
+        };
+        let host = caller.answered(&answer.to_string())[0];
+        UdpCaller {
+            caller,
+            socket: bound(),
+            host,
+            leg: opened.leg,
+        }
+    }
+
+    /// A caller whose call is up.
+    pub async fn call(&mut self) -> UdpCaller {
+        let mut caller = self.open().await;
+        caller.connect();
+        self.event(caller.leg, |event| *event == LegEvent::Connected).await;
+        caller
+    }
+
+    /// Waits for an event of a leg.
+    pub async fn event(&mut self, leg: LegKey, is_wanted: impl Fn(&LegEvent) -> bool) -> LegEvent {
+        let wanted = async {
+            loop {
+                let (of, event) = self.events.recv().await.expect("the thread runs");
+                if of == leg && is_wanted(&event) {
+                    return event;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, wanted).await.expect("the event comes")
+    }
+}
+
+fn bound() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    socket
+}
+
+/// A caller with a socket.
+pub struct UdpCaller {
+    pub caller: Caller,
+    pub socket: UdpSocket,
+    pub host: SocketAddr,
+    pub leg: LegKey,
+}
+
+impl UdpCaller {
+    pub fn connect(&mut self) {
+        self.nominate();
+        self.caller.connect(Instant::now());
+        let until = Instant::now() + PATIENCE;
+        while !self.caller.is_connected() {
+            assert!(Instant::now() < until, "the handshake ends");
+            self.caller.tick(Instant::now());
+            self.flush();
+            self.receive();
+        }
+        self.flush();
+    }
+
+    /// Sends a nominating check and waits for its answer.
+    pub fn nominate(&mut self) {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < until, "the check is answered");
+            let check = self.caller.check(true);
+            self.send(&check);
+            if let Some(Heard::Check(kind)) = self.receive() {
+                assert_eq!(kind, 0x0101);
+                return;
+            }
+        }
+    }
+
+    /// Goes to another port, as behind a NAT that rebinds.
+    pub fn rebind(&mut self) {
+        self.socket = bound();
+    }
+
+    pub fn send(&self, datagram: &[u8]) {
+        self.socket.send_to(datagram, self.host).unwrap();
+    }
+
+    pub fn say(&mut self, payload: &[u8]) {
+        let packet = self.caller.audio(OPUS, payload);
+        self.send(&packet);
+    }
+
+    fn flush(&mut self) {
+        while let Some(datagram) = self.caller.outgoing.pop_front() {
+            self.send(&datagram);
+        }
+    }
+
+    /// The next datagram, if one comes within 50 ms.
+    pub fn receive(&mut self) -> Option<Heard> {
+        let mut buffer = [0; 2048];
+        let (length, _) = self.socket.recv_from(&mut buffer).ok()?;
+        let heard = self.caller.datagram(&buffer[..length], Instant::now());
+        self.flush();
+        Some(heard)
+    }
+
+    /// The next packet of audio.
+    pub fn hear(&mut self) -> Packet {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < until, "audio comes");
+            if let Some(Heard::Audio(packet)) = self.receive() {
+                return packet;
+            }
+        }
+    }
+}
