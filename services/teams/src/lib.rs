@@ -23,6 +23,10 @@ pub mod identity;
 pub mod invoke;
 pub mod limits;
 #[cfg(feature = "clients")]
+mod outgoing;
+#[cfg(feature = "clients")]
+pub mod retry;
+#[cfg(feature = "clients")]
 pub mod service_url;
 #[cfg(feature = "clients")]
 pub mod token;

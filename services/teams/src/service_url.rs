@@ -47,6 +47,9 @@ pub enum AddressError {
     /// An id that is empty or would change the path.
     #[error("an id that is empty, `.` or `..` cannot stand in a path")]
     UnusableId,
+    /// A page of an answer lies at another host.
+    #[error("the answer goes on at another host")]
+    Elsewhere,
 }
 
 impl ServiceUrl {
@@ -98,6 +101,11 @@ impl ServiceUrl {
     pub fn as_str(&self) -> &str {
         let text = self.base.as_str();
         text.strip_suffix('/').unwrap_or(text)
+    }
+
+    /// Whether an address lies at the same scheme, host and port.
+    pub(crate) fn has_origin_of(&self, url: &Url) -> bool {
+        url.username().is_empty() && url.origin() == self.base.origin()
     }
 
     fn is_loopback(&self) -> bool {

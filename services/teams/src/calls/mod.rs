@@ -36,5 +36,8 @@ pub use participant::{
 pub use result::ResultInfo;
 pub use secret::Secret;
 
+#[cfg(feature = "clients")]
+pub(crate) use notification::id_in_path;
+
 #[cfg(test)]
 mod tests;

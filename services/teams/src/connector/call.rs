@@ -7,8 +7,8 @@ use http::{HeaderValue, Method};
 use url::Url;
 
 use super::conversation::NewConversation;
-use super::retry::InDoubt;
 use crate::limits;
+use crate::retry::InDoubt;
 use crate::service_url::{AddressError, ServiceUrl, Trust};
 
 /// What a call does: for logs, metrics and budgets of rates.

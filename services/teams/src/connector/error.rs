@@ -5,12 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::code::{Consequence, ErrorCode};
-use super::retry::AttemptFailure;
+use crate::outgoing::shortened;
+use crate::retry::AttemptFailure;
 use crate::service_url::AddressError;
 use crate::token::TokenError;
-
-/// Longest text of an answer that is kept, in bytes: enough to tell an author what is wrong.
-const MESSAGE_BYTES: usize = 500;
 
 /// A call of the Connector that failed.
 #[derive(Debug, thiserror::Error)]
@@ -121,14 +119,6 @@ impl Failure {
     }
 }
 
-/// At most [`MESSAGE_BYTES`] of a text, cut between characters.
-fn shortened(text: &str) -> &str {
-    let end = (0..=text.len().min(MESSAGE_BYTES))
-        .rev()
-        .find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or_default()]
-}
-
 impl ConnectorError {
     /// HTTP status, if there was an answer.
     pub fn status(&self) -> Option<u16> {
@@ -216,14 +206,5 @@ mod tests {
     fn the_right_host_is_read_from_the_message() {
         let body = r#"{"error":{"code":"InvalidBotApiHost","message":"Wrong host. Use https://smba.gov.example."}}"#;
         assert_eq!(error(403, body).suggested_base(), Some("https://smba.gov.example"));
-    }
-
-    #[test]
-    fn a_long_message_is_cut_between_characters() {
-        let body = format!(r#"{{"error":{{"code":"BadSyntax","message":"{}"}}}}"#, "é".repeat(400));
-        let Failure::Refused { message, .. } = error(400, &body).failure else {
-            panic!("refused")
-        };
-        assert_eq!(message.len(), MESSAGE_BYTES);
     }
 }

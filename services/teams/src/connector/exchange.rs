@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use tokio::time::{Instant, timeout_at};
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use tokio::time::timeout_at;
 
-use super::{Answer, Call, Connector, ConnectorError, ErrorCode, Failure, Operation, read_retry_after, stream};
-use crate::token::{AccessToken, TokenProvider};
+use super::{Answer, Call, Connector, ConnectorError, ErrorCode, Failure, Operation, stream};
+use crate::outgoing::{AttemptTime, NoBody, NoToken, header_text, read_body, retry_after, with_token};
+use crate::token::AccessToken;
 
 /// Largest answer in bytes. A full page of a roster has about a quarter of a megabyte.
 const ANSWER_BYTES: usize = 4 * 1024 * 1024;
@@ -24,61 +25,33 @@ impl Connector {
     /// # Errors
     /// It was not taken; [`ConnectorError::is_final`] says whether another attempt can help.
     pub async fn attempt(&self, call: &Call) -> Result<Answer, ConnectorError> {
-        let deadline = Instant::now() + self.attempt_time;
+        let time = AttemptTime::from_now(self.attempt_time);
         let Some(tokens) = &self.tokens else {
-            return self.exchange_until(deadline, call, None).await;
+            return self.exchange_until(time, call, None).await;
         };
         if call.trust.is_none() {
             let host = call.url.host_str().unwrap_or_default().to_owned();
             return Err(before_sending(Failure::Untrusted { host }));
         }
-        let token = self.token_until(deadline, tokens.as_ref()).await?;
-        match self.exchange_until(deadline, call, Some(&token)).await {
-            Err(error) if error.status() == Some(401) && error.code() != Some(&ErrorCode::BotNotRegistered) => {
-                tokens.invalidate(&token);
-                let newer = self.token_until(deadline, tokens.as_ref()).await?;
-                if newer == token {
-                    Err(error)
-                } else {
-                    self.exchange_until(deadline, call, Some(&newer)).await
-                }
-            }
-            result => result,
-        }
-    }
-
-    /// A token, or none in time; nothing was sent then.
-    async fn token_until(
-        &self,
-        deadline: Instant,
-        tokens: &dyn TokenProvider,
-    ) -> Result<Arc<AccessToken>, ConnectorError> {
-        match timeout_at(deadline, tokens.token()).await {
-            Ok(Ok(token)) => Ok(token),
-            Ok(Err(error)) => Err(ConnectorError {
-                retry_after: error.retry_after(),
-                ..before_sending(error)
-            }),
-            Err(_) => Err(before_sending(Failure::NoTokenInTime {
-                after: self.attempt_time,
-            })),
-        }
+        let send = |token: Arc<AccessToken>| async move { self.exchange_until(time, call, Some(&token)).await };
+        with_token(tokens.as_ref(), time, send, |error: &ConnectorError| {
+            error.status() == Some(401) && error.code() != Some(&ErrorCode::BotNotRegistered)
+        })
+        .await
     }
 
     /// One request and its answer, or no answer in time.
     async fn exchange_until(
         &self,
-        deadline: Instant,
+        time: AttemptTime,
         call: &Call,
         token: Option<&AccessToken>,
     ) -> Result<Answer, ConnectorError> {
-        match timeout_at(deadline, self.exchange(call, token)).await {
+        match timeout_at(time.ends, self.exchange(call, token)).await {
             Ok(result) => result,
             Err(_) => Err(ConnectorError {
                 in_doubt: call.creates,
-                ..before_sending(Failure::TimedOut {
-                    after: self.attempt_time,
-                })
+                ..before_sending(Failure::TimedOut { after: time.whole })
             }),
         }
     }
@@ -108,13 +81,10 @@ impl Connector {
         }
         let response = request.send().await.map_err(failed_to_send)?;
         let status = response.status();
-        let correlation = text_of(response.headers(), &CORRELATION);
-        let retry_after = text_of(response.headers(), &RETRY_AFTER);
+        let correlation = header_text(response.headers(), &CORRELATION);
+        let retry_after = retry_after(response.headers());
         let failed = |failure: Failure| {
             let in_doubt = call.creates && failure.attempt().may_have_worked();
-            let retry_after = retry_after
-                .as_deref()
-                .and_then(|text| read_retry_after(text, jiff::Timestamp::now()));
             ConnectorError {
                 failure,
                 correlation: correlation.clone(),
@@ -122,11 +92,12 @@ impl Connector {
                 in_doubt,
             }
         };
-        let body = match read_body(response).await {
+        let body = match read_body(response, ANSWER_BYTES).await {
             Ok(body) => body,
             // The status is known: the message was taken, only its id was lost.
             Err(_) if status.is_success() && call.creates => Bytes::new(),
-            Err(failure) => return Err(failed(failure)),
+            Err(NoBody::Broken(error)) => return Err(failed(transport_failure(error))),
+            Err(NoBody::TooLarge) => return Err(failed(Failure::TooLarge { limit: ANSWER_BYTES })),
         };
         if status.is_success() && !(status == StatusCode::ACCEPTED && stream::is_refused(&body)) {
             return Ok(Answer {
@@ -144,6 +115,18 @@ impl Connector {
             });
         }
         Err(failed(failure))
+    }
+}
+
+impl From<NoToken> for ConnectorError {
+    fn from(none: NoToken) -> Self {
+        match none {
+            NoToken::Refused(error) => Self {
+                retry_after: error.retry_after(),
+                ..before_sending(error)
+            },
+            NoToken::NotInTime { after } => before_sending(Failure::NoTokenInTime { after }),
+        }
     }
 }
 
@@ -183,26 +166,4 @@ fn is_gone(failure: &Failure) -> bool {
         ErrorCode::ConversationNotFound,
     ];
     matches!(failure, Failure::Refused { status: 404, code: Some(code), .. } if gone.contains(code))
-}
-
-fn text_of(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// Reads the answer's body up to [`ANSWER_BYTES`].
-async fn read_body(mut response: reqwest::Response) -> Result<Bytes, Failure> {
-    let Some(first) = response.chunk().await.map_err(transport_failure)? else {
-        return Ok(Bytes::new());
-    };
-    // Nearly always the first piece is all there is, and nothing needs to be copied.
-    let mut body = first;
-    while let Some(piece) = response.chunk().await.map_err(transport_failure)? {
-        if body.len() + piece.len() > ANSWER_BYTES {
-            return Err(Failure::TooLarge { limit: ANSWER_BYTES });
-        }
-        let mut longer = BytesMut::from(body);
-        longer.extend_from_slice(&piece);
-        body = longer.freeze();
-    }
-    Ok(body)
 }

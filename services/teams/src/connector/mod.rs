@@ -12,14 +12,13 @@ mod code;
 mod conversation;
 mod error;
 mod exchange;
-mod retry;
 mod stream;
 
+pub use crate::retry::{AttemptFailure, Decision, FailedAttempt, InDoubt, RetryPolicy, read_retry_after};
 pub use answer::{Answer, Created, MembersPage, Sent};
 pub use call::{Call, Operation};
 pub use client::{ATTEMPT_TIME, Connector, MayBegin, http_client};
 pub use code::{Consequence, ErrorCode};
 pub use conversation::{NewConversation, NotJson};
 pub use error::{ConnectorError, Failure};
-pub use retry::{AttemptFailure, Decision, FailedAttempt, InDoubt, RetryPolicy, read_retry_after};
 pub use stream::{PartKind, Stream, StreamRefusal};

@@ -209,4 +209,16 @@ impl OperationKind {
                 | Self::Invite
         )
     }
+
+    /// Whether its answer is all that it is for.
+    #[cfg(feature = "clients")]
+    pub(super) fn is_read(self) -> bool {
+        matches!(self, Self::Get | Self::ListParticipants | Self::GetParticipant)
+    }
+
+    /// Whether nothing that anybody hears or sees depends on whether it was done.
+    #[cfg(feature = "clients")]
+    pub(super) fn changes_nothing(self) -> bool {
+        self.is_read() || self == Self::KeepAlive
+    }
 }

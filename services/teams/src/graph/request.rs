@@ -1,22 +1,9 @@
 //! The HTTP request of an operation.
 
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 use super::operation::Operation;
-
-/// What a path segment may not hold as it is.
-const SEGMENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'/')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'<')
-    .add(b'>');
 
 /// Method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +21,8 @@ pub enum Method {
 pub struct Request {
     /// How.
     pub method: Method,
-    /// Below Graph's base address: `communications/calls/..`.
-    pub path: String,
+    /// Path below Graph's base address, segment by segment and unescaped: `communications`, `calls`, ..
+    pub segments: Vec<String>,
     /// JSON; `None` where the operation takes none.
     pub body: Option<Bytes>,
 }
@@ -46,20 +33,23 @@ impl Operation {
     /// # Errors
     /// If the body cannot be written as JSON.
     pub fn request(&self, call: Option<&str>) -> Result<Request, serde_json::Error> {
-        let call = segment(call.unwrap_or_default());
-        let root = format!("communications/calls/{call}");
-        let post = |action: &str, body| Ok(Request::post(format!("{root}/{action}"), Some(body)));
-        let bare = |action: &str| Ok(Request::post(format!("{root}/{action}"), None));
-        let of = |participant: &str| format!("{root}/participants/{}", segment(participant));
+        let calls = ["communications", "calls"];
+        let whole = [calls[0], calls[1], call.unwrap_or_default()];
+        let post = |action: &str, body| Ok(Request::new(Method::Post, &whole, &[action], Some(body)));
+        let of = |participant: &str, action: &str, body| {
+            let below = ["participants", participant, action];
+            Ok(Request::new(Method::Post, &whole, &below, Some(body)))
+        };
+        let bare = |method, below: &[&str]| Ok(Request::new(method, &whole, below, None));
         match self {
-            Self::Create(call) => Ok(Request::post("communications/calls".to_owned(), Some(json(call)?))),
+            Self::Create(call) => Ok(Request::new(Method::Post, &calls, &[], Some(json(call)?))),
             Self::Answer(body) => post("answer", json(body)?),
             Self::Reject(body) => post("reject", json(body)?),
             Self::Redirect(body) => post("redirect", json(body)?),
             Self::Transfer(body) => post("transfer", json(body)?),
-            Self::Delete => Ok(Request::bare(Method::Delete, root)),
-            Self::Get => Ok(Request::bare(Method::Get, root)),
-            Self::KeepAlive => bare("keepAlive"),
+            Self::Delete => bare(Method::Delete, &[]),
+            Self::Get => bare(Method::Get, &[]),
+            Self::KeepAlive => bare(Method::Post, &["keepAlive"]),
             Self::Mute(body) => post("mute", json(body)?),
             Self::Unmute(body) => post("unmute", json(body)?),
             Self::ChangeScreenSharingRole(body) => post("changeScreenSharingRole", json(body)?),
@@ -70,48 +60,31 @@ impl Operation {
             Self::CancelMediaProcessing(body) => post("cancelMediaProcessing", json(body)?),
             Self::UpdateRecordingStatus(body) => post("updateRecordingStatus", json(body)?),
             Self::AddLargeGalleryView(body) => post("addLargeGalleryView", json(body)?),
-            Self::ListParticipants => Ok(Request::bare(Method::Get, format!("{root}/participants"))),
-            Self::GetParticipant(who) => Ok(Request::bare(Method::Get, of(&who.participant))),
-            Self::Invite(body) => post("participants/invite", json(body)?),
-            Self::RemoveParticipant(who) => Ok(Request::bare(Method::Delete, of(&who.participant))),
-            Self::MuteParticipant(who) => Ok(Request::post(
-                format!("{}/mute", of(&who.participant)),
-                Some(json(&who.body)?),
-            )),
-            Self::StartHoldMusic(who) => Ok(Request::post(
-                format!("{}/startHoldMusic", of(&who.participant)),
-                Some(json(&who.body)?),
-            )),
-            Self::StopHoldMusic(who) => Ok(Request::post(
-                format!("{}/stopHoldMusic", of(&who.participant)),
-                Some(json(&who.body)?),
-            )),
+            Self::ListParticipants => bare(Method::Get, &["participants"]),
+            Self::GetParticipant(who) => bare(Method::Get, &["participants", &who.participant]),
+            Self::Invite(body) => {
+                let below = ["participants", "invite"];
+                Ok(Request::new(Method::Post, &whole, &below, Some(json(body)?)))
+            }
+            Self::RemoveParticipant(who) => bare(Method::Delete, &["participants", &who.participant]),
+            Self::MuteParticipant(who) => of(&who.participant, "mute", json(&who.body)?),
+            Self::StartHoldMusic(who) => of(&who.participant, "startHoldMusic", json(&who.body)?),
+            Self::StopHoldMusic(who) => of(&who.participant, "stopHoldMusic", json(&who.body)?),
         }
     }
 }
 
 impl Request {
-    fn post(path: String, body: Option<Bytes>) -> Self {
-        Self {
-            method: Method::Post,
-            path,
-            body,
-        }
-    }
-
-    fn bare(method: Method, path: String) -> Self {
+    fn new(method: Method, root: &[&str], below: &[&str], body: Option<Bytes>) -> Self {
+        let segments = root.iter().chain(below);
         Self {
             method,
-            path,
-            body: None,
+            segments: segments.map(|&segment| segment.to_owned()).collect(),
+            body,
         }
     }
 }
 
 fn json<B: Serialize>(body: &B) -> Result<Bytes, serde_json::Error> {
     serde_json::to_vec(body).map(Bytes::from)
-}
-
-fn segment(id: &str) -> String {
-    utf8_percent_encode(id, SEGMENT).to_string()
 }

@@ -4,13 +4,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rand::RngExt;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 
 use super::error::{Refused, TokenError};
 use super::lifetime::Lifetime;
 use super::provider::AccessToken;
-use crate::connector::read_retry_after;
+use crate::outgoing::retry_after;
 
 /// How often a question is asked before its error is believed.
 const ATTEMPTS: u32 = 3;
@@ -186,10 +185,6 @@ fn read_error(status: StatusCode, body: &[u8]) -> Option<Refused> {
         trace_id: answer.trace_id,
         correlation_id: answer.correlation_id,
     })
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    read_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, jiff::Timestamp::now())
 }
 
 impl Seconds {

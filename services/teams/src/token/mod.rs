@@ -2,7 +2,7 @@
 //!
 //! Whoever calls the Connector or Graph asks a [`TokenProvider`] for an [`AccessToken`] and does not know how it comes
 //! about. [`ClientCredentials`] gets it from the token endpoint of Microsoft Entra ID with a [`Proof`]: a client secret or a
-//! certificate. The way of a request: `cache` gives a token that is fresh enough (`lifetime`); otherwise one caller at a time
+//! certificate; [`TenantTokens`] gives a provider for each tenant. The way of a request: `cache` gives a token that is fresh enough (`lifetime`); otherwise one caller at a time
 //! asks the `endpoint`, and the others wait for what it gets.
 //!
 //! After "OAuth 2.0 client credentials flow on the Microsoft identity platform" and "Authentication with the Bot Connector
@@ -17,6 +17,7 @@ mod error;
 mod lifetime;
 mod provider;
 mod secret;
+mod tenants;
 
 pub use aadsts::{Explanation, explain};
 pub use certificate::{Certificate, CertificateError};
@@ -25,3 +26,4 @@ pub use error::{Refused, TokenError};
 pub use lifetime::renew_after;
 pub use provider::{AccessToken, TokenProvider};
 pub use secret::Secret;
+pub use tenants::{TenantCredentials, TenantTokens};

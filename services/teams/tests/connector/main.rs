@@ -3,6 +3,7 @@
 
 mod samples;
 mod streams;
+#[path = "../support/loopback.rs"]
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rstest::rstest;
-use support::{LoopbackConnector, Reply};
+use support::{Loopback, Reply};
 use trunkline_teams::connector::{
     Call, Connector, Consequence, ErrorCode, Failure, InDoubt, NewConversation, RetryPolicy, http_client,
 };
@@ -62,9 +63,13 @@ fn trusted(base: &str) -> ServiceUrl {
         .unwrap()
 }
 
-async fn world(script: impl IntoIterator<Item = Reply>) -> (LoopbackConnector, ServiceUrl) {
-    let server = LoopbackConnector::start(script).await;
-    let base = trusted(&server.base());
+fn base(server: &Loopback) -> String {
+    format!("{}/amer/t1/", server.origin())
+}
+
+async fn world(script: impl IntoIterator<Item = Reply>) -> (Loopback, ServiceUrl) {
+    let server = Loopback::start(script).await;
+    let base = trusted(&base(&server));
     (server, base)
 }
 
@@ -158,7 +163,7 @@ async fn trace_context_and_targeting_are_passed_on() {
 #[tokio::test]
 async fn the_token_stays_here_unless_the_address_is_trusted() {
     let (server, _) = world([CREATED]).await;
-    let stranger = ServiceUrl::parse(&server.base()).unwrap();
+    let stranger = ServiceUrl::parse(&base(&server)).unwrap();
     let error = client().send(&stranger, CHAT, MESSAGE).await.unwrap_err();
     assert!(matches!(error.failure, Failure::Untrusted { .. }), "{error}");
     assert!(error.is_final() && !error.in_doubt);
@@ -170,7 +175,7 @@ async fn a_client_without_tokens_shows_none() {
     let (server, _) = world([CREATED]).await;
     let client = Connector::new(http_client().no_proxy().build().unwrap(), None);
     client
-        .send(&ServiceUrl::parse(&server.base()).unwrap(), CHAT, MESSAGE)
+        .send(&ServiceUrl::parse(&base(&server)).unwrap(), CHAT, MESSAGE)
         .await
         .unwrap();
     assert_eq!(server.requests()[0].header("authorization"), None);
@@ -279,6 +284,7 @@ async fn a_bot_that_is_not_registered_asks_for_no_other_token() {
 #[case::gateway_timeout(Reply::Answer(504, &[], ""))]
 #[case::internal(Reply::Answer(500, &[], ""))]
 #[case::closed(Reply::Close)]
+#[case::garbage(Reply::Raw("220 smtp.example ESMTP\r\n"))]
 #[case::silent(Reply::Silence)]
 #[tokio::test]
 async fn a_send_whose_fate_is_unknown_is_in_doubt_and_not_repeated_if_told_so(#[case] fault: Reply) {

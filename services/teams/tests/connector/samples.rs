@@ -6,8 +6,8 @@ use serde_json::Value;
 use trunkline_teams::connector::{Call, ErrorCode, NewConversation};
 use trunkline_teams::service_url::ServiceUrl;
 
-use crate::support::{LoopbackConnector, Reply};
-use crate::{client, trusted};
+use crate::support::{Loopback, Reply};
+use crate::{base, client, trusted};
 
 /// Every sample whose file name begins so, with its name.
 fn samples(prefix: &str) -> Vec<(String, Value)> {
@@ -40,8 +40,8 @@ fn reply(sample: &Value) -> Reply {
 #[tokio::test]
 async fn every_error_has_a_known_code_and_is_final_unless_it_may_pass() {
     for (name, sample) in samples("error-") {
-        let server = LoopbackConnector::start([reply(&sample)]).await;
-        let call = Call::send(&trusted(&server.base()), "a:1", Bytes::from_static(b"{}")).unwrap();
+        let server = Loopback::start([reply(&sample)]).await;
+        let call = Call::send(&trusted(&base(&server)), "a:1", Bytes::from_static(b"{}")).unwrap();
         // A refused token is asked for again, and the script has ended then.
         if sample["response"]["status"] == 401 {
             continue;
@@ -56,9 +56,9 @@ async fn every_error_has_a_known_code_and_is_final_unless_it_may_pass() {
 #[tokio::test]
 async fn every_roster_is_read() {
     for (name, sample) in samples("pagedmembers") {
-        let server = LoopbackConnector::start([reply(&sample)]).await;
+        let server = Loopback::start([reply(&sample)]).await;
         let page = client()
-            .members(&trusted(&server.base()), "19:c", 100, None)
+            .members(&trusted(&base(&server)), "19:c", 100, None)
             .await
             .unwrap();
         assert!(page.members.iter().all(|member| member.id.is_some()), "{name}");
@@ -70,9 +70,9 @@ async fn every_roster_is_read() {
 #[tokio::test]
 async fn every_created_conversation_has_its_ids() {
     for (name, sample) in samples("create-conversation-") {
-        let server = LoopbackConnector::start([reply(&sample)]).await;
+        let server = Loopback::start([reply(&sample)]).await;
         let chat = NewConversation::personal("t1", "29:ines", None).unwrap();
-        let created = client().create_conversation(&trusted(&server.base()), &chat).await;
+        let created = client().create_conversation(&trusted(&base(&server)), &chat).await;
         let body = &sample["response"]["body"];
         match created {
             Ok(created) => {

@@ -5,3 +5,4 @@ mod certificate;
 mod endpoint;
 mod errors;
 mod renewal;
+mod tenants;

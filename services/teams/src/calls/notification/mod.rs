@@ -19,6 +19,8 @@ use serde_json::value::RawValue;
 
 pub use batch::{Batch, Outline};
 pub use kind::SubjectKind;
+#[cfg(feature = "clients")]
+pub(crate) use path::id_in_path;
 
 use super::word::wire_word;
 use super::{Call, CommsOperation, DeltaParticipants, Participant, normal_id};

@@ -39,3 +39,13 @@ impl ResourcePath {
         })
     }
 }
+
+/// The id that an address of Graph ends in: the call's, or that of what stands below it.
+#[cfg(feature = "clients")]
+pub(crate) fn id_in_path(path: &str, below: Option<&str>) -> Option<String> {
+    let path = ResourcePath::parse(path)?;
+    match below {
+        Some(below) => (path.below == below && !path.item.is_empty()).then_some(path.item),
+        None => path.call,
+    }
+}

@@ -1,4 +1,4 @@
-//! A Connector of a few lines on loopback: it answers by a script and keeps what it was asked.
+//! A service of a few lines on loopback: it answers by a script and keeps what it was asked.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,6 +17,8 @@ pub(crate) enum Reply {
     Close,
     /// The connection is closed in the middle of the answer's body.
     CloseInBody(u16),
+    /// These bytes, whatever they are, and the connection is closed.
+    Raw(&'static str),
     /// Nothing comes.
     Silence,
 }
@@ -47,23 +49,29 @@ struct Shared {
     connections: usize,
 }
 
-pub(crate) struct LoopbackConnector {
+pub(crate) struct Loopback {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
     server: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for LoopbackConnector {
+impl Drop for Loopback {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-impl LoopbackConnector {
+impl Loopback {
     /// Starts one that answers by this script, and with 500 when the script has ended.
     pub(crate) async fn start(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(|_| script).await
+    }
+
+    /// The same with a script that names the server's origin.
+    pub(crate) async fn start_with<S: IntoIterator<Item = Reply>>(script: impl FnOnce(&str) -> S) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let script = script(&format!("http://{address}"));
         let shared = Arc::new(Mutex::new(Shared {
             script: script.into_iter().collect(),
             ..Shared::default()
@@ -76,8 +84,8 @@ impl LoopbackConnector {
         }
     }
 
-    pub(crate) fn base(&self) -> String {
-        format!("http://{}/amer/t1/", self.address)
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -110,6 +118,10 @@ async fn converse(stream: TcpStream, connection: usize, shared: Arc<Mutex<Shared
         let text = match reply {
             Reply::Answer(status, headers, body) => answer(status, headers, body, body.len()),
             Reply::CloseInBody(status) => answer(status, &[], "{\"id\":", 1000),
+            Reply::Raw(text) => {
+                let _ = stream.get_mut().write_all(text.as_bytes()).await;
+                return;
+            }
             Reply::Close => return,
             Reply::Silence => {
                 tokio::time::sleep(Duration::from_secs(60)).await;

@@ -1,6 +1,6 @@
-//! When a call of the Connector is tried again: a pure rule.
+//! When a request to one of Microsoft's services is tried again: a pure rule.
 //!
-//! Sources: Teams "Optimize your bot: rate limiting" (412, 429, 502, 504, back-off with jitter), status codes from bot
+//! Sources of the Connector's statuses: Teams "Optimize your bot: rate limiting" (412, 429, 502, 504, back-off with jitter), status codes from bot
 //! conversational APIs (503); RFC 9110, sections 10.2.3 (Retry-After) and 15.5.9: 408 says that the request did not arrive
 //! whole in time and may be repeated. No document of Teams names it; servers and proxies under load send it.
 
@@ -34,7 +34,7 @@ impl Default for RetryPolicy {
 /// How an attempt failed, as far as trying again is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptFailure {
-    /// The Connector answered with this status.
+    /// The service answered with this status.
     Status(u16),
     /// No connection: nothing was sent.
     NotConnected,
@@ -127,11 +127,16 @@ impl RetryPolicy {
     }
 }
 
-/// Reads Retry-After: seconds, or a date, which is compared with the given time.
+/// Reads Retry-After: seconds, as Graph documents them also with a fraction (`2.128`), or a date, which is compared with the
+/// given time.
 pub fn read_retry_after(text: &str, now: jiff::Timestamp) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
+    }
+    // Neither a sign nor an exponent is a number of RFC 9110.
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return Duration::try_from_secs_f64(text.parse().ok()?).ok();
     }
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(Duration::try_from(date.duration_since(now)).unwrap_or(Duration::ZERO))
@@ -205,9 +210,22 @@ mod tests {
     #[case("Mon, 04 May 2026 09:29:00 GMT", Some(0))]
     #[case("soon", None)]
     #[case("-1", None)]
+    #[case("1e9", None)]
+    #[case("inf", None)]
+    #[case(".", None)]
+    #[case("", None)]
     fn retry_after_is_seconds_or_a_date(#[case] text: &str, #[case] seconds: Option<u64>) {
         let now = "2026-05-04T09:30:00Z".parse().unwrap();
         assert_eq!(read_retry_after(text, now), seconds.map(Duration::from_secs));
+    }
+
+    #[rstest]
+    #[case("2.128", 2_128)]
+    #[case("0.5", 500)]
+    #[case("3.", 3_000)]
+    fn retry_after_may_have_a_fraction(#[case] text: &str, #[case] milliseconds: u64) {
+        let read = read_retry_after(text, jiff::Timestamp::UNIX_EPOCH);
+        assert_eq!(read, Some(Duration::from_millis(milliseconds)));
     }
 
     fn any_failure() -> impl Strategy<Value = AttemptFailure> {
@@ -246,6 +264,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn whatever_retry_after_says_is_read_or_left(text in "[0-9.eE+ -]{0,40}|\\PC*") {
+            let _ = read_retry_after(&text, jiff::Timestamp::UNIX_EPOCH);
+        }
+
         #[test]
         fn no_pause_is_shorter_than_asked_for_or_ends_after_the_budget(
             policy in any_policy(), attempt in any_attempt(), chance in -1.0_f64..2.0,
