@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A child process; dropped means killed.
 pub(crate) struct Process {
@@ -51,6 +51,22 @@ impl Process {
         Ok(Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND))
     }
 
+    /// SIGTERM, as an operator stops it; returns when it has ended.
+    pub(crate) async fn stop(mut self) -> io::Result<()> {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status()?;
+        if !asked.success() {
+            return Err(io::Error::other(format!("{} has ended already", self.name)));
+        }
+        let deadline = Instant::now() + LONGEST_STOP;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                return Err(io::Error::other(format!("{} does not stop", self.name)));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     /// Memory that is in RAM, in bytes.
     pub(crate) fn resident(&self) -> io::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -62,6 +78,9 @@ impl Process {
         Ok(kilobytes * 1_024)
     }
 }
+
+/// A worker ends within 25 s of SIGTERM.
+const LONGEST_STOP: Duration = Duration::from_secs(40);
 
 /// `USER_HZ`, 100 on every Linux that Rust supports here.
 const TICKS_PER_SECOND: u64 = 100;

@@ -1,134 +1,151 @@
-//! Tables of what was measured.
+//! What every mode prints: the command and the machine, tables, and figures with their spread.
 
-use std::ops::Sub;
 use std::time::Duration;
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 
-use crate::generator::Answers;
+/// The same thing measured several times.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spread(Vec<f64>);
 
-/// One run.
-pub(crate) struct Measured {
-    pub(crate) cpu: [(&'static str, Duration); 3],
-    pub(crate) batches: Batches,
-    pub(crate) replies: u64,
-    pub(crate) answers: Answers,
+impl FromIterator<f64> for Spread {
+    fn from_iter<T: IntoIterator<Item = f64>>(figures: T) -> Self {
+        let mut figures: Vec<f64> = figures.into_iter().collect();
+        figures.sort_by(f64::total_cmp);
+        Self(figures)
+    }
 }
 
-/// Frames and deliveries from the ingress to the worker.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Batches {
-    pub(crate) frames: u64,
-    pub(crate) deliveries: u64,
-}
+impl Spread {
+    /// The middle one; of an even number the upper of both.
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
 
-/// What many conversations take.
-pub(crate) struct Memory {
-    pub(crate) conversations: u64,
-    pub(crate) worker: u64,
-    pub(crate) redis: u64,
-}
+    /// A part of the figures is not larger.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "places of a list"
+    )]
+    pub(crate) fn quantile(&self, quantile: f64) -> f64 {
+        let place = (self.0.len() as f64 * quantile) as usize;
+        let last = self.0.len().saturating_sub(1);
+        self.0.get(place.min(last)).copied().unwrap_or(f64::NAN)
+    }
 
-impl Batches {
-    /// Reads the histogram of deliveries a frame from the ingress' metrics.
-    pub(crate) fn read(metrics: &str) -> Self {
-        let value = |name: &str| {
-            metrics
-                .lines()
-                .filter_map(|line| line.strip_prefix(name)?.rsplit(' ').next()?.parse::<f64>().ok())
-                .sum::<f64>()
+    /// The median, and the smallest and the largest behind it: `45.1 us (41.0 to 52.3)`.
+    pub(crate) fn show(&self, digits: usize, unit: &str) -> String {
+        let middle = self.median();
+        let unit = if unit.is_empty() {
+            String::new()
+        } else {
+            format!(" {unit}")
         };
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "counters are whole and not negative"
-        )]
-        let count = |name: &str| value(name) as u64;
-        Self {
-            frames: count("trunkline_ingress_stream_frame_deliveries_count"),
-            deliveries: count("trunkline_ingress_stream_frame_deliveries_sum"),
+        match (self.0.first(), self.0.last()) {
+            (Some(least), Some(most)) if self.0.len() > 1 => {
+                format!("{middle:.digits$}{unit} ({least:.digits$} to {most:.digits$})")
+            }
+            (Some(_), Some(_)) => format!("{middle:.digits$}{unit}"),
+            _ => "none".to_owned(),
         }
     }
 }
 
-impl Sub for Batches {
-    type Output = Self;
-
-    fn sub(self, earlier: Self) -> Self {
-        Self {
-            frames: self.frames - earlier.frames,
-            deliveries: self.deliveries - earlier.deliveries,
-        }
-    }
-}
-
-/// CPU time and rates of runs, side by side.
-pub(crate) fn print(runs: &[(&str, &Measured)]) {
-    let mut table = table(&[
-        "",
-        "ingress",
-        "worker",
-        "redis-server",
-        "sum",
-        "activities/s",
-        "deliveries/frame",
-        "p50",
-        "p99",
-    ]);
-    for (name, run) in runs {
-        let each = |cpu: Duration| micros(cpu, run.answers.accepted);
-        let sum: Duration = run.cpu.iter().map(|(_, cpu)| *cpu).sum();
-        let mut row = vec![(*name).to_owned()];
-        row.extend(run.cpu.iter().map(|(_, cpu)| format!("{:.1} us", each(*cpu))));
-        row.push(format!("{:.1} us", each(sum)));
-        row.push(format!(
-            "{:.0}",
-            ratio(run.answers.accepted, 1) / run.answers.took.as_secs_f64()
-        ));
-        row.push(format!("{:.1}", ratio(run.batches.deliveries, run.batches.frames)));
-        row.push(format!("{:.1} ms", milliseconds(run, 0.50)));
-        row.push(format!("{:.1} ms", milliseconds(run, 0.99)));
-        table.add_row(row);
-    }
-    println!("{table}");
-    for (name, run) in runs {
-        println!(
-            "{name}: {} accepted, {} refused, {} replies",
-            run.answers.accepted, run.answers.refused, run.replies
-        );
-    }
-}
-
-/// Bytes a conversation.
-pub(crate) fn print_memory(memory: &Memory) {
-    let mut table = table(&["", "bytes a conversation"]);
-    table.add_row([
-        "active in the worker",
-        &format!("{:.0}", ratio(memory.worker, memory.conversations)),
-    ]);
-    table.add_row([
-        "stored in Redis",
-        &format!("{:.0}", ratio(memory.redis, memory.conversations)),
-    ]);
-    println!("{table}");
-}
-
-fn table(header: &[&str]) -> Table {
+/// An empty table.
+pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_header(header.iter().copied());
     table
 }
 
-fn milliseconds(run: &Measured, quantile: f64) -> f64 {
-    ratio(run.answers.latency.value_at_quantile(quantile), 1_000)
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
-fn micros(time: Duration, activities: u64) -> f64 {
-    time.as_secs_f64() * 1e6 / ratio(activities, 1)
+/// CPU time for each of so many things.
+pub(crate) fn microseconds_each(time: Duration, things: u64) -> f64 {
+    time.as_secs_f64() * 1e6 / ratio(things, 1)
+}
+
+/// CPU time in a second of time.
+pub(crate) fn milliseconds_a_second(cpu: Duration, time: Duration) -> f64 {
+    milliseconds(cpu) / time.as_secs_f64()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
-fn ratio(part: u64, whole: u64) -> f64 {
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
+}
+
+/// The command, the machine, and how quiet it is.
+pub(crate) struct Machine {
+    time: SystemTime,
+}
+
+/// Where the machine's time went since it was started, in ticks.
+#[derive(Clone, Copy)]
+struct SystemTime {
+    all: u64,
+    stolen: u64,
+}
+
+impl Machine {
+    /// Prints the command and the machine.
+    pub(crate) fn describe() -> Self {
+        let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+        println!("cargo bench -p trunkline --bench way -- {}", arguments.join(" "));
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpu
+            .lines()
+            .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+            .map_or("unknown", |(_, model)| model);
+        let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        println!("{cores} cores of {model}; load {} before", load());
+        if cfg!(debug_assertions) {
+            println!("A debug build: its figures mean nothing.");
+        }
+        Self {
+            time: SystemTime::read(),
+        }
+    }
+
+    /// Prints what else the machine did meanwhile.
+    pub(crate) fn noise(&self) {
+        let now = SystemTime::read();
+        let stolen = ratio(now.stolen - self.time.stolen, now.all - self.time.all);
+        println!(
+            "load {} after; {:.1} % of the time was another machine's",
+            load(),
+            stolen * 100.0
+        );
+    }
+}
+
+impl SystemTime {
+    /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal (proc(5)).
+    fn read() -> Self {
+        let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+        let ticks: Vec<u64> = text
+            .lines()
+            .next()
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace)
+            .skip(1)
+            .take(8)
+            .filter_map(|field| field.parse().ok())
+            .collect();
+        Self {
+            all: ticks.iter().sum(),
+            stolen: ticks.get(7).copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// Processes that ran or wanted to, on average over 1, 5 and 15 minutes.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split_ascii_whitespace().take(3).collect::<Vec<_>>().join(" ")
 }

@@ -1,259 +1,250 @@
-//! The processes under measurement and everything that they talk to.
+//! The processes under measurement, and what is read of them.
 
 use std::fs;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::ops::Range;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tempfile::TempDir;
 use trunkline_fleet::teams;
-use trunkline_simulated_teams::{Handle, SimulatedTeamsConfig};
 
-use crate::LAST_REPLIES;
-use crate::generator::{self, Load, Target, Tokens};
+use crate::answers::Answers;
+use crate::generator::{Load, Target};
+use crate::outside::{MEASURED_CORE, OTHER_CORE, Outside, free_ports, get, ready};
 use crate::processes::{Process, pin_this_process};
-use crate::report::{Batches, Measured, Memory};
-use crate::sink::Sink;
 
-/// Where the measured processes run, and where everything else does.
-const MEASURED_CORE: usize = 1;
-const OTHER_CORE: usize = 0;
-/// No run before the one for memory uses conversations from here on.
-const NEW_CONVERSATIONS: u64 = 1_000_000;
+/// Which binary hosts which bot, and how.
+#[derive(Clone)]
+pub(crate) struct Hosting {
+    pub(crate) program: PathBuf,
+    pub(crate) bot: &'static str,
+    pub(crate) arbiters: u64,
+    /// Further settings, as `NAME=VALUE`.
+    pub(crate) settings: Vec<String>,
+}
 
-/// Everything of one benchmark.
+impl Hosting {
+    /// A bot of [`crate::bot`], which this program hosts itself.
+    pub(crate) fn own(bot: &'static str, arbiters: u64) -> io::Result<Self> {
+        Ok(Self {
+            program: std::env::current_exe()?,
+            bot,
+            arbiters,
+            settings: Vec::new(),
+        })
+    }
+
+    pub(crate) fn with(mut self, setting: &str) -> Self {
+        self.settings.push(setting.to_owned());
+        self
+    }
+}
+
+/// An ingress and a worker, and everything that they talk to.
 pub(crate) struct Setting {
     // Ended from top to bottom: nobody misses what it needs.
     ingress: Process,
     worker: Process,
-    redis: Process,
-    redis_port: u16,
-    ingress_admin: u16,
+    pub(crate) outside: Outside,
+    hosting: Hosting,
+    configuration: PathBuf,
+    ports: Ports,
     target: Arc<Target>,
-    tokens: Tokens,
-    sink: Sink,
-    /// No two activities of one benchmark have the same id: the second would be answered from the record.
-    next_id: AtomicU64,
-    /// The data of Redis, the configuration and the logs.
-    _directory: TempDir,
 }
 
-/// CPU time of each process and the batches so far.
-struct Reading {
-    cpu: [Duration; 3],
-    batches: Batches,
+#[derive(Clone, Copy)]
+struct Ports {
+    worker: u16,
+    ingress: u16,
+    worker_admin: u16,
+    ingress_admin: u16,
+}
+
+/// One run.
+pub(crate) struct Measured {
+    pub(crate) cpu: Cpu,
+    pub(crate) batches: Batches,
+    pub(crate) replies: u64,
+    pub(crate) answers: Answers,
+}
+
+/// CPU time of each process, user and kernel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cpu {
+    pub(crate) ingress: Duration,
+    pub(crate) worker: Duration,
+    pub(crate) redis: Duration,
+}
+
+impl Cpu {
+    pub(crate) fn sum(self) -> Duration {
+        self.ingress + self.worker + self.redis
+    }
+
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            ingress: self.ingress.saturating_sub(earlier.ingress),
+            worker: self.worker.saturating_sub(earlier.worker),
+            redis: self.redis.saturating_sub(earlier.redis),
+        }
+    }
+}
+
+/// Frames and deliveries from the ingress to the worker.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Batches {
+    pub(crate) frames: f64,
+    pub(crate) deliveries: f64,
+}
+
+/// What was used while nothing was asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Rest {
+    pub(crate) cpu: Cpu,
+    /// That Redis carried out.
+    pub(crate) commands: f64,
+    pub(crate) took: Duration,
 }
 
 impl Setting {
-    /// Starts everything and waits until it serves. `trunkline` is the binary that is measured.
-    pub(crate) async fn start(trunkline: &str, arbiters: &str) -> io::Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let teams = teams::start(SimulatedTeamsConfig {
-            tenant: teams::TENANT.to_owned(),
-            ..SimulatedTeamsConfig::default()
-        });
-        let sink = Sink::start().await?;
-        let [redis_port, worker_port, ingress_port, worker_admin, ingress_admin] = free_ports()?;
-        let redis = redis_server(directory.path(), redis_port)?;
-        listening(redis_port).await?;
-        let file = directory.path().join("trunkline.toml");
-        let redis_url = format!("redis://127.0.0.1:{redis_port}/0");
-        let text = teams::configuration("echo", &redis_url, &teams, "http://127.0.0.1");
-        fs::write(&file, text)?;
-        let configuration = file.display();
-        let role = |name: &'static str, admin: u16| {
-            let arguments = [
-                name.to_owned(),
-                format!("--config={configuration}"),
-                format!("--set=ingress.listen=127.0.0.1:{ingress_port}"),
-                "--set=ingress.threads=1".to_owned(),
-                format!("--set=ingress.workers=127.0.0.1:{worker_port}"),
-                format!("--set=worker.listen=127.0.0.1:{worker_port}"),
-                format!("--set=worker.arbiters={arbiters}"),
-                format!("--set=admin.listen=127.0.0.1:{admin}"),
-                "--set=log.filter=warn".to_owned(),
-            ];
-            Process::start(name, Some(MEASURED_CORE), trunkline.as_ref(), &arguments)
-        };
-        let worker = role("worker", worker_admin)?;
-        let ingress = role("ingress", ingress_admin)?;
-        ready(worker_admin).await?;
-        ready(ingress_port).await?;
-        pin_this_process(OTHER_CORE)?;
-
-        let service_url = format!("http://{}", sink.address);
-        let tokens = signed_beforehand(&teams, &service_url);
-        let app_id = SimulatedTeamsConfig::default().bots.remove(0).app_id;
-        let target = Target {
-            ingress: SocketAddr::from(([127, 0, 0, 1], ingress_port)),
-            app_id,
-            tenant: teams::TENANT.to_owned(),
-            service_url,
-        };
-        Ok(Self {
-            redis,
+    /// Starts everything and waits until it serves.
+    pub(crate) async fn start(hosting: Hosting) -> io::Result<Self> {
+        let outside = Outside::start().await?;
+        let [worker, ingress, worker_admin, ingress_admin] = free_ports()?;
+        let ports = Ports {
             worker,
             ingress,
-            redis_port,
+            worker_admin,
             ingress_admin,
-            target: Arc::new(target),
-            tokens,
-            sink,
-            next_id: AtomicU64::new(1_795_000_000_000),
-            _directory: directory,
+        };
+        let configuration = outside.directory.path().join("trunkline.toml");
+        let redis = format!("redis://127.0.0.1:{}/0", outside.redis_port);
+        let text = teams::configuration(hosting.bot, &redis, &outside.teams, "http://127.0.0.1");
+        fs::write(&configuration, text)?;
+        let worker = role("worker", &hosting, &configuration, ports)?;
+        let ingress = role("ingress", &hosting, &configuration, ports)?;
+        ready(ports.worker_admin).await?;
+        ready(ports.ingress).await?;
+        pin_this_process(OTHER_CORE)?;
+        Ok(Self {
+            ingress,
+            worker,
+            target: Arc::new(outside.target(ports.ingress)),
+            outside,
+            hosting,
+            configuration,
+            ports,
         })
     }
 
-    /// Sends a load and says what it cost, the last reply included.
-    pub(crate) async fn run(
-        &self,
-        activities: u64,
-        connections: usize,
-        per_second: Option<f64>,
-        conversations: Range<u64>,
-    ) -> io::Result<Measured> {
-        let load = Load {
-            activities,
-            connections,
-            per_second,
-            first_id: self.next_id.fetch_add(activities, Ordering::Relaxed),
-            first_conversation: conversations.start,
-            conversations: conversations.end - conversations.start,
-            token_every: 1_000,
-        };
-        let before = self.read().await?;
-        let replies_before = self.sink.received();
-        let answers = generator::run(Arc::clone(&self.target), load, Arc::clone(&self.tokens)).await?;
-        let expected = replies_before + answers.accepted;
-        let deadline = Instant::now() + LAST_REPLIES;
-        while self.sink.received() < expected && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        let after = self.read().await?;
+    /// Stops the worker in order and starts another with these settings beside the others: what is only stored leaves memory.
+    pub(crate) async fn with_a_new_worker(self, settings: &[&str]) -> io::Result<Self> {
+        self.worker.stop().await?;
+        let mut hosting = self.hosting.clone();
+        hosting.settings.extend(settings.iter().map(ToString::to_string));
+        let worker = role("worker", &hosting, &self.configuration, self.ports)?;
+        ready(self.ports.worker_admin).await?;
+        ready(self.ports.ingress).await?;
+        Ok(Self { worker, ..self })
+    }
+
+    /// Sends a load and says what it cost, the replies included, of which there is one for each accepted activity.
+    pub(crate) async fn run(&self, load: Load) -> io::Result<Measured> {
+        self.run_with(load, 1).await
+    }
+
+    /// Sends a load that is not replied to.
+    pub(crate) async fn run_unreplied(&self, load: Load) -> io::Result<Measured> {
+        self.run_with(load, 0).await
+    }
+
+    async fn run_with(&self, load: Load, replies_each: u64) -> io::Result<Measured> {
+        let (cpu_before, batches_before) = (self.cpu()?, self.batches().await?);
+        let (answers, replies) = self.outside.send(&self.target, load, replies_each).await?;
+        let batches = self.batches().await?;
         Ok(Measured {
-            cpu: std::array::from_fn(|process| {
-                (
-                    self.names()[process],
-                    after.cpu[process].saturating_sub(before.cpu[process]),
-                )
-            }),
-            batches: after.batches - before.batches,
-            replies: self.sink.received() - replies_before,
+            cpu: self.cpu()?.since(cpu_before),
+            batches: Batches {
+                frames: batches.frames - batches_before.frames,
+                deliveries: batches.deliveries - batches_before.deliveries,
+            },
+            replies,
             answers,
         })
     }
 
-    /// What an idle actor and a stored conversation take.
-    pub(crate) async fn memory(&self, conversations: u64) -> io::Result<Memory> {
-        let (worker_before, redis_before) = (self.worker.resident()?, self.redis_bytes().await?);
-        self.run(
-            conversations,
-            64,
-            None,
-            NEW_CONVERSATIONS..NEW_CONVERSATIONS + conversations,
-        )
-        .await?;
-        let (worker_after, redis_after) = (self.worker.resident()?, self.redis_bytes().await?);
-        Ok(Memory {
-            conversations,
-            worker: worker_after.saturating_sub(worker_before),
-            redis: redis_after.saturating_sub(redis_before),
+    /// Does nothing for a while, and says what that cost.
+    pub(crate) async fn rest(&self, time: Duration) -> io::Result<Rest> {
+        let (cpu, commands) = (self.cpu()?, self.redis_commands().await?);
+        let began = Instant::now();
+        tokio::time::sleep(time).await;
+        Ok(Rest {
+            cpu: self.cpu()?.since(cpu),
+            commands: self.redis_commands().await? - commands,
+            took: began.elapsed(),
         })
     }
 
-    fn names(&self) -> [&'static str; 3] {
-        [self.ingress.name, self.worker.name, self.redis.name]
+    /// Memory of the worker that is in RAM, in bytes.
+    pub(crate) fn worker_resident(&self) -> io::Result<u64> {
+        self.worker.resident()
     }
 
-    async fn read(&self) -> io::Result<Reading> {
-        let metrics = get(self.ingress_admin, "/metrics").await?;
-        Ok(Reading {
-            cpu: [self.ingress.cpu()?, self.worker.cpu()?, self.redis.cpu()?],
-            batches: Batches::read(&metrics),
+    /// CPU time of all processes so far.
+    pub(crate) fn cpu(&self) -> io::Result<Cpu> {
+        Ok(Cpu {
+            ingress: self.ingress.cpu()?,
+            worker: self.worker.cpu()?,
+            redis: self.outside.redis.cpu()?,
         })
     }
 
-    async fn redis_bytes(&self) -> io::Result<u64> {
-        let output = tokio::process::Command::new("redis-cli")
-            .args(["-p", &self.redis_port.to_string(), "info", "memory"])
-            .output()
-            .await?;
-        String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok())
-            .ok_or_else(|| io::Error::other("redis-cli says nothing of used_memory"))
+    /// A metric of the worker, its series added up.
+    pub(crate) async fn worker_says(&self, name: &str) -> io::Result<f64> {
+        Ok(sum_of(&get(self.ports.worker_admin, "/metrics").await?, name))
+    }
+
+    async fn batches(&self) -> io::Result<Batches> {
+        let metrics = get(self.ports.ingress_admin, "/metrics").await?;
+        Ok(Batches {
+            frames: sum_of(&metrics, "trunkline_ingress_stream_frame_deliveries_count"),
+            deliveries: sum_of(&metrics, "trunkline_ingress_stream_frame_deliveries_sum"),
+        })
+    }
+
+    async fn redis_commands(&self) -> io::Result<f64> {
+        let commands = self.outside.redis_says("total_commands_processed").await?;
+        #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
+        Ok(commands as f64)
     }
 }
 
-/// Signing costs a millisecond: enough tokens for a run are made before it.
-fn signed_beforehand(teams: &Handle, service_url: &str) -> Tokens {
-    // Claims of one second are equal, signatures of PKCS #1 deterministic: a different `nbf` makes a different token.
-    let tokens: Vec<String> = (0..256).map(|age| teams::token(teams, service_url, age)).collect();
-    Arc::new(move |number| {
-        let place = usize::try_from(number).unwrap_or_default() % tokens.len();
-        tokens[place].clone()
-    })
-}
-
-fn redis_server(directory: &Path, port: u16) -> io::Result<Process> {
-    fs::create_dir_all(directory)?;
-    let arguments = [
-        "--bind".to_owned(),
-        "127.0.0.1".to_owned(),
-        "--port".to_owned(),
-        port.to_string(),
-        "--save".to_owned(),
-        String::new(),
-        "--appendonly".to_owned(),
-        "yes".to_owned(),
-        "--dir".to_owned(),
-        directory.display().to_string(),
+fn role(name: &'static str, hosting: &Hosting, configuration: &std::path::Path, ports: Ports) -> io::Result<Process> {
+    let admin = if name == "worker" {
+        ports.worker_admin
+    } else {
+        ports.ingress_admin
+    };
+    let mut arguments = vec![
+        name.to_owned(),
+        format!("--config={}", configuration.display()),
+        format!("--set=ingress.listen=127.0.0.1:{}", ports.ingress),
+        "--set=ingress.threads=1".to_owned(),
+        format!("--set=ingress.workers=127.0.0.1:{}", ports.worker),
+        format!("--set=worker.listen=127.0.0.1:{}", ports.worker),
+        format!("--set=worker.arbiters={}", hosting.arbiters),
+        format!("--set=admin.listen=127.0.0.1:{admin}"),
+        "--set=log.filter=warn".to_owned(),
     ];
-    Process::start("redis-server", Some(MEASURED_CORE), "redis-server".as_ref(), &arguments)
+    arguments.extend(hosting.settings.iter().map(|setting| format!("--set={setting}")));
+    Process::start(name, Some(MEASURED_CORE), hosting.program.as_ref(), &arguments)
 }
 
-fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
-    let listeners: Vec<TcpListener> = (0..N)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<io::Result<_>>()?;
-    let ports: Vec<u16> = listeners
-        .iter()
-        .map(|listener| Ok(listener.local_addr()?.port()))
-        .collect::<io::Result<_>>()?;
-    Ok(std::array::from_fn(|place| ports[place]))
-}
-
-async fn listening(port: u16) -> io::Result<()> {
-    within_a_minute(async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await
-}
-
-async fn ready(port: u16) -> io::Result<()> {
-    within_a_minute(async || get(port, "/readyz").await.is_ok()).await
-}
-
-async fn within_a_minute(is_so: impl AsyncFn() -> bool) -> io::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so().await {
-        if Instant::now() > deadline {
-            return Err(io::Error::other("a process does not serve after 60 s"));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
-}
-
-async fn get(port: u16, path: &str) -> io::Result<String> {
-    let answer = reqwest::get(format!("http://127.0.0.1:{port}{path}"))
-        .await
-        .map_err(io::Error::other)?;
-    answer
-        .error_for_status()
-        .map_err(io::Error::other)?
-        .text()
-        .await
-        .map_err(io::Error::other)
+/// The series of a metric, added up.
+fn sum_of(metrics: &str, name: &str) -> f64 {
+    let series = metrics.lines().filter_map(|line| line.strip_prefix(name));
+    series
+        .filter(|rest| rest.starts_with([' ', '{']))
+        .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
 }
