@@ -32,7 +32,7 @@ use gather::Gather;
 ///
 /// It has what a [`Turn`] has, but for what needs a conversation, and the operations of a call. Each of these returns an [`Op`]
 /// at once; what becomes of it comes as an event of its own. State, messages and operations are committed together when the
-/// handler returns `Ok`.
+/// handler returns `Ok`. Operations need a call that is established; of one that is over nothing is asked any more.
 pub struct Call<A: 'static = ()> {
     /// Clients and settings of the process. It may be used inside a step, where the call itself may not.
     pub app: &'static A,
@@ -90,6 +90,9 @@ impl<A> Call<A> {
 
     /// What the handler has decided becomes the last thing that the turn asks for.
     pub(crate) fn goes_on(&mut self, then: Then) {
+        if matches!(self.now.state, CallState::Terminating | CallState::Terminated) {
+            return;
+        }
         let asked = match then {
             Then::Stay => return,
             Then::HangUp => Ok((Operation::Delete, None, None)),
@@ -111,7 +114,7 @@ impl<A> Call<A> {
     }
 
     fn transfer(&self, who: Option<&Callee>, to: &Callee) -> Result<Operation, CallProblem> {
-        problem::established("a transfer", &self.now)?;
+        problem::takes("a transfer", &self.now)?;
         if who.is_some() != self.now.is_of_several() {
             return Err(CallProblem::Transferee);
         }

@@ -452,6 +452,19 @@ fn a_look_at_the_clock_is_noticed() {
 }
 
 #[test]
+fn whoever_hangs_up_is_faster_than_the_bot() {
+    async fn again(call: &mut Call, notes: &mut Notes, ended: PromptEnded) -> Result<Then> {
+        notes.lines.push(format!("{:?}", ended.done));
+        notes.prompt = Some(call.play(at("hello")));
+        Ok(Then::Transfer(Callee::user("user-grace")))
+    }
+    let mut phone = Phone::with(bot().on(calls::connected(), greet).on(calls::prompt_ended(), again));
+    phone.rings().hangs_up();
+    assert_eq!(notes(&phone)[1..], ["Err(Unknown)", "ended by Person"]);
+    assert!(phone.effects().is_empty(), "{:?}", phone.effects());
+}
+
+#[test]
 #[should_panic(expected = "listens to no keys")]
 fn keys_that_nobody_asked_for_do_not_come() {
     Phone::with(bot()).rings().keys("1");

@@ -1,4 +1,5 @@
-//! The operations of a call. Each is asked for after the commit; its end comes as an event with the same [`Op`].
+//! The operations of a call. Each is asked for after the commit; its end comes as an event with the same [`Op`]. Before the call
+//! is established they fail the turn; once it is over nothing is asked for any more, and `ended` follows.
 
 use serde::{Deserialize, Serialize};
 use trunkline_teams::calls::RecordingStatus;
@@ -6,7 +7,7 @@ use trunkline_teams::graph::{self, OfParticipant, Operation};
 
 use super::gather::{GATHERED, Gather, Heard, TIMER};
 use super::op::{Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, Removal, Role, Status, Voice};
-use super::problem::{CallProblem, count, established, id};
+use super::problem::{CallProblem, count, id, takes};
 use super::{Call, Callee, Digits, Prompt, Prompts, Record, Tones};
 use crate::event::Gathered;
 use crate::logic::{CallEvent, Input};
@@ -48,9 +49,13 @@ impl<A> Call<A> {
     #[allow(clippy::needless_pass_by_value, reason = "a value is what authors have at hand")]
     pub fn gather(&mut self, digits: Digits) -> Op<Digits> {
         let key = self.turn.fresh_key('o');
-        if let Err(problem) = self.can_gather(&digits) {
-            self.turn.cannot(problem);
-            return Op::new(key);
+        match self.can_gather(&digits) {
+            Ok(true) => {}
+            Ok(false) => return Op::new(key),
+            Err(problem) => {
+                self.turn.cannot(problem);
+                return Op::new(key);
+            }
         }
         self.forget_gathering();
         let prompt = digits.prompt.as_ref().map(|prompt| self.plays_itself(prompt));
@@ -170,20 +175,20 @@ impl<A> Call<A> {
 
     fn operation<K>(&mut self, what: &'static str, operation: Result<Operation, CallProblem>) -> Op<K> {
         let key = self.turn.fresh_key('o');
-        let operation = established(what, &self.now).and(operation);
-        match operation {
-            Ok(operation) => self.turn.ask(key.clone(), operation),
+        match takes(what, &self.now).and_then(|takes| Ok((takes, operation?))) {
+            Ok((true, operation)) => self.turn.ask(key.clone(), operation),
+            Ok((false, _)) => {}
             Err(problem) => self.turn.cannot(problem),
         }
         Op::new(key)
     }
 
-    fn can_gather(&self, digits: &Digits) -> Result<(), CallProblem> {
+    fn can_gather(&self, digits: &Digits) -> Result<bool, CallProblem> {
         if !self.hears_gathered {
             return Err(CallProblem::NobodyListens);
         }
-        established("gathering keys", &self.now)?;
-        digits.check()
+        digits.check()?;
+        takes("gathering keys", &self.now)
     }
 
     /// Plays a prompt under a name that no author sees.

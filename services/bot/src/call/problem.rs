@@ -94,11 +94,15 @@ pub(crate) fn id(what: &'static str, given: &str) -> Result<String, CallProblem>
     Ok(given.to_owned())
 }
 
-/// Whether operations can be asked of a call where it stands.
-pub(crate) fn established(what: &'static str, call: &CallNow) -> Result<(), CallProblem> {
-    use trunkline_teams::calls::CallState::{Established, Hold, Other, TransferAccepted, Transferring};
+/// Whether something is asked of a call where it stands. Of one that is over, or about to be, nothing is: whoever hangs up is
+/// faster than any bot.
+pub(crate) fn takes(what: &'static str, call: &CallNow) -> Result<bool, CallProblem> {
+    use trunkline_teams::calls::CallState::{
+        Established, Hold, Other, Terminated, Terminating, TransferAccepted, Transferring,
+    };
     match &call.state {
-        Established | Hold | Transferring | TransferAccepted | Other(_) => Ok(()),
+        Established | Hold | Transferring | TransferAccepted | Other(_) => Ok(true),
+        Terminating | Terminated => Ok(false),
         state => Err(CallProblem::NotEstablished {
             what,
             state: state.to_string(),

@@ -73,6 +73,11 @@ impl Follows {
         self.events.push(event);
         self
     }
+
+    fn then(mut self, events: Vec<CallEvent>) -> Self {
+        self.events.extend(events);
+        self
+    }
 }
 
 impl Line {
@@ -141,7 +146,7 @@ impl Line {
             }
             Operation::Reject(reject) => {
                 let reason = reject.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-                Follows::line(format!("bot rejects the call: {reason}")).and(self.ends(EndedBy::Bot, None))
+                Follows::line(format!("bot rejects the call: {reason}")).then(self.ends(EndedBy::Bot, None))
             }
             Operation::Redirect(redirect) => {
                 let to: Vec<_> = redirect
@@ -149,7 +154,7 @@ impl Line {
                     .iter()
                     .filter_map(|target| id_of(target.identity.as_ref()))
                     .collect();
-                Follows::line(format!("bot redirects to {}", to.join(", "))).and(self.ends(EndedBy::Service, None))
+                Follows::line(format!("bot redirects to {}", to.join(", "))).then(self.ends(EndedBy::Service, None))
             }
             Operation::Transfer(transfer) => {
                 self.call.state = CallState::Transferring;
@@ -343,14 +348,14 @@ impl Line {
                 self.leaves_after = Some(key.to_owned());
                 Follows::line("bot hangs up after it")
             }
-            _ => Follows::line("bot hangs up").and(self.ends(EndedBy::Bot, Some((200, 7000)))),
+            _ => Follows::line("bot hangs up").then(self.ends(EndedBy::Bot, Some((200, 7000)))),
         }
     }
 
     /// Hangs up, if that waited for this operation.
     fn after(&mut self, key: &str, follows: Follows) -> Follows {
         if self.leaves_after.as_deref() == Some(key) {
-            return follows.and(self.ends(EndedBy::Bot, Some((200, 7000))));
+            return follows.then(self.ends(EndedBy::Bot, Some((200, 7000))));
         }
         follows
     }
@@ -363,15 +368,25 @@ impl Line {
         vec![CallEvent::Connected]
     }
 
-    /// The call is over.
-    pub(super) fn ends(&mut self, by: EndedBy, result: Option<(i64, i64)>) -> CallEvent {
+    /// The call is over: nobody knows what became of what was under way, and then it has ended.
+    pub(super) fn ends(&mut self, by: EndedBy, result: Option<(i64, i64)>) -> Vec<CallEvent> {
         let result = result.map(|(code, subcode)| ResultInfo::new(code, subcode));
         let end = CallEnd { by, result };
         self.end = Some(end.clone());
         self.call.state = CallState::Terminated;
         self.call.is_audio_active = false;
-        self.media.clear();
-        CallEvent::Ended(end)
+        self.call.present.clear();
+        let media = self.media.drain(..).map(|media| match media.what {
+            What::Prompts(_) => (media.key, OperationKind::PlayPrompt),
+            What::Recording { .. } => (media.key, OperationKind::RecordResponse),
+        });
+        let invites = self.invites.drain(..).map(|key| (key, OperationKind::Invite));
+        let unknown = media
+            .chain(invites)
+            .map(|(key, kind)| ended(&key, kind, OperationOutcome::Unknown));
+        let mut events: Vec<CallEvent> = unknown.collect();
+        events.push(CallEvent::Ended(end));
+        events
     }
 
     pub(super) fn transfer_failed(&mut self) -> CallEvent {

@@ -153,13 +153,13 @@ impl<S: State> Phone<S> {
 
     /// Whoever is called does not want to.
     pub fn declines(&mut self) -> &mut Self {
-        self.happens("(declined)", |line| vec![line.ends(EndedBy::Person, Some((603, 0)))])
+        self.happens("(declined)", |line| line.ends(EndedBy::Person, Some((603, 0))))
     }
 
     /// Nobody takes the call.
     pub fn does_not_answer(&mut self) -> &mut Self {
         self.happens("(nobody answers)", |line| {
-            vec![line.ends(EndedBy::Service, Some((480, 10_037)))]
+            line.ends(EndedBy::Service, Some((480, 10_037)))
         })
     }
 
@@ -279,18 +279,18 @@ impl<S: State> Phone<S> {
     /// The transfer that the bot asked for succeeds, which ends the bot's part.
     pub fn transfer_succeeds(&mut self) -> &mut Self {
         self.is_transferring();
-        self.happens("(transferred)", |line| vec![line.ends(EndedBy::Bot, Some((0, 7015)))])
+        self.happens("(transferred)", |line| line.ends(EndedBy::Bot, Some((0, 7015))))
     }
 
     /// Whoever is there hangs up.
     pub fn hangs_up(&mut self) -> &mut Self {
-        self.happens("(hangs up)", |line| vec![line.ends(EndedBy::Person, Some((200, 4521)))])
+        self.happens("(hangs up)", |line| line.ends(EndedBy::Person, Some((200, 4521))))
     }
 
     /// The call ends with these codes of Graph.
     pub fn ends(&mut self, by: EndedBy, code: i64, subcode: i64) -> &mut Self {
         self.happens(&format!("(ends with {code}/{subcode})"), |line| {
-            vec![line.ends(by, Some((code, subcode)))]
+            line.ends(by, Some((code, subcode)))
         })
     }
 
