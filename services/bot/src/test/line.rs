@@ -81,11 +81,11 @@ impl Follows {
 }
 
 impl Line {
-    pub(super) fn new(key: &str, tenant: &str) -> Self {
+    pub(super) fn new(tenant: &str) -> Self {
         Self {
             call: CallNow {
-                key: key.to_owned(),
-                id: Some(key.to_owned()),
+                key: String::new(),
+                id: None,
                 tenant: tenant.to_owned(),
                 state: CallState::Incoming,
                 is_audio_active: false,

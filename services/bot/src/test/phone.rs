@@ -35,6 +35,8 @@ pub struct Phone<S> {
     host: Host,
     wants_tones: bool,
     calls: u32,
+    /// What the test has said of the next call.
+    next: Line,
     remembers: PhantomData<S>,
 }
 
@@ -49,6 +51,7 @@ impl<S: State> Phone<S> {
             host: Host::new(logic, here("none", TENANT, SERVICE)),
             wants_tones: false,
             calls: 0,
+            next: Line::new(TENANT),
             remembers: PhantomData,
         };
         phone.looks_at_bot();
@@ -294,19 +297,19 @@ impl<S: State> Phone<S> {
         })
     }
 
-    /// Graph does not take the next operation of this name ([`OperationKind::name`]).
+    /// Graph does not take the next operation of this name ([`OperationKind::name`]), in this call or else in the next.
     pub fn refuses(&mut self, operation: &str, status: u16, code: &str) -> &mut Self {
         assert!(
             OperationKind::by_name(operation).is_some(),
             "{operation:?} is no operation"
         );
-        self.line().refuses(operation, status, code);
+        self.line_or_next().refuses(operation, status, code);
         self
     }
 
-    /// How long a prompt lasts, by the last part of its address; in this call.
+    /// How long a prompt lasts, by the last part of its address; in this call, or else in the next.
     pub fn prompt_lasts(&mut self, file: &str, length: Duration) -> &mut Self {
-        self.line().lengths.insert(file.to_owned(), length);
+        self.line_or_next().lengths.insert(file.to_owned(), length);
         self
     }
 
@@ -335,6 +338,7 @@ impl<S: State> Phone<S> {
             host: self.host,
             wants_tones: false,
             calls: self.calls,
+            next: self.next,
             remembers: PhantomData,
         };
         phone
@@ -365,7 +369,9 @@ impl<S: State> Phone<S> {
         self.looks();
         self.calls += 1;
         let key = format!("call-{}", self.calls);
-        let mut line = Line::new(&key, TENANT);
+        let mut line = std::mem::replace(&mut self.next, Line::new(TENANT));
+        line.call.key.clone_from(&key);
+        line.call.id = Some(key.clone());
         prepare(&mut line);
         self.host.here = here(&key, TENANT, SERVICE);
         self.host.line = Some(line);
@@ -402,6 +408,13 @@ impl<S: State> Phone<S> {
     /// Forgets what was asked for before: the test looks at what follows.
     fn looks(&mut self) {
         self.host.asked.clear();
+    }
+
+    fn line_or_next(&mut self) -> &mut Line {
+        match &mut self.host.line {
+            Some(line) if !line.is_over() => line,
+            _ => &mut self.next,
+        }
     }
 
     fn line(&mut self) -> &mut Line {
