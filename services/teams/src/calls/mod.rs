@@ -8,6 +8,7 @@
 mod call;
 mod id;
 mod identity;
+mod join_url;
 mod media;
 mod meeting;
 mod notification;
@@ -15,6 +16,7 @@ mod number;
 mod operation;
 mod participant;
 mod result;
+pub mod results;
 mod secret;
 mod word;
 
@@ -22,6 +24,7 @@ pub use call::{Call, CallDirection, CallMediaState, CallOptions, CallRoute, Call
 pub use call::{CallTranscription, MediaState, RejectReason, Tone};
 pub use id::normal_id;
 pub use identity::{Identity, IdentitySet};
+pub use join_url::{JoinUrl, JoinUrlError};
 pub use media::{MediaConfig, MediaInfo, MediaPrompt, Modality};
 pub use meeting::{ChatInfo, MeetingInfo};
 pub use notification::{
