@@ -45,6 +45,9 @@ pub use turn::{StepKey, Stream, Turn};
 #[doc = include_str!("../docs/first-bot.md")]
 pub mod first_bot {}
 
+#[doc = include_str!("../docs/first-call.md")]
+pub mod first_call {}
+
 #[doc = include_str!("../docs/turns.md")]
 pub mod turns {}
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::activity::Room;
 use super::screen::{self, described};
 use super::turns::Host;
-use crate::address::Person;
+use crate::address::{Address, Person};
 use crate::bot::Bot;
 use crate::logic::{Effect, Input};
 use crate::signal::{Signal, Verb};
@@ -265,6 +265,11 @@ impl<S: State> Chat<S> {
     /// The simulated time.
     pub fn now(&self) -> SystemTime {
         self.host.now
+    }
+
+    /// Where the chat is: messages and signals find it there.
+    pub fn address(&self) -> Address {
+        self.room.address()
     }
 
     /// A person of the chat.
