@@ -68,8 +68,8 @@ pub mod calls {
         prompt_ended, recorded, signal, status_updated, tone, tones_sent, transfer_failed,
     };
     pub use trunkline_teams::calls::{
-        CallOptions, CallState, ChatInfo, Identity, IdentitySet, MeetingInfo, Modality, Participant, RecordingStatus,
-        RejectReason, ResultInfo, Secret,
+        CallOptions, CallState, ChatInfo, Identity, IdentitySet, JoinUrlError, MeetingInfo, Modality, Participant,
+        RecordingStatus, RejectReason, ResultInfo, Secret,
     };
 }
 

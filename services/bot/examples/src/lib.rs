@@ -5,14 +5,16 @@
 //! books a room once. [`poll`] answers a card's buttons in the HTTP response. [`assistant`] streams an answer that is paid for
 //! once.
 //!
-//! Three take part in calls. [`reception`] is a menu by keys, with a transfer and a message that is kept. [`notifier`] calls a
-//! list of people from a chat. [`recorder`] is asked by a recording policy and keeps who took part.
+//! Four take part in calls. [`reception`] is a menu by keys, with a transfer and a message that is kept. [`meeting`] joins by a
+//! link and tells a chat who is there. [`notifier`] calls a list of people from a chat. [`recorder`] is asked by a recording
+//! policy and keeps who took part.
 //!
 //! Every one has its tests below `tests/`, with the test kit and with stored samples of older states.
 
 pub mod assistant;
 pub mod booking;
 pub mod echo;
+pub mod meeting;
 pub mod notifier;
 pub mod poll;
 pub mod reception;

@@ -269,6 +269,15 @@ mod tests {
     }
 
     #[test]
+    fn a_gathering_that_a_release_stored_goes_on() {
+        let stored = r##"{"key":"o1","most":4,"stop":"#","firstWithinMs":10000,"nextWithinMs":5000,"prompt":null,"untilMs":1005000,"keys":"47"}"##;
+        let mut gather: Gather = serde_json::from_str(stored).unwrap();
+        assert_eq!(serde_json::to_string(&gather).unwrap(), stored);
+        assert_eq!(gather.pressed('#', at(1)), Heard::Over(GatherEnd::StopKey));
+        assert_eq!(gather.into_keys(), "47");
+    }
+
+    #[test]
     fn what_cannot_be_gathered_is_refused() {
         let problem = |digits: Digits| digits.check().unwrap_err().to_string();
         assert_eq!(problem(Digits::up_to(0)), "the keys to gather can be 1 to 64, not 0");

@@ -1,7 +1,8 @@
 //! Calls that a bot begins.
 
 use trunkline_teams::calls::{
-    Call, CallDirection, CallOptions, ChatInfo, Identity, IdentitySet, MeetingInfo, ParticipantInfo, Secret,
+    Call, CallDirection, CallOptions, ChatInfo, Identity, IdentitySet, JoinUrl, JoinUrlError, MeetingInfo,
+    ParticipantInfo, Secret,
 };
 
 use super::callee::Callee;
@@ -49,9 +50,18 @@ impl Outgoing {
         Self::of(Whom::Group(people.into_iter().collect()))
     }
 
-    /// Joins a meeting by its coordinates: a join link has them, and so does everything that Graph tells of a meeting.
+    /// Joins a meeting by its coordinates, as Graph tells them of every call that was in it.
     pub fn join(chat: ChatInfo, meeting: MeetingInfo) -> Self {
         Self::of(Whom::Meeting(Box::new((chat, meeting))))
+    }
+
+    /// Joins a meeting by the link that people click.
+    ///
+    /// # Errors
+    /// The link leads to no meeting that a bot can join by it; the error says why, and what to do.
+    pub fn join_url(link: &str) -> Result<Self, JoinUrlError> {
+        let JoinUrl { chat, meeting, .. } = link.parse()?;
+        Ok(Self::join(chat, meeting))
     }
 
     /// Joins a meeting by the number that people type, and its pass code if it has one.
@@ -253,6 +263,22 @@ mod tests {
             problem(Outgoing::join_by_id(" ", None)),
             "the id of the meeting is empty"
         );
+    }
+
+    #[test]
+    fn a_meeting_is_joined_by_its_link() {
+        let link = "https://teams.microsoft.com/l/meetup-join/19%3ameeting_x%40thread.v2/0?context=%7b%22Tid%22%3a%223c02559b-3c42-4cdd-b64e-2ec636ec8a8f%22%2c%22Oid%22%3a%22dcef2282-e79c-455b-b99a-7d97fc53772d%22%7d";
+        let tenant = "3c02559b-3c42-4cdd-b64e-2ec636ec8a8f";
+        let call = serde_json::to_value(Outgoing::join_url(link).unwrap().call(tenant).unwrap()).unwrap();
+        assert_eq!(
+            call["chatInfo"],
+            json!({"threadId": "19:meeting_x@thread.v2", "messageId": "0"})
+        );
+        assert_eq!(
+            call["meetingInfo"]["organizer"]["user"]["id"],
+            "dcef2282-e79c-455b-b99a-7d97fc53772d"
+        );
+        assert!(Outgoing::join_url("https://example.org/").is_err());
     }
 
     #[test]
