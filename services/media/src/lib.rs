@@ -10,11 +10,15 @@
 //! Real Teams cannot be a peer: Microsoft's application-hosted media needs its own library on Windows ("Requirements and
 //! considerations for application-hosted media bots"). Peers are browsers, gateways and simulated callers.
 
+pub mod audio;
 pub mod codec;
 pub mod dtls;
 pub mod ice;
 pub mod leg;
+pub mod prompt;
+pub mod record;
 pub mod rtp;
 pub mod sdp;
 mod srtp;
 pub mod thread;
+pub mod tone;

@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 use std::ops::Add;
 use std::time::Duration;
 
+use super::PlayEnd;
+use crate::record::Direction;
+use crate::tone::Key;
+
 /// Why a leg ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
@@ -46,6 +50,54 @@ pub enum LegEvent {
     Unstable,
     /// The peer is heard again.
     Stable,
+    /// The peer pressed a key and may still hold it.
+    ToneStarted {
+        /// The key.
+        key: Key,
+        /// Counts the tones of the leg.
+        sequence: u64,
+    },
+    /// The peer pressed a key: told once for each.
+    Tone {
+        /// The key.
+        key: Key,
+        /// How long, as far as it was heard.
+        duration: Duration,
+        /// Counts the tones of the leg.
+        sequence: u64,
+        /// Its end was heard, too.
+        end_seen: bool,
+    },
+    /// The first packet of an operation is sent.
+    Started {
+        /// The operation.
+        operation: u64,
+    },
+    /// An operation ended; prompts 20 ms after their last packet.
+    Finished {
+        /// The operation.
+        operation: u64,
+        /// Why.
+        reason: PlayEnd,
+        /// Packets of prompts that were sent.
+        packets: u64,
+    },
+    /// The recorder was slow: so many packets are missing in the recording, none in the call.
+    RecordingGap {
+        /// The recording.
+        operation: u64,
+        /// Which way.
+        direction: Direction,
+        /// Packets of 20 ms.
+        packets: u32,
+    },
+    /// The recorder gave the recording up.
+    RecordingFailed {
+        /// The recording.
+        operation: u64,
+        /// Which way.
+        direction: Direction,
+    },
     /// The other half of the bridge ended or went elsewhere.
     BridgeEnded,
     /// The last event of a leg.
@@ -101,6 +153,8 @@ pub struct Statistics {
     pub sent_packets: u64,
     /// Their payload.
     pub sent_bytes: u64,
+    /// Slots of 20 ms in which a prompt was silent because the thread was late.
+    pub skipped_packets: u64,
     /// Round trip by the peer's reports.
     pub round_trip: Option<Duration>,
     /// Share of our packets that the peer lost before its last report (0 to 1).

@@ -6,18 +6,26 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rtc_rtcp::reception_report::ReceptionReport;
 
-use super::outbound::Outbound;
-use super::{Frame, Out, Refusals, Statistics, next_bits, report_interval};
+use super::outbound::{Outbound, OwnPacket};
+use super::pacer::Pacer;
+use super::player::{Player, tones_finished};
+use super::taps::Taps;
+use super::{Bridged, Frame, LegEvent, Out, PlayEnd, Refusals, Statistics, next_bits, report_interval};
 use crate::codec::Codec;
 use crate::ice::Budget;
+use crate::record::Direction;
 use crate::rtp::{Arrival, Header, Reception, Report, goodbye, is_control, low32, opinion_score, read_control};
-use crate::sdp::Negotiated;
+use crate::sdp::{Negotiated, Tones};
 use crate::srtp::{Closed, Protection};
+use crate::tone::{ToneHeard, ToneReceiver, ToneStep};
 
 /// Packets of audio that are looked at in a second: four times what 20 ms make.
 const PACKETS_A_SECOND: u32 = 200;
 /// Compound packets of reports in a second.
 const REPORTS_A_SECOND: u32 = 20;
+
+/// Packets that we send in a second.
+const SLOTS_A_SECOND: u32 = 50;
 
 /// Where received audio goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +34,17 @@ pub enum Relay {
     Nothing,
     /// Back to the peer.
     Echo,
-    /// To another leg: it comes out as [`Frame`]s.
+    /// To another leg: it comes out as [`Bridged`].
     Bridge,
+}
+
+/// What the audio of a leg needs of the leg.
+pub(super) struct Way<'a> {
+    pub(super) relay: Relay,
+    /// Where the peer is.
+    pub(super) to: SocketAddr,
+    pub(super) player: &'a mut Player,
+    pub(super) taps: &'a mut Taps,
 }
 
 /// The machine of a leg's audio.
@@ -38,6 +55,8 @@ pub(super) struct Media {
     audio_level: Option<u8>,
     may_send: bool,
     outbound: Outbound,
+    pacer: Pacer,
+    tones: Option<(Tones, ToneReceiver)>,
     inbound: Option<Inbound>,
     received: (u64, u64),
     budget: Budget,
@@ -75,6 +94,10 @@ impl Media {
             audio_level: negotiated.audio_level,
             may_send: negotiated.direction.sends(),
             outbound: Outbound::new(source, codec.clock_rate(), codec.packet_ticks(), first, now),
+            pacer: Pacer::new(now, first >> 16),
+            tones: negotiated
+                .tones
+                .map(|tones| (tones, ToneReceiver::new(tones.clock_rate))),
             inbound: None,
             received: (0, 0),
             budget: Budget::new(PACKETS_A_SECOND, now),
@@ -88,7 +111,7 @@ impl Media {
     }
 
     /// Takes a datagram of the peer's address.
-    pub(super) fn datagram(&mut self, datagram: &[u8], relay: Relay, to: SocketAddr, now: Instant, out: &mut Out) {
+    pub(super) fn datagram(&mut self, datagram: &[u8], way: &mut Way<'_>, now: Instant, out: &mut Out) {
         let is_control = is_control(datagram);
         let budget = if is_control {
             &mut self.report_budget
@@ -102,7 +125,7 @@ impl Media {
         let result = if is_control {
             self.control(datagram, now)
         } else {
-            self.packet(datagram, relay, to, now, out)
+            self.packet(datagram, way, now, out)
         };
         if result.is_err() {
             self.refusals.forged += 1;
@@ -121,14 +144,7 @@ impl Media {
         Ok(())
     }
 
-    fn packet(
-        &mut self,
-        datagram: &[u8],
-        relay: Relay,
-        to: SocketAddr,
-        now: Instant,
-        out: &mut Out,
-    ) -> Result<(), Closed> {
+    fn packet(&mut self, datagram: &[u8], way: &mut Way<'_>, now: Instant, out: &mut Out) -> Result<(), Closed> {
         let packet = self.protection.open(datagram)?;
         let Some(header) = Header::read(&packet) else {
             return Ok(());
@@ -136,6 +152,15 @@ impl Media {
         let (number, _) = self.arrived(&header, now);
         self.received.0 += 1;
         self.received.1 += (header.end - header.begin) as u64;
+        if let Some((tones, receiver)) = &mut self.tones
+            && header.payload_type == tones.payload_type
+        {
+            let payload = &packet[header.begin..header.end];
+            for heard in receiver.packet(header.source, header.timestamp, payload, now) {
+                tell_tone(heard, way, out);
+            }
+            return Ok(());
+        }
         if header.payload_type != self.payload_type {
             return Ok(());
         }
@@ -153,10 +178,12 @@ impl Media {
             marker: header.marker,
             source: header.source,
         };
-        match relay {
+        let facts = (frame.timestamp, frame.source);
+        way.taps.take(Direction::Received, &frame.payload, facts, now, out);
+        match way.relay {
             Relay::Nothing => {}
-            Relay::Echo => self.relay(&frame, to, now, out),
-            Relay::Bridge => out.frame(frame),
+            Relay::Echo => self.relay(&frame, way, now, out),
+            Relay::Bridge => out.bridge(Bridged::Audio(frame)),
         }
         Ok(())
     }
@@ -171,23 +198,87 @@ impl Media {
         inbound.reception.packet(header.sequence, now)
     }
 
-    /// Sends audio that a peer sent, in our stream.
-    pub(super) fn relay(&mut self, frame: &Frame, to: SocketAddr, now: Instant, out: &mut Out) {
-        if self.may_send {
-            self.outbound
-                .relay(frame, self.payload_type, &mut self.protection, to, now, out);
+    /// Sends audio that a peer sent, in our stream. What the bot says goes before it.
+    pub(super) fn relay(&mut self, frame: &Frame, way: &mut Way<'_>, now: Instant, out: &mut Out) {
+        if !self.may_send || way.player.has_something_to_say() {
+            return;
+        }
+        let sent = self
+            .outbound
+            .relay(frame, self.payload_type, &mut self.protection, way.to, now, out);
+        if let Some(timestamp) = sent {
+            let facts = (timestamp, self.outbound.source());
+            way.taps.take(Direction::Sent, &frame.payload, facts, now, out);
         }
     }
 
-    pub(super) fn tick(&mut self, to: SocketAddr, now: Instant, out: &mut Out) {
+    pub(super) fn tick(&mut self, way: &mut Way<'_>, now: Instant, out: &mut Out) {
         if now >= self.next_report {
             self.next_report = now + report_interval(&mut self.seed);
-            self.report(to, now, out);
+            self.report(way.to, now, out);
+        }
+        let silent = self.tones.as_mut().and_then(|(_, receiver)| receiver.tick(now));
+        if let Some(heard) = silent {
+            tell_tone(heard, way, out);
+        }
+        self.say(way, now, out);
+    }
+
+    /// Sends what is due of tones and prompts.
+    fn say(&mut self, way: &mut Way<'_>, now: Instant, out: &mut Out) {
+        while way.player.has_something_to_say() {
+            let Some(slot) = self.pacer.take(now) else { return };
+            self.say_slot(slot, way, now, out);
+        }
+        self.pacer.rest();
+        self.outbound.rest();
+    }
+
+    fn say_slot(&mut self, slot: u32, way: &mut Way<'_>, now: Instant, out: &mut Out) {
+        if let Some((tones, _)) = &self.tones
+            && let Some(step) = way.player.tones.step(tones.clock_rate / SLOTS_A_SECOND)
+        {
+            let payload_type = tones.payload_type;
+            match step {
+                ToneStep::Packet { payload, marker, began } => {
+                    let packet = OwnPacket {
+                        payload_type,
+                        marker,
+                        slots_since_begin: began,
+                        payload: &payload,
+                    };
+                    self.send_own(slot, &packet, way, out);
+                }
+                ToneStep::Pause => {}
+                ToneStep::Finished { operation } => tones_finished(operation, PlayEnd::Played, out),
+            }
+            return;
+        }
+        if let Some(payload) = way.player.next(out) {
+            let packet = OwnPacket {
+                payload_type: self.payload_type,
+                marker: false,
+                slots_since_begin: 0,
+                payload: &payload,
+            };
+            if let Some(timestamp) = self.send_own(slot, &packet, way, out) {
+                let facts = (timestamp, self.outbound.source());
+                way.taps.take(Direction::Sent, &payload, facts, now, out);
+            }
         }
     }
 
-    pub(super) fn next_tick(&self) -> Instant {
-        self.next_report
+    fn send_own(&mut self, slot: u32, packet: &OwnPacket<'_>, way: &Way<'_>, out: &mut Out) -> Option<u32> {
+        let protection = &mut self.protection;
+        self.may_send
+            .then(|| self.outbound.send_own(slot, packet, protection, way.to, out))
+    }
+
+    pub(super) fn next_tick(&self, player: &Player, now: Instant) -> Instant {
+        let tone = self.tones.as_ref().and_then(|(_, receiver)| receiver.next_tick());
+        let slot = player.has_something_to_say().then(|| self.pacer.next_time(now));
+        let next = self.next_report.min(tone.unwrap_or(self.next_report));
+        next.min(slot.unwrap_or(next))
     }
 
     fn report(&mut self, to: SocketAddr, now: Instant, out: &mut Out) {
@@ -245,6 +336,7 @@ impl Media {
             jitter,
             sent_packets,
             sent_bytes,
+            skipped_packets: self.pacer.skipped(),
             round_trip: self.heard.round_trip,
             peer_lost: self.heard.peer_reception.map(|(lost, _)| lost),
             peer_jitter: self.heard.peer_reception.map(|(_, jitter)| ticks(jitter)),
@@ -256,6 +348,32 @@ impl Media {
             }),
             refusals: self.refusals,
             ..Statistics::default()
+        }
+    }
+}
+
+/// A key that begins stops what a key may stop; a key that was pressed is told, and goes over the bridge.
+fn tell_tone(heard: ToneHeard, way: &mut Way<'_>, out: &mut Out) {
+    match heard {
+        ToneHeard::Started { key, sequence } => {
+            out.event(LegEvent::ToneStarted { key, sequence });
+            way.player.tone_heard(out);
+        }
+        ToneHeard::Ended {
+            key,
+            duration,
+            sequence,
+            end_seen,
+        } => {
+            out.event(LegEvent::Tone {
+                key,
+                duration,
+                sequence,
+                end_seen,
+            });
+            if way.relay == Relay::Bridge {
+                out.bridge(Bridged::Tone(key));
+            }
         }
     }
 }

@@ -9,6 +9,9 @@ mod facts;
 mod media;
 mod out;
 mod outbound;
+mod pacer;
+mod player;
+mod taps;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,12 +19,17 @@ use std::time::{Duration, Instant};
 use crate::codec::Codec;
 use crate::dtls::{Handshake, HandshakeError, Identity, Peer, Progress};
 use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
+use crate::record::Tap;
 use crate::sdp::Negotiated;
+use crate::tone::Key;
 
 pub use facts::{EndReason, LegEvent, Refusals, Statistics};
-use media::Media;
 pub use media::Relay;
-pub use out::{Frame, Out};
+use media::{Media, Way};
+pub use out::{Bridged, Frame, Out};
+use player::Player;
+pub use player::{Play, PlayEnd};
+use taps::Taps;
 
 /// Handshake datagrams of a leg that are looked at in a second.
 const HANDSHAKES_A_SECOND: u32 = 20;
@@ -48,6 +56,8 @@ pub struct Leg {
     source: u32,
     seed: u64,
     relay: Relay,
+    player: Player,
+    taps: Taps,
     media: Option<Box<Media>>,
     address_changes: u32,
     refusals: Refusals,
@@ -66,6 +76,8 @@ impl Leg {
             source: setup.source,
             seed: setup.seed,
             relay: Relay::Nothing,
+            player: Player::default(),
+            taps: Taps::default(),
             media: None,
             address_changes: 0,
             refusals: Refusals::default(),
@@ -143,20 +155,73 @@ impl Leg {
             return;
         };
         // Whoever may be received from was nominated, so there is a selected address.
-        let to = self.ice.selected().unwrap_or(from);
-        media.datagram(datagram, self.relay, to, now, out);
+        let mut way = Way {
+            relay: self.relay,
+            to: self.ice.selected().unwrap_or(from),
+            player: &mut self.player,
+            taps: &mut self.taps,
+        };
+        media.datagram(datagram, &mut way, now, out);
     }
 
     /// Sends what another leg received: the other half of a bridge.
-    pub fn forward(&mut self, frame: &Frame, now: Instant, out: &mut Out) {
+    pub fn forward(&mut self, bridged: &Bridged, now: Instant, out: &mut Out) {
+        let frame = match bridged {
+            Bridged::Audio(frame) => frame,
+            Bridged::Tone(key) => {
+                self.player.add_tones(0, &[*key]);
+                return;
+            }
+        };
         if let (Some(media), Some(to), None) = (self.media.as_mut(), self.ice.selected(), self.ended) {
-            media.relay(frame, to, now, out);
+            let mut way = Way {
+                relay: self.relay,
+                to,
+                player: &mut self.player,
+                taps: &mut self.taps,
+            };
+            media.relay(frame, &mut way, now, out);
         }
+    }
+
+    /// Adds prompts to what the leg has to say; before there is a connection they wait for it. `false`: the queue is full, there
+    /// is nothing in them, or their codec is another.
+    pub fn play(&mut self, play: Play) -> bool {
+        let is_playable = play
+            .prompts
+            .iter()
+            .all(|prompt| prompt.codec() == self.negotiated.codec);
+        self.ended.is_none() && is_playable && self.player.add(play)
+    }
+
+    /// Stops an operation that plays or waits, or all of them.
+    pub fn stop(&mut self, operation: Option<u64>, out: &mut Out) -> bool {
+        self.player.stop(operation, out)
+    }
+
+    /// Sends keys; prompts wait meanwhile. `false`: the peer takes none, or the queue is full.
+    pub fn send_tones(&mut self, operation: u64, keys: &[Key]) -> bool {
+        self.ended.is_none() && self.negotiated.tones.is_some() && self.player.add_tones(operation, keys)
     }
 
     /// Says where received audio goes.
     pub fn set_relay(&mut self, relay: Relay) {
         self.relay = relay;
+    }
+
+    /// Records one direction from now on. The recording ends with the leg, with [`Self::stop_recording`], or with another of its
+    /// direction.
+    pub fn record(&mut self, tap: Tap) -> bool {
+        let is_running = self.ended.is_none();
+        if is_running {
+            self.taps.set(tap);
+        }
+        is_running
+    }
+
+    /// Ends the recordings of an operation; `false` if there is none.
+    pub fn stop_recording(&mut self, operation: u64) -> bool {
+        self.taps.stop(operation)
     }
 
     /// Lets time pass. To be called at [`Self::next_tick`], or whenever.
@@ -170,6 +235,8 @@ impl Leg {
             // Nothing may be sent any more, not even a farewell.
             Some(Lapse::ConsentExpired) => {
                 self.ended = Some(EndReason::ConsentExpired);
+                self.player.leg_ended(out);
+                self.taps.clear();
                 out.event(LegEvent::Ended(EndReason::ConsentExpired));
                 return;
             }
@@ -181,12 +248,18 @@ impl Leg {
         }
         self.transmit_handshake(out);
         if let Some(media) = &mut self.media {
-            media.tick(to, now, out);
+            let mut way = Way {
+                relay: self.relay,
+                to,
+                player: &mut self.player,
+                taps: &mut self.taps,
+            };
+            media.tick(&mut way, now, out);
         }
     }
 
     /// When [`Self::tick`] has something to do; `None` when the leg has ended.
-    pub fn next_tick(&self) -> Option<Instant> {
+    pub fn next_tick(&self, now: Instant) -> Option<Instant> {
         if self.ended.is_some() {
             return None;
         }
@@ -195,7 +268,10 @@ impl Leg {
             return Some(lapse);
         }
         let handshake = self.handshake.next_tick().unwrap_or(lapse);
-        let media = self.media.as_ref().map_or(lapse, |media| media.next_tick());
+        let media = self
+            .media
+            .as_ref()
+            .map_or(lapse, |media| media.next_tick(&self.player, now));
         Some(lapse.min(handshake).min(media))
     }
 
@@ -218,6 +294,8 @@ impl Leg {
         self.handshake.close(now);
         self.transmit_handshake(out);
         self.ended = Some(reason);
+        self.player.leg_ended(out);
+        self.taps.clear();
         out.event(LegEvent::Ended(reason));
     }
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::LegEvent;
+use crate::tone::Key;
 
 /// Received audio, decrypted: what a bridge carries and a recording keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +23,22 @@ pub struct Frame {
     pub source: u32,
 }
 
+/// What goes over a bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bridged {
+    /// Audio, as it came.
+    Audio(Frame),
+    /// A key, which the other leg sends in its own way.
+    Tone(Key),
+}
+
 /// The output of a leg. It is used again and again: in steady state it allocates nothing.
 #[derive(Debug, Default)]
 pub struct Out {
     bytes: Vec<u8>,
     datagrams: Vec<(SocketAddr, Range<usize>)>,
     events: Vec<LegEvent>,
-    frames: Vec<Frame>,
+    bridged: Vec<Bridged>,
 }
 
 impl Out {
@@ -43,14 +53,14 @@ impl Out {
         self.events.drain(..)
     }
 
-    /// Audio for the other half of the bridge, taken out.
-    pub fn take_frames(&mut self) -> impl Iterator<Item = Frame> {
-        self.frames.drain(..)
+    /// What is for the other half of the bridge, taken out.
+    pub fn take_bridged(&mut self) -> impl Iterator<Item = Bridged> {
+        self.bridged.drain(..)
     }
 
-    /// Whether there are frames for another leg.
-    pub fn has_frames(&self) -> bool {
-        !self.frames.is_empty()
+    /// Whether there is something for another leg.
+    pub fn has_bridged(&self) -> bool {
+        !self.bridged.is_empty()
     }
 
     /// Forgets datagrams that were sent.
@@ -59,11 +69,11 @@ impl Out {
         self.datagrams.clear();
     }
 
-    /// Forgets datagrams that were sent; events and frames that were not taken, too.
+    /// Forgets datagrams that were sent; events and what is bridged, if nobody took it, too.
     pub fn clear(&mut self) {
         self.forget_datagrams();
         self.events.clear();
-        self.frames.clear();
+        self.bridged.clear();
     }
 
     pub(crate) fn send(&mut self, to: SocketAddr, datagram: &[u8]) {
@@ -86,7 +96,7 @@ impl Out {
         self.events.push(event);
     }
 
-    pub(crate) fn frame(&mut self, frame: Frame) {
-        self.frames.push(frame);
+    pub(crate) fn bridge(&mut self, bridged: Bridged) {
+        self.bridged.push(bridged);
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Outbound {
     next: u64,
     last_timestamp: Option<u32>,
     mapping: Option<Mapping>,
+    /// While we send of our own: what is added to the timestamps of our slots.
+    own_offset: Option<u32>,
     packets: u64,
     bytes: u64,
     packet: Vec<u8>,
@@ -36,10 +38,19 @@ struct Mapping {
 }
 
 /// A packet to send.
-pub(super) struct Packet<'a> {
+struct Packet<'a> {
+    payload_type: u8,
+    marker: bool,
+    timestamp: u32,
+    payload: &'a [u8],
+}
+
+/// A packet of a prompt or of a tone.
+pub(super) struct OwnPacket<'a> {
     pub(super) payload_type: u8,
     pub(super) marker: bool,
-    pub(super) timestamp: u32,
+    /// Slots since what it is part of began: the packets of a tone have one timestamp.
+    pub(super) slots_since_begin: u32,
     pub(super) payload: &'a [u8],
 }
 
@@ -55,6 +66,7 @@ impl Outbound {
             next: u64::from(low16(seed) >> 1),
             last_timestamp: None,
             mapping: None,
+            own_offset: None,
             packets: 0,
             bytes: 0,
             packet: Vec::new(),
@@ -80,7 +92,7 @@ impl Outbound {
         }
     }
 
-    /// Sends a packet that the peer of another leg, or of this one, sent.
+    /// Sends a packet that the peer of another leg, or of this one, sent; gives its timestamp in our stream.
     pub(super) fn relay(
         &mut self,
         frame: &Frame,
@@ -89,7 +101,7 @@ impl Outbound {
         to: SocketAddr,
         now: Instant,
         out: &mut Out,
-    ) {
+    ) -> Option<u32> {
         let known = self.mapping.filter(|mapping| mapping.source == frame.source);
         let known = known
             .filter(|mapping| frame.number <= mapping.first_theirs + (self.next - mapping.first_ours) + LARGEST_JUMP);
@@ -101,10 +113,9 @@ impl Outbound {
             timestamp_offset: self.fresh_timestamp(now).wrapping_sub(frame.timestamp),
         });
         self.mapping = Some(mapping);
+        self.own_offset = None;
         // A packet from before the mapping has no number left.
-        let Some(ahead) = frame.number.checked_sub(mapping.first_theirs) else {
-            return;
-        };
+        let ahead = frame.number.checked_sub(mapping.first_theirs)?;
         let packet = Packet {
             payload_type,
             marker: frame.marker || begins,
@@ -112,6 +123,43 @@ impl Outbound {
             payload: &frame.payload,
         };
         self.seal(mapping.first_ours + ahead, &packet, protection, to, out);
+        Some(packet.timestamp)
+    }
+
+    /// Sends a packet of our own in a slot of 20 ms; gives its timestamp. The marker is set when it is the first after silence or after a relay.
+    pub(super) fn send_own(
+        &mut self,
+        slot: u32,
+        packet: &OwnPacket<'_>,
+        protection: &mut Protection,
+        to: SocketAddr,
+        out: &mut Out,
+    ) -> u32 {
+        let clock = self.first_timestamp.wrapping_add(slot.wrapping_mul(self.packet_ticks));
+        let begins = self.own_offset.is_none();
+        let offset = self.own_offset.unwrap_or_else(|| match self.last_timestamp {
+            // What was relayed may have run ahead of our clock.
+            Some(last) if ticks_between(last, clock) < self.packet_ticks.cast_signed() => {
+                last.wrapping_add(self.packet_ticks).wrapping_sub(clock)
+            }
+            _ => 0,
+        });
+        self.own_offset = Some(offset);
+        self.mapping = None;
+        let began = packet.slots_since_begin.wrapping_mul(self.packet_ticks);
+        let packet = Packet {
+            payload_type: packet.payload_type,
+            marker: packet.marker || begins,
+            timestamp: clock.wrapping_add(offset).wrapping_sub(began),
+            payload: packet.payload,
+        };
+        self.seal(self.next, &packet, protection, to, out);
+        packet.timestamp
+    }
+
+    /// We have nothing more to say: the next packet is the first after silence.
+    pub(super) fn rest(&mut self) {
+        self.own_offset = None;
     }
 
     fn seal(&mut self, number: u64, packet: &Packet<'_>, protection: &mut Protection, to: SocketAddr, out: &mut Out) {

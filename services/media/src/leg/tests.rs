@@ -19,7 +19,7 @@ pub(crate) struct Call {
     pub(crate) address: SocketAddr,
     pub(crate) events: Vec<LegEvent>,
     pub(crate) heard: Vec<Heard>,
-    pub(crate) frames: Vec<Frame>,
+    pub(crate) bridged: Vec<Bridged>,
 }
 
 impl Call {
@@ -58,7 +58,7 @@ impl Call {
             address: "192.0.2.1:5000".parse().unwrap(),
             events: Vec::new(),
             heard: Vec::new(),
-            frames: Vec::new(),
+            bridged: Vec::new(),
         }
     }
 
@@ -102,14 +102,14 @@ impl Call {
             }
         }
         self.events.extend(self.out.take_events());
-        self.frames.extend(self.out.take_frames());
+        self.bridged.extend(self.out.take_bridged());
         self.out.clear();
     }
 
     /// Lets time pass, with every tick that the leg asks for.
     pub(crate) fn pass(&mut self, time: Duration) {
         let until = self.now + time;
-        while let Some(next) = self.leg.next_tick().filter(|next| *next <= until) {
+        while let Some(next) = self.leg.next_tick(self.now).filter(|next| *next <= until) {
             self.now = self.now.max(next);
             self.leg.tick(self.now, &mut self.out);
             self.deliver();
@@ -246,7 +246,7 @@ fn a_handshake_that_does_not_end_fails() {
     call.send(&hello);
     call.pass(Duration::from_secs(11));
     assert_eq!(call.leg.ended(), Some(EndReason::HandshakeFailed));
-    assert_eq!(call.leg.next_tick(), None);
+    assert_eq!(call.leg.next_tick(call.now), None);
 }
 
 #[test]
@@ -388,3 +388,6 @@ fn a_flood_of_forged_packets_changes_nothing() {
         "the peer is heard as soon as its rate is free again"
     );
 }
+
+mod recording;
+mod saying;

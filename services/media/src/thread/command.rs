@@ -6,8 +6,10 @@ use tokio::sync::oneshot;
 
 use super::LegKey;
 use crate::ice::Credentials;
-use crate::leg::{EndReason, Relay, Statistics};
+use crate::leg::{EndReason, Play, Relay, Statistics};
+use crate::record::Tap;
 use crate::sdp::Negotiated;
+use crate::tone::Key;
 
 /// A leg that was opened: what its answer must say.
 #[derive(Debug, Clone)]
@@ -48,6 +50,18 @@ pub enum LegError {
     /// Two legs that speak different codecs cannot be bridged: nothing is transcoded.
     #[error("the legs speak different codecs")]
     Codecs,
+    /// The queue of the leg is full, a prompt is of another codec, or there is no prompt.
+    #[error("the leg's queue is full, or the prompts are not for its codec")]
+    NotPlayed,
+    /// There is no such operation in the leg's queue.
+    #[error("the leg does not play that")]
+    NotPlaying,
+    /// Nothing is recorded under that operation.
+    #[error("the leg does not record that")]
+    NotRecording,
+    /// The peer did not offer telephone events, or too many wait.
+    #[error("the peer takes no tones, or too many wait")]
+    NoTones,
     /// A leg cannot be bridged with itself.
     #[error("a leg cannot be bridged with itself")]
     SameLeg,
@@ -83,6 +97,32 @@ pub(super) enum Command {
     Close {
         leg: LegKey,
         reason: EndReason,
+        reply: Reply<()>,
+    },
+    Play {
+        leg: LegKey,
+        play: Play,
+        reply: Reply<()>,
+    },
+    StopPlaying {
+        leg: LegKey,
+        operation: Option<u64>,
+        reply: Reply<()>,
+    },
+    SendTones {
+        leg: LegKey,
+        operation: u64,
+        keys: Vec<Key>,
+        reply: Reply<()>,
+    },
+    Record {
+        leg: LegKey,
+        tap: Tap,
+        reply: Reply<()>,
+    },
+    StopRecording {
+        leg: LegKey,
+        operation: u64,
         reply: Reply<()>,
     },
     Stop,

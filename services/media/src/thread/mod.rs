@@ -26,8 +26,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::dtls::Identity;
 use crate::ice::Credentials;
-use crate::leg::{EndReason, LegEvent, Relay, Statistics};
+use crate::leg::{EndReason, LegEvent, Play, Relay, Statistics};
+use crate::record::Tap;
 use crate::sdp::Negotiated;
+use crate::tone::Key;
 
 use command::Command;
 pub use command::{LegError, OpenError, Opened};
@@ -100,6 +102,37 @@ impl MediaThread {
             reply,
         })
         .await
+    }
+
+    /// Adds prompts to the queue of a leg.
+    pub async fn play(&self, leg: LegKey, play: Play) -> Result<(), LegError> {
+        self.ask(|reply| Command::Play { leg, play, reply }).await
+    }
+
+    /// Stops an operation of a leg, or all that play or wait.
+    pub async fn stop(&self, leg: LegKey, operation: Option<u64>) -> Result<(), LegError> {
+        self.ask(|reply| Command::StopPlaying { leg, operation, reply }).await
+    }
+
+    /// Sends keys; the end of the last one is told as the end of the operation. Operation 0 is not told.
+    pub async fn send_tones(&self, leg: LegKey, operation: u64, keys: Vec<Key>) -> Result<(), LegError> {
+        self.ask(|reply| Command::SendTones {
+            leg,
+            operation,
+            keys,
+            reply,
+        })
+        .await
+    }
+
+    /// Records one direction of a leg, until the leg or [`Self::stop_recording`] ends it.
+    pub async fn record(&self, leg: LegKey, tap: Tap) -> Result<(), LegError> {
+        self.ask(|reply| Command::Record { leg, tap, reply }).await
+    }
+
+    /// Ends the recordings of an operation; that they are on disk is told by [`crate::record::Finished`].
+    pub async fn stop_recording(&self, leg: LegKey, operation: u64) -> Result<(), LegError> {
+        self.ask(|reply| Command::StopRecording { leg, operation, reply }).await
     }
 
     /// A leg in figures.

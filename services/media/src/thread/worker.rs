@@ -23,7 +23,7 @@ use super::wheel::Wheel;
 use super::{Figures, LegKey, Ports, ThreadConfig};
 use crate::dtls::Identity;
 use crate::ice::{Credentials, addressed_fragment, plain_address};
-use crate::leg::{EndReason, Frame, Leg, LegEvent, Out, Relay, Setup};
+use crate::leg::{Bridged, EndReason, Leg, LegEvent, Out, Relay, Setup};
 use crate::sdp::Negotiated;
 
 pub(super) const WAKER: Token = Token(usize::MAX);
@@ -232,11 +232,11 @@ impl Worker {
     fn serve(&mut self, key: LegKey, now: Instant, act: impl FnOnce(&mut Leg, Instant, &mut Out)) {
         let mut out = std::mem::take(&mut self.out);
         self.serve_one(key, now, &mut out, act);
-        if out.has_frames() {
+        if out.has_bridged() {
             let bridge = self.table.get(key).and_then(|entry| entry.bridge);
-            let frames: Vec<Frame> = out.take_frames().collect();
-            for (other, frame) in bridge.into_iter().cycle().zip(&frames) {
-                self.serve_one(other, now, &mut out, |leg, now, out| leg.forward(frame, now, out));
+            let bridged: Vec<Bridged> = out.take_bridged().collect();
+            for (other, bridged) in bridge.into_iter().cycle().zip(&bridged) {
+                self.serve_one(other, now, &mut out, |leg, now, out| leg.forward(bridged, now, out));
             }
         }
         self.out = out;
@@ -249,7 +249,7 @@ impl Worker {
         let result = catch_unwind(AssertUnwindSafe(|| act(leg, now, out)));
         if result.is_ok() {
             self.carry_out(key, out);
-            self.schedule(key);
+            self.schedule(key, now);
         } else {
             count(&self.figures.panics);
             tracing::error!(leg = key.index, "an input made a leg panic, the leg is ended");
@@ -289,9 +289,9 @@ impl Worker {
         }
     }
 
-    fn schedule(&mut self, key: LegKey) {
+    fn schedule(&mut self, key: LegKey, now: Instant) {
         let Some(entry) = self.table.get(key) else { return };
-        let Some(next) = entry.leg.next_tick() else { return };
+        let Some(next) = entry.leg.next_tick(now) else { return };
         let is_in_time = entry.scheduled.is_some_and(|slot| slot <= self.wheel.slot_of(next));
         if !is_in_time {
             entry.scheduled = Some(self.wheel.enter(key, next));
@@ -354,8 +354,49 @@ impl Worker {
                 self.serve(leg, now, |leg, now, out| leg.close(reason, now, out));
                 answer(reply, known);
             }
+            Command::Play { leg, play, reply } => {
+                let result = self.act(leg, now, |leg, _| leg.play(play), LegError::NotPlayed);
+                answer(reply, result);
+            }
+            Command::StopPlaying { leg, operation, reply } => {
+                let result = self.act(leg, now, |leg, out| leg.stop(operation, out), LegError::NotPlaying);
+                answer(reply, result);
+            }
+            Command::SendTones {
+                leg,
+                operation,
+                keys,
+                reply,
+            } => {
+                let result = self.act(leg, now, |leg, _| leg.send_tones(operation, &keys), LegError::NoTones);
+                answer(reply, result);
+            }
+            Command::Record { leg, tap, reply } => {
+                let result = self.act(leg, now, |leg, _| leg.record(tap), LegError::Gone);
+                answer(reply, result);
+            }
+            Command::StopRecording { leg, operation, reply } => {
+                let refusal = LegError::NotRecording;
+                let result = self.act(leg, now, |leg, _| leg.stop_recording(operation), refusal);
+                answer(reply, result);
+            }
             Command::Stop => {}
         }
+    }
+
+    /// Lets a leg do something that it may refuse.
+    fn act(
+        &mut self,
+        key: LegKey,
+        now: Instant,
+        act: impl FnOnce(&mut Leg, &mut Out) -> bool,
+        refusal: LegError,
+    ) -> Result<(), LegError> {
+        let mut result = Err(LegError::Gone);
+        self.serve(key, now, |leg, _, out| {
+            result = if act(leg, out) { Ok(()) } else { Err(refusal) };
+        });
+        result
     }
 
     fn open(&mut self, negotiated: Negotiated, now: Instant) -> Result<Opened, OpenError> {
@@ -393,7 +434,7 @@ impl Worker {
         };
         let leg = Leg::new(setup, &self.identity, now);
         self.table.insert(key, Entry::new(leg, socket));
-        self.schedule(key);
+        self.schedule(key, now);
         self.figures.legs.store(self.table.len() as u64, Ordering::Relaxed);
         Ok(opened)
     }

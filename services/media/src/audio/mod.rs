@@ -1,0 +1,36 @@
+//! Audio outside of packets: files and samples. Nothing here runs on a media thread.
+
+pub(crate) mod g711;
+pub(crate) mod ogg;
+mod resample;
+mod wav;
+
+pub(crate) use resample::resampled;
+pub(crate) use wav::read_wav;
+
+/// Why a file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// Neither WAV nor Ogg Opus.
+    #[error("neither a WAV nor an Ogg Opus file")]
+    Unknown,
+    /// A part of it is missing or contradicts another.
+    #[error("the file is broken: {0}")]
+    Broken(&'static str),
+    /// A form of the format that is not read.
+    #[error("not a form that is read: {0}")]
+    Unsupported(String),
+    /// Longer than prompts may be.
+    #[error("longer than {0} minutes")]
+    TooLong(u64),
+    /// The codec refused.
+    #[error("the codec refused")]
+    Codec(#[from] opus::Error),
+}
+
+/// Mono audio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pcm {
+    pub(crate) rate: u32,
+    pub(crate) samples: Vec<i16>,
+}

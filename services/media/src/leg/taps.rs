@@ -1,0 +1,71 @@
+//! Where the audio of a leg is recorded to.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{LegEvent, Out};
+use crate::record::Taken;
+use crate::record::{Direction, Tap};
+
+/// The taps of a leg: one a direction.
+#[derive(Debug, Default)]
+pub(super) struct Taps {
+    received: Option<Tap>,
+    sent: Option<Tap>,
+}
+
+impl Taps {
+    /// A new tap takes the place of the one before, which ends.
+    pub(super) fn set(&mut self, tap: Tap) {
+        let direction = tap.direction;
+        *self.of(direction) = Some(tap);
+    }
+
+    /// Ends an operation; `false` if nothing is recorded under it.
+    pub(super) fn stop(&mut self, operation: u64) -> bool {
+        let mut is_stopped = false;
+        for tap in [&mut self.received, &mut self.sent] {
+            is_stopped |= tap.take_if(|tap| tap.operation == operation).is_some();
+        }
+        is_stopped
+    }
+
+    /// The leg has ended, so have its recordings.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Records a packet, if its direction is recorded.
+    pub(super) fn take(
+        &mut self,
+        direction: Direction,
+        payload: &Bytes,
+        (timestamp, source): (u32, u32),
+        now: Instant,
+        out: &mut Out,
+    ) {
+        let place = self.of(direction);
+        let Some(tap) = place else { return };
+        let operation = tap.operation;
+        match tap.take(payload.clone(), timestamp, source, now) {
+            Taken::Yes | Taken::Dropped => {}
+            Taken::AfterGap(packets) => out.event(LegEvent::RecordingGap {
+                operation,
+                direction,
+                packets,
+            }),
+            Taken::Failed => {
+                *place = None;
+                out.event(LegEvent::RecordingFailed { operation, direction });
+            }
+        }
+    }
+
+    fn of(&mut self, direction: Direction) -> &mut Option<Tap> {
+        match direction {
+            Direction::Received => &mut self.received,
+            Direction::Sent => &mut self.sent,
+        }
+    }
+}
