@@ -91,7 +91,7 @@ pub enum Command {
     Config(ConfigCommand),
     /// Explain a code from a log, a metric or a call. Asks nobody.
     #[command(
-        after_help = "Examples:\n  trunkline explain TL-1013               a request that was refused, by its number\n  trunkline explain tenant_not_allowed    the same, by its name in metrics\n  trunkline explain                       everything that can be explained"
+        after_help = "Examples:\n  trunkline explain TL-1013               a request that was refused, by its number\n  trunkline explain tenant_not_allowed    the same, by its name in metrics\n  trunkline explain 8544                  a result of a call, by its sub-code\n  trunkline explain 408/8537              the same with its code; messages of Graph write 408#8537\n  trunkline explain                       everything that can be explained"
     )]
     Explain {
         /// The code.

@@ -1,6 +1,7 @@
 //! `trunkline explain CODE`: what a code means, where it comes from, and what to do. Asks nobody.
 
 mod refusals;
+mod results;
 
 use serde::Serialize;
 use serde_json::json;
@@ -21,7 +22,7 @@ struct Explanation {
     /// What to do.
     remedy: String,
     /// How this is known.
-    source: &'static str,
+    source: String,
 }
 
 /// Explains a code, or lists all.
@@ -44,14 +45,14 @@ pub fn run(code: Option<&str>, output: Output) -> Exit {
 
 /// Everything that can be explained.
 fn all() -> impl Iterator<Item = Explanation> {
-    refusals::all()
+    refusals::all().chain(results::all())
 }
 
-/// Whatever this may mean: a number or a name of a refusal.
+/// Whatever this may mean: a number or a name of a refusal, or what Graph said of a call.
 fn found(code: &str) -> Vec<Explanation> {
     let code = code.trim();
     let is_meant = |row: &Explanation| row.code.eq_ignore_ascii_case(code) || row.name.eq_ignore_ascii_case(code);
-    all().filter(is_meant).collect()
+    refusals::all().filter(is_meant).chain(results::found(code)).collect()
 }
 
 fn unknown(code: &str) -> String {
@@ -78,9 +79,9 @@ fn shown(row: &Explanation) -> String {
 }
 
 fn listed(rows: &[Explanation]) -> String {
-    let mut table = super::operate::table(["CODE", "NAME", "MEANING"], &[]);
+    let mut table = super::operate::table(["CODE", "NAME", "WHAT", "MEANING"], &[]);
     for row in rows {
-        table.add_row([row.code.as_str(), row.name.as_str(), row.cause.as_str()]);
+        table.add_row([&row.code, &row.name, &row.what, &row.cause]);
     }
     table.to_string()
 }
@@ -97,6 +98,23 @@ mod tests {
         assert!(
             shown(&by_number[0]).contains("Remedy   The list of allowed tenants"),
             "{by_number:?}"
+        );
+    }
+
+    #[test]
+    fn a_result_of_a_call_is_found_as_logs_and_messages_write_it() {
+        for written in ["8544", "408/8544", "408#8544"] {
+            let rows = found(written);
+            assert_eq!(rows.len(), 1, "{written}: {rows:?}");
+            assert_eq!(
+                (rows[0].code.as_str(), rows[0].source.as_str()),
+                ("408/8544", "observed")
+            );
+        }
+        let both = found("7000");
+        assert!(
+            both.len() > 1,
+            "one means the bot's hang-up, one a failed transfer: {both:?}"
         );
     }
 

@@ -23,7 +23,7 @@ fn of_row(line: &str) -> Option<Explanation> {
         what: format!("a request that we refused with {status} (in the log: {severity})"),
         cause: cause.replace('`', ""),
         remedy: remedy.replace('`', ""),
-        source: "our own",
+        source: "our own".to_owned(),
     })
 }
 
