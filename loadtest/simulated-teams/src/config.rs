@@ -4,6 +4,8 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::calls::CallSettings;
+
 /// Settings of a [`SimulatedTeams`](crate::SimulatedTeams); [`Default`] is what a bot author wants on a laptop.
 #[derive(Debug, Clone)]
 pub struct SimulatedTeamsConfig {
@@ -30,6 +32,8 @@ pub struct SimulatedTeamsConfig {
     pub repeats: Repeats,
     /// Faults of the Connector. Default: none.
     pub faults: Vec<Fault>,
+    /// The calling half: Graph and its notifications.
+    pub calls: CallSettings,
     /// Where chance starts (faults, ids of events). Default: another one at each start.
     pub seed: Option<u64>,
     /// How many threads serve HTTP. Default 1.
@@ -52,6 +56,7 @@ impl Default for SimulatedTeamsConfig {
             limits: Limits::Real,
             repeats: Repeats::default(),
             faults: Vec::new(),
+            calls: CallSettings::default(),
             seed: None,
             threads: 1,
             inspected: 300,

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use thiserror::Error;
 
-use crate::world::action::ActionRefusal;
+use crate::{calls::CallRefusal, world::action::ActionRefusal};
 
 /// A failure of the simulated Teams, not of the bot.
 #[derive(Debug, Error)]
@@ -44,6 +44,12 @@ pub enum SimulatedTeamsError {
     /// The person cannot do this.
     #[error("the action is not possible")]
     Action(#[from] ActionRefusal),
+    /// The person cannot do this on the telephone.
+    #[error("the call does not allow this")]
+    Call(#[from] CallRefusal),
+    /// A notification could not be posted.
+    #[error("cannot post the notification")]
+    Notify(#[source] reqwest::Error),
     /// No button has this title.
     #[error("the message has no button {title:?}")]
     NoSuchButton {

@@ -1,15 +1,19 @@
-//! A simulated Microsoft Teams: a login service, a Connector, and a chat page for people on a laptop.
+//! A simulated Microsoft Teams: a login service, a Connector, Graph's calls, and a chat page for people on a laptop.
 //!
-//! It knows the wire of Teams and nothing of the bots behind it: bots are an HTTP endpoint and a registration. The core is
+//! It knows the wire of Teams and nothing of the bots behind it: bots are HTTP endpoints and a registration. The core is
 //! a value without I/O: `world` holds the tenant, people and conversations and composes the activities of what people do;
-//! `connector` holds the rules by which calls of bots are answered, refused and throttled; `login` holds keys and
-//! tokens. Around it stand `delivery`, which posts activities and repeats what is not answered, and `server`, one HTTP
-//! server on loopback for login, Connector and page. A person's action enters by the page or by a [`Handle`], becomes a
-//! message and its activities in the world, travels to the bot by the postman, and what the bot then does at the Connector
-//! changes the world again; open pages follow by server-sent events.
+//! `connector` holds the rules by which calls of bots are answered, refused and throttled; `calls` holds telephony, the
+//! calls API of Graph and the notifications that follow, by simulated time; `login` holds keys and tokens. Around it stand
+//! `delivery`, which posts activities and notifications, and `server`, one HTTP server on loopback for login, Connector,
+//! Graph and page. A person's action enters by the page or by a [`Handle`], becomes a message and its activities in the
+//! world, travels to the bot by the postman, and what the bot then does at the Connector changes the world again; a ring
+//! goes the same way, by the caller and Graph. Open pages follow by server-sent events.
+//!
+//! What of calls Microsoft documents, what was observed and what is inferred is told in `docs/calls.md`.
 //!
 //! It binds to loopback and trusts whoever reaches its page: it is a tool for authors and tests.
 
+mod calls;
 mod config;
 mod connector;
 mod delivery;
@@ -22,11 +26,16 @@ mod traffic;
 mod world;
 
 pub use self::{
+    calls::{
+        Between, CallCounters, CallDelays, CallDirection, CallDisorder, CallEnd, CallEvent, CallFault, CallKind,
+        CallLimits, CallRefusal, CallSettings, CallState, CallView, Callee, Casing, Deed, MeetingView, ParticipantView,
+        PromptState, PromptView, RecorderInvitation, Speech,
+    },
     config::{Fault, FaultTime, Limits, Repeats, SimulatedBot, SimulatedPerson, SimulatedTeamsConfig},
     delivery::DeliveryOutcome,
     error::SimulatedTeamsError,
     handle::{BotMessages, Handle, Sent},
-    login::{ConnectorClaims, Overlap},
+    login::{ConnectorClaims, Overlap, calling::CallClaims},
     server::{Running, SimulatedTeams},
     traffic::{Direction, Exchange},
     world::{

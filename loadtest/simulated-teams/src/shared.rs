@@ -6,14 +6,15 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::{
+    calls::Calls,
     config::SimulatedTeamsConfig,
     connector::{fault::Faults, limit::Limiter},
     delivery::Job,
     error::SimulatedTeamsError,
-    login::Login,
+    login::{Login, calling::CallingLogin},
     traffic::{Exchange, Traffic},
     world::{World, change::Change},
 };
@@ -28,6 +29,8 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) faults: Faults,
     pub(crate) login: Login,
+    pub(crate) calling_login: CallingLogin,
+    pub(crate) calls: Calls,
     pub(crate) traffic: Traffic,
 }
 
@@ -38,12 +41,16 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     /// Where bots reach the Connector, with a slash at the end.
     pub(crate) service_url: String,
+    /// Where bots reach Graph, without a slash at the end.
+    pub(crate) graph_url: String,
     state: Mutex<State>,
     /// Changes as JSON, for open pages.
     pages: broadcast::Sender<Arc<str>>,
     /// Rises whenever something changed.
     version: watch::Sender<u64>,
     jobs: mpsc::Sender<Job>,
+    /// Calls have something to do, or something is due earlier than it was.
+    pub(crate) calls_wake: Notify,
 }
 
 impl Shared {
@@ -54,11 +61,14 @@ impl Shared {
     ) -> Result<Self, SimulatedTeamsError> {
         let seed = config.seed.unwrap_or_else(rand::random);
         let service_url = format!("http://{address}/{}/{}/", config.region, config.tenant);
+        let graph_url = format!("http://{address}/graph/v1.0");
         let state = State {
             world: World::new(&config, service_url.clone(), seed),
             limiter: Limiter::new(config.limits),
             faults: Faults::new(config.faults.clone(), seed),
             login: Login::new(config.issuer.clone())?,
+            calling_login: CallingLogin::new(config.calls.issuer.clone(), config.tenant.clone()),
+            calls: Calls::new(&config, graph_url.clone(), seed),
             traffic: Traffic::new(config.inspected),
         };
         let (pages, _) = broadcast::channel(PAGE_BACKLOG);
@@ -67,10 +77,12 @@ impl Shared {
             config,
             address,
             service_url,
+            graph_url,
             state: Mutex::new(state),
             pages,
             version,
             jobs,
+            calls_wake: Notify::new(),
         })
     }
 
@@ -84,6 +96,34 @@ impl Shared {
             self.publish(&changes);
         }
         result
+    }
+
+    /// Works on calls: what is due comes first, what the work made due comes after, and the caller of bots is woken.
+    pub(crate) fn with_calls<R>(&self, work: impl FnOnce(&mut Calls, u64) -> R) -> R {
+        let (result, must_wake) = self.turn_calls(work);
+        if must_wake {
+            self.calls_wake.notify_one();
+        }
+        result
+    }
+
+    /// Like [`Shared::with_calls`], for the caller itself: tells whether there is more to do at once.
+    pub(crate) fn turn_calls<R>(&self, work: impl FnOnce(&mut Calls, u64) -> R) -> (R, bool) {
+        self.with(|state, now| {
+            state.calls.advance(now);
+            let due = state.calls.next_due();
+            let result = work(&mut state.calls, now);
+            state.calls.advance(now);
+            let is_earlier = match (state.calls.next_due(), due) {
+                (Some(next), Some(due)) => next < due,
+                (next, None) => next.is_some(),
+                (None, Some(_)) => false,
+            };
+            for call in state.calls.take_changed() {
+                state.world.show(Change::Call { call });
+            }
+            (result, is_earlier || state.calls.has_actions())
+        })
     }
 
     /// Keeps an exchange for the inspector.
@@ -111,6 +151,18 @@ impl Shared {
     /// A number that rises with each change.
     pub(crate) fn watch_version(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
+    }
+
+    /// Waits until something is so; it is looked at whenever something changed.
+    pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
+        let mut version = self.watch_version();
+        loop {
+            version.borrow_and_update();
+            // The sender lives as long as this.
+            if is_so() || version.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     fn publish(&self, changes: &[Change]) {

@@ -125,6 +125,10 @@ async fn the_token_endpoint_names_what_is_wrong_by_entras_numbers() {
     );
     assert_eq!(
         ask(here.clone(), &[("scope", "https://graph.microsoft.com/.default")]).await,
+        (200, 0)
+    );
+    assert_eq!(
+        ask(here.clone(), &[("scope", "https://vault.example/.default")]).await,
         (400, 500_011)
     );
     assert_eq!(

@@ -3,6 +3,7 @@
 //! The activities of one action go one after the other; different actions overtake each other as they do in real Teams,
 //! which promises no order between requests.
 
+mod caller;
 mod postman;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-pub(crate) use self::postman::Postman;
+pub(crate) use self::{caller::Caller, postman::Postman};
 use crate::world::{activity::Delivery, invoke::InvokeOutcome};
 
 /// The activities of one action, to be posted in this order.

@@ -238,7 +238,7 @@ async fn exchange(request: reqwest::RequestBuilder) -> Attempt {
 }
 
 /// "connection refused" says more than "error sending request".
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

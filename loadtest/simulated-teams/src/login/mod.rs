@@ -1,6 +1,8 @@
-//! The login service: keys that vouch for Teams towards bots, and tokens that vouch for bots towards the Connector.
+//! The login service: keys that vouch for Teams and for its calling platform towards bots, and tokens that vouch for bots
+//! towards the Connector and towards Graph.
 
 pub(crate) mod assertion;
+pub(crate) mod calling;
 pub(crate) mod key;
 pub(crate) mod token;
 

@@ -12,17 +12,31 @@ use crate::{
     },
 };
 
-/// The resource that a bot's token is for; `scope` appends `/.default`.
-const RESOURCE: &str = "https://api.botframework.com";
+/// The Connector as the resource of a token; `scope` appends `/.default`.
+const CONNECTOR: &str = "https://api.botframework.com";
+/// Graph of the public cloud; this simulation's own Graph is one as well.
+const GRAPH: &str = "https://graph.microsoft.com";
 /// Tenants at which multi-tenant bots ask.
 const BOT_FRAMEWORK: [&str; 2] = ["botframework.com", "d6d49420-f39b-4df7-a1dc-d59a935871db"];
 /// Seconds.
 const LIFE: u64 = 3_599;
 
+/// The tenant that is asked by those who do not know theirs.
+const COMMON: &str = "common";
+
+/// What a token opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resource {
+    Connector,
+    Graph,
+}
+
 /// An access token that was issued.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Issued {
     bot: BotNumber,
+    resource: Resource,
+    tenant: String,
     /// Seconds since 1970.
     expires: u64,
 }
@@ -48,6 +62,8 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) home_tenant: &'a str,
     /// The address that was asked: the audience of an assertion.
     pub(crate) endpoint: &'a str,
+    /// Scheme and authority of this simulation, below which its Graph is.
+    pub(crate) origin: &'a str,
     pub(crate) bots: &'a [SimulatedBot],
     /// Milliseconds since 1970.
     pub(crate) now: u64,
@@ -60,17 +76,17 @@ impl Login {
     /// Answers a request for a token with status and body.
     pub(crate) fn issue(&mut self, request: TokenRequest<'_>, form: &TokenForm) -> (u16, Value) {
         match authenticate(request, form) {
-            Ok(bot) => self.access_token(request, bot),
+            Ok((bot, resource)) => self.access_token(request, form, bot, resource),
             Err(refusal) => (refusal.0, error_body(&refusal, request.now)),
         }
     }
 
-    /// Whose bearer token this is at `now` (milliseconds since 1970).
-    pub(crate) fn bearer(&self, token: &str, now: u64) -> Option<BotNumber> {
+    /// Whose bearer token this is at `now` (milliseconds since 1970), if it opens `resource`; and of which tenant.
+    pub(crate) fn bearer(&self, token: &str, resource: Resource, now: u64) -> Option<(BotNumber, &str)> {
         self.issued
             .get(token)
-            .filter(|issued| now / 1_000 < issued.expires)
-            .map(|issued| issued.bot)
+            .filter(|issued| issued.resource == resource && now / 1_000 < issued.expires)
+            .map(|issued| (issued.bot, issued.tenant.as_str()))
     }
 
     /// Forgets every token that was issued: the next call of each bot is answered 401.
@@ -78,15 +94,24 @@ impl Login {
         self.issued.clear();
     }
 
-    fn access_token(&mut self, request: TokenRequest<'_>, bot: BotNumber) -> (u16, Value) {
+    fn access_token(
+        &mut self,
+        request: TokenRequest<'_>,
+        form: &TokenForm,
+        bot: BotNumber,
+        resource: Resource,
+    ) -> (u16, Value) {
         let second = request.now / 1_000;
+        let is_home = request.asked_tenant.eq_ignore_ascii_case(request.home_tenant) || resource == Resource::Connector;
+        // A Graph token is one of the tenant that was asked, and good for that tenant's calls only.
+        let tenant = if is_home { request.home_tenant } else { BOT_FRAMEWORK[1] };
         self.issued.retain(|_, issued| second < issued.expires);
         self.count += 1;
         let claims = json!({
-            "aud": RESOURCE,
-            "iss": format!("https://sts.windows.net/{}/", request.home_tenant),
+            "aud": form.scope.trim_end_matches("/.default"),
+            "iss": format!("https://sts.windows.net/{tenant}/"),
             "iat": second, "nbf": second, "exp": second + LIFE,
-            "appid": request.bots[bot.0].app_id, "tid": request.home_tenant, "ver": "1.0",
+            "appid": request.bots[bot.0].app_id, "tid": tenant, "ver": "1.0",
             "uti": self.count.to_string(),
         });
         match self.entra.sign(&claims) {
@@ -95,6 +120,8 @@ impl Login {
                     token.clone(),
                     Issued {
                         bot,
+                        resource,
+                        tenant: tenant.to_owned(),
                         expires: second + LIFE,
                     },
                 );
@@ -108,10 +135,13 @@ impl Login {
     }
 }
 
-fn authenticate(request: TokenRequest<'_>, form: &TokenForm) -> Result<BotNumber, TokenRefusal> {
-    let known =
-        request.asked_tenant.eq_ignore_ascii_case(request.home_tenant) || BOT_FRAMEWORK.contains(&request.asked_tenant);
-    if !known {
+fn authenticate(request: TokenRequest<'_>, form: &TokenForm) -> Result<(BotNumber, Resource), TokenRefusal> {
+    let resource = resource(request, &form.scope);
+    let asked = request.asked_tenant;
+    let is_known = asked.eq_ignore_ascii_case(request.home_tenant)
+        || BOT_FRAMEWORK.contains(&asked)
+        || (resource == Some(Resource::Graph) && asked == COMMON);
+    if !is_known {
         let text = format!("Tenant '{}' not found.", request.asked_tenant);
         return Err(TokenRefusal(400, "invalid_request", 90_002, text));
     }
@@ -119,13 +149,13 @@ fn authenticate(request: TokenRequest<'_>, form: &TokenForm) -> Result<BotNumber
         let text = format!("The grant type '{}' is not supported.", form.grant_type);
         return Err(TokenRefusal(400, "unsupported_grant_type", 70_003, text));
     }
-    if form.scope.strip_suffix("/.default") != Some(RESOURCE) {
+    let Some(resource) = resource else {
         let text = format!(
             "The resource principal of scope '{}' was not found in the tenant.",
             form.scope
         );
         return Err(TokenRefusal(400, "invalid_resource", 500_011, text));
-    }
+    };
     let place = request
         .bots
         .iter()
@@ -139,7 +169,7 @@ fn authenticate(request: TokenRequest<'_>, form: &TokenForm) -> Result<BotNumber
     };
     let bot = &request.bots[place];
     match (&form.client_secret, &form.client_assertion) {
-        (Some(secret), _) if *secret == bot.app_secret => Ok(BotNumber(place)),
+        (Some(secret), _) if *secret == bot.app_secret => Ok((BotNumber(place), resource)),
         (Some(_), _) => Err(TokenRefusal(
             401,
             "invalid_client",
@@ -150,7 +180,7 @@ fn authenticate(request: TokenRequest<'_>, form: &TokenForm) -> Result<BotNumber
             let is_typed = form.client_assertion_type.as_deref() == Some(assertion::TYPE);
             let keys = &bot.assertion_keys;
             if is_typed && assertion::is_good(assertion, keys, &form.client_id, request.endpoint, request.now) {
-                Ok(BotNumber(place))
+                Ok((BotNumber(place), resource))
             } else {
                 let text = "Client assertion failed signature validation.".to_owned();
                 Err(TokenRefusal(401, "invalid_client", 700_027, text))
@@ -160,6 +190,19 @@ fn authenticate(request: TokenRequest<'_>, form: &TokenForm) -> Result<BotNumber
             let text = "The request body must contain 'client_assertion' or 'client_secret'.".to_owned();
             Err(TokenRefusal(401, "invalid_client", 7_000_218, text))
         }
+    }
+}
+
+fn resource(request: TokenRequest<'_>, scope: &str) -> Option<Resource> {
+    let resource = scope.strip_suffix("/.default")?;
+    let own = resource
+        .strip_prefix(request.origin)
+        .map(|path| path.trim_end_matches('/'));
+    match resource {
+        CONNECTOR => Some(Resource::Connector),
+        GRAPH => Some(Resource::Graph),
+        _ if matches!(own, Some("" | "/graph" | "/graph/v1.0")) => Some(Resource::Graph),
+        _ => None,
     }
 }
 

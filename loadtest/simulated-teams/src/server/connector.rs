@@ -14,6 +14,7 @@ use super::path::{self, Query};
 use crate::{
     config::FaultTime,
     connector::{Reply, refusal},
+    login::token::Resource,
     shared::{Shared, now},
     traffic::{Direction, Exchange},
     world::people::BotNumber,
@@ -30,7 +31,8 @@ pub(super) async fn serve(shared: Data<Shared>, request: HttpRequest, body: Byte
     let query = Query::parse(request.query_string());
     let bearer = bearer(&request);
     let (bot, reply) = shared.with(|state, now| {
-        let Some(bot) = bearer.and_then(|token| state.login.bearer(token, now)) else {
+        let bearer = bearer.and_then(|token| state.login.bearer(token, Resource::Connector, now));
+        let Some((bot, _)) = bearer else {
             let text = "Authorization has been denied for this request.";
             return (None, refusal::error(401, "AuthorizationError", text));
         };
@@ -72,7 +74,7 @@ pub(super) async fn serve(shared: Data<Shared>, request: HttpRequest, body: Byte
 }
 
 /// The scheme in any letter case.
-fn bearer(request: &HttpRequest) -> Option<&str> {
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
     let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
@@ -123,7 +125,7 @@ fn exchange(
     }
 }
 
-fn readable(body: &[u8]) -> Value {
+pub(super) fn readable(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 

@@ -1,7 +1,8 @@
-//! One HTTP server for everything: login, Connector and page.
+//! One HTTP server for everything: login, Connector, Graph and page.
 
 mod connector;
 mod events;
+mod graph;
 mod login;
 mod origin;
 mod page;
@@ -18,11 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::SimulatedTeamsConfig,
-    delivery::{Job, Postman},
+    delivery::{Caller, Job, Postman},
     error::SimulatedTeamsError,
     handle::Handle,
     shared::Shared,
 };
+
+pub(crate) use self::graph::without_secrets;
 
 /// Actions whose activities wait for the postman; more are refused with [`SimulatedTeamsError::NotDelivered`].
 const LONGEST_QUEUE: usize = 65_536;
@@ -88,6 +91,7 @@ impl SimulatedTeams {
                 .app_data(web::JsonConfig::default().limit(LARGEST_BODY))
                 .configure(login::routes)
                 .configure(page::routes)
+                .configure(graph::routes)
                 .service(web::scope(&connector).default_service(web::to(connector::serve)))
         });
         let threads = self.shared.config.threads.max(1);
@@ -97,6 +101,8 @@ impl SimulatedTeams {
             .shutdown_timeout(GRACE)
             .listen(self.listener);
         let server = server.map_err(SimulatedTeamsError::Serve)?.run();
+        let caller = Caller::new(Arc::clone(&self.shared))?;
+        let caller = actix_rt::spawn(caller.run(shutdown.clone()));
         let postman = Postman::new(self.shared)?;
         let postman = actix_rt::spawn(postman.run(self.jobs, shutdown.clone()));
         let stop = server.handle();
@@ -110,7 +116,7 @@ impl SimulatedTeams {
             }
         };
         shutdown.cancel();
-        let _ = postman.await;
+        let _ = tokio::join!(postman, caller);
         end.map_err(SimulatedTeamsError::Serve)
     }
 
@@ -178,6 +184,16 @@ impl Handle {
             "http://{}/{}/oauth2/v2.0/token",
             self.shared.address, self.shared.config.tenant
         )
+    }
+
+    /// Graph, in whose place of `https://graph.microsoft.com` bots call: with the version, without a slash at the end.
+    pub fn graph_url(&self) -> String {
+        self.shared.graph_url.clone()
+    }
+
+    /// The OpenID metadata by which the bot verifies notifications of calls.
+    pub fn calls_metadata_url(&self) -> String {
+        format!("http://{}{}", self.shared.address, login::CALLING_METADATA)
     }
 
     /// The service URL that activities name, with a slash at the end.

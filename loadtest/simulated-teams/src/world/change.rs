@@ -20,6 +20,8 @@ pub(crate) enum Change {
     Conversation { conversation: Box<ConversationView> },
     /// One person must read this once.
     Notice { person: PersonNumber, text: String },
+    /// A call is new or looks different; the page asks for it.
+    Call { call: String },
     /// A request and its answer, for the inspector.
     Exchange { exchange: Box<Exchange> },
 }

@@ -165,13 +165,13 @@ fn url_safe(parts: &[&str], length: usize) -> String {
     text
 }
 
-fn hex(parts: &[&str]) -> String {
+pub(crate) fn hex(parts: &[&str]) -> String {
     let digest = digest(parts, 0);
     let high = u128::from_be_bytes(digest.first_chunk().copied().unwrap_or_default());
     format!("{high:032x}")
 }
 
-fn uuid(parts: &[&str]) -> String {
+pub(crate) fn uuid(parts: &[&str]) -> String {
     let digits = hex(parts);
     format!(
         "{}-{}-4{}-8{}-{}",

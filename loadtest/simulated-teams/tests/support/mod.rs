@@ -7,6 +7,8 @@
     reason = "tests, each of which uses a part"
 )]
 
+pub(crate) mod telephone;
+
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpResponse, HttpServer, web};

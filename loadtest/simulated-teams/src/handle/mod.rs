@@ -1,5 +1,7 @@
 //! Acting without a browser: for tests, load drivers and the page's own API.
 
+mod calls;
+
 use std::{sync::Arc, time::Duration};
 
 use serde::Serialize;

@@ -1,0 +1,148 @@
+//! Operations on calls: what Graph answers at once, and by a notification when they end.
+
+use serde_json::{Map, Value, json};
+
+use super::{call::CallKey, wire::Style};
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OperationKind {
+    PlayPrompt,
+    Record,
+    Invite,
+    SendDtmfTones,
+    AddLargeGalleryView,
+    StartHoldMusic,
+    StopHoldMusic,
+    Mute,
+    Unmute,
+    SubscribeToTone,
+    CancelMediaProcessing,
+    UpdateRecordingStatus,
+}
+
+impl OperationKind {
+    /// `@odata.type` without its `#microsoft.graph.`.
+    pub(super) fn type_name(self) -> &'static str {
+        match self {
+            Self::PlayPrompt => "playPromptOperation",
+            Self::Record => "recordOperation",
+            Self::Invite => "inviteParticipantsOperation",
+            Self::SendDtmfTones => "sendDtmfTonesOperation",
+            Self::AddLargeGalleryView => "addLargeGalleryViewOperation",
+            Self::StartHoldMusic => "startHoldMusicOperation",
+            Self::StopHoldMusic => "stopHoldMusicOperation",
+            Self::Mute => "muteParticipantOperation",
+            Self::Unmute => "unmuteParticipantOperation",
+            Self::SubscribeToTone => "subscribeToToneOperation",
+            Self::CancelMediaProcessing => "cancelMediaProcessingOperation",
+            Self::UpdateRecordingStatus => "updateRecordingStatusOperation",
+        }
+    }
+}
+
+/// Where an operation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Running,
+    Completed,
+    Failed,
+}
+
+impl Status {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One operation of a call.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) id: String,
+    pub(super) kind: OperationKind,
+    pub(super) status: Status,
+    pub(super) context: Option<String>,
+    /// A call that ends when the invited one is in.
+    pub(super) replaces: Option<CallKey>,
+    /// How many are still being rung.
+    pub(super) unresolved: usize,
+    /// How many came.
+    pub(super) joined: usize,
+    /// Members that only this kind has, as the request gave them.
+    pub(super) echoed: Map<String, Value>,
+}
+
+impl Operation {
+    pub(super) fn new(id: String, kind: OperationKind, status: Status, context: Option<String>) -> Self {
+        Self {
+            id,
+            kind,
+            status,
+            context,
+            replaces: None,
+            unresolved: 0,
+            joined: 0,
+            echoed: Map::new(),
+        }
+    }
+
+    /// The operation as the answer to its request shows it.
+    pub(super) fn body(&self, style: Style) -> Value {
+        let mut body = json!({
+            "@odata.type": format!("#microsoft.graph.{}", self.kind.type_name()),
+            "id": self.id, "status": style.word(self.status.word()), "clientContext": self.context, "resultInfo": null,
+        });
+        if self.kind == OperationKind::Record {
+            body["recordingLocation"] = Value::Null;
+        }
+        for (name, value) in &self.echoed {
+            body[name] = value.clone();
+        }
+        body
+    }
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Completion {
+    pub(super) status: Status,
+    /// `code`, `subcode` and `message` of the result; `None` for kinds whose samples carry none.
+    pub(super) result: Option<(u16, u32, &'static str)>,
+    /// Members that only this kind has.
+    pub(super) members: Vec<(&'static str, Value)>,
+}
+
+impl Completion {
+    pub(super) fn completed() -> Self {
+        Self {
+            status: Status::Completed,
+            result: None,
+            members: Vec::new(),
+        }
+    }
+
+    /// A prompt that was played to its end.
+    pub(super) fn played() -> Self {
+        Self {
+            result: Some((200, 0, "Action completed successfully.")),
+            ..Self::completed()
+        }
+    }
+
+    pub(super) fn failed(code: u16, subcode: u32, message: &'static str) -> Self {
+        Self {
+            status: Status::Failed,
+            result: Some((code, subcode, message)),
+            members: Vec::new(),
+        }
+    }
+
+    /// Dropped by the bot itself.
+    pub(super) fn cancelled() -> Self {
+        Self::failed(400, 8508, "Action failed, the operation was cancelled.")
+    }
+}

@@ -1,0 +1,454 @@
+//! One request at the calls API: which operation it is, whether it may be, and what it is answered.
+
+use serde_json::Value;
+
+use super::{
+    Calls,
+    body::Body,
+    call::{Call, CallKey, CallState},
+    fault::Strike,
+    operation::{Operation, OperationKind, Status},
+    refusal::{No, Refusal},
+    view::{CallEvent, Deed},
+    wire,
+};
+use crate::{config::FaultTime, world::people::BotNumber};
+
+/// The prefix that Microsoft's .NET library gives to actions (observed).
+const NAMESPACE: &str = "microsoft.graph.";
+
+/// A request below `/communications/calls`; segments are decoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GraphRequest<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) segments: &'a [String],
+    pub(crate) body: &'a [u8],
+    /// `Scenario-Id`.
+    pub(crate) scenario: Option<&'a str>,
+    /// The tenant that the token is for.
+    pub(crate) tenant: &'a str,
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GraphReply {
+    /// For the inspector and for counters: `playPrompt`.
+    pub(crate) operation: &'static str,
+    pub(crate) status: u16,
+    pub(crate) body: Option<Value>,
+    /// In the place of a body.
+    pub(crate) refusal: Option<Refusal>,
+    pub(crate) location: Option<String>,
+    pub(crate) retry_after: Option<String>,
+    /// The answer is held back until the bot has answered more than this many notifications of the call.
+    pub(crate) hold: Option<(CallKey, u64)>,
+    /// The scenario of the call.
+    pub(crate) scenario: Option<String>,
+}
+
+/// An operation that a path names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Create,
+    Get,
+    Delete,
+    Answer,
+    Reject,
+    Redirect,
+    Transfer,
+    KeepAlive,
+    Mute,
+    Unmute,
+    ChangeScreenSharingRole,
+    PlayPrompt,
+    RecordResponse,
+    SubscribeToTone,
+    SendDtmfTones,
+    CancelMediaProcessing,
+    UpdateRecordingStatus,
+    AddLargeGalleryView,
+    ListParticipants,
+    GetParticipant,
+    Invite,
+    RemoveParticipant,
+    MuteParticipant,
+    StartHoldMusic,
+    StopHoldMusic,
+}
+
+/// Actions on a call, with the names of their paths.
+const ACTIONS: [(&str, Verb); 16] = [
+    ("answer", Verb::Answer),
+    ("reject", Verb::Reject),
+    ("redirect", Verb::Redirect),
+    ("transfer", Verb::Transfer),
+    ("keepAlive", Verb::KeepAlive),
+    ("mute", Verb::Mute),
+    ("unmute", Verb::Unmute),
+    ("changeScreenSharingRole", Verb::ChangeScreenSharingRole),
+    ("playPrompt", Verb::PlayPrompt),
+    ("recordResponse", Verb::RecordResponse),
+    ("subscribeToTone", Verb::SubscribeToTone),
+    ("sendDtmfTones", Verb::SendDtmfTones),
+    ("cancelMediaProcessing", Verb::CancelMediaProcessing),
+    ("updateRecordingStatus", Verb::UpdateRecordingStatus),
+    ("addLargeGalleryView", Verb::AddLargeGalleryView),
+    ("invite", Verb::Invite),
+];
+
+/// Parts of the API that are real and not simulated.
+const NOT_SIMULATED: [&str; 4] = [
+    "operations",
+    "audioRoutingGroups",
+    "contentSharingSessions",
+    "logTeleconferenceDeviceQuality",
+];
+
+impl Verb {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Get => "get",
+            Self::Delete => "delete",
+            Self::ListParticipants => "listParticipants",
+            Self::GetParticipant => "getParticipant",
+            Self::RemoveParticipant => "removeParticipant",
+            Self::MuteParticipant => "muteParticipant",
+            Self::StartHoldMusic => "startHoldMusic",
+            Self::StopHoldMusic => "stopHoldMusic",
+            action => ACTIONS
+                .iter()
+                .find(|(_, verb)| *verb == action)
+                .map_or("action", |(name, _)| name),
+        }
+    }
+}
+
+/// A path that was read.
+#[derive(Debug)]
+struct Target<'a> {
+    verb: Verb,
+    call: &'a str,
+    participant: &'a str,
+}
+
+/// A request that was done.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) status: u16,
+    pub(super) body: Option<Value>,
+    pub(super) location: Option<String>,
+}
+
+impl Done {
+    pub(super) fn empty(status: u16) -> Self {
+        Self {
+            status,
+            body: None,
+            location: None,
+        }
+    }
+
+    pub(super) fn with(status: u16, body: Value) -> Self {
+        Self {
+            status,
+            body: Some(body),
+            location: None,
+        }
+    }
+}
+
+impl Calls {
+    /// Serves one request of `bot` that arrives at `now`.
+    pub(crate) fn serve(&mut self, bot: BotNumber, request: GraphRequest<'_>, now: u64) -> GraphReply {
+        let (operation, call, result) = match self.admitted(bot, request, now) {
+            Ok((target, strike)) => {
+                let (call, result) = self.perform_under(bot, &target, strike, request, now);
+                (target.verb.name(), call, result)
+            }
+            Err((operation, refusal, retry_after)) => (operation, None, Err((refusal, retry_after))),
+        };
+        let hold = if result.is_ok() {
+            self.hold(operation, call)
+        } else {
+            None
+        };
+        let mut reply = GraphReply {
+            operation,
+            status: 0,
+            body: None,
+            refusal: None,
+            location: None,
+            retry_after: None,
+            hold,
+            scenario: call.and_then(|key| self.book.get(&key)).map(|call| call.chain.clone()),
+        };
+        match result {
+            Ok(done) => {
+                reply.status = done.status;
+                reply.body = done.body;
+                reply.location = done.location;
+            }
+            Err((refusal, retry_after)) => {
+                reply.status = refusal.status;
+                reply.refusal = Some(refusal);
+                reply.retry_after = retry_after;
+            }
+        }
+        self.counters.requested(operation, reply.status);
+        if let Some(call) = call.and_then(|key| self.book.get_mut(&key)) {
+            call.note(CallEvent {
+                at: now,
+                deed: Deed::Request {
+                    operation: operation.to_owned(),
+                    status: reply.status,
+                },
+            });
+        }
+        reply
+    }
+
+    /// The path, the tenant, the rate and the faults: in this order.
+    #[allow(clippy::type_complexity, reason = "a refusal, with what the answer needs beside it")]
+    fn admitted<'a>(
+        &mut self,
+        bot: BotNumber,
+        request: GraphRequest<'a>,
+        now: u64,
+    ) -> Result<(Target<'a>, Option<Strike>), (&'static str, Refusal, Option<String>)> {
+        let target = read_path(request.method, request.segments).map_err(|refusal| ("unknown", refusal, None))?;
+        let operation = target.verb.name();
+        if !request.tenant.eq_ignore_ascii_case(&self.parties.tenant) {
+            return Err((operation, No::TenantMismatch.into(), None));
+        }
+        if let Some(strike) = self.gate.throttle(bot, self.settings.limits.rate, now) {
+            return Err((operation, strike.refusal, strike.retry_after));
+        }
+        let chance = &mut self.chance;
+        let strike = self.gate.strike(operation, || rand::RngExt::random::<f64>(chance));
+        match strike {
+            Some(strike) if strike.when == FaultTime::BeforeStore => {
+                Err((operation, strike.refusal, strike.retry_after))
+            }
+            strike => Ok((target, strike)),
+        }
+    }
+
+    /// Does it, and answers with the fault when one strikes afterwards.
+    #[allow(clippy::type_complexity, reason = "a refusal, with what the answer needs beside it")]
+    fn perform_under(
+        &mut self,
+        bot: BotNumber,
+        target: &Target<'_>,
+        strike: Option<Strike>,
+        request: GraphRequest<'_>,
+        now: u64,
+    ) -> (Option<CallKey>, Result<Done, (Refusal, Option<String>)>) {
+        let (call, result) = self.perform(bot, target, request, now);
+        let result = match (result, strike) {
+            (Ok(_), Some(strike)) => Err((strike.refusal, strike.retry_after)),
+            (Ok(done), None) => Ok(done),
+            (Err(refusal), _) => Err((refusal, None)),
+        };
+        (call, result)
+    }
+
+    fn perform(
+        &mut self,
+        bot: BotNumber,
+        target: &Target<'_>,
+        request: GraphRequest<'_>,
+        now: u64,
+    ) -> (Option<CallKey>, Result<Done, Refusal>) {
+        let body = match Body::read(request.body) {
+            Ok(body) => body,
+            Err(refusal) => return (None, Err(refusal)),
+        };
+        if target.verb == Verb::Create {
+            return match self.create(bot, &body, request.scenario, now) {
+                Ok((key, done)) => (Some(key), Ok(done)),
+                Err(refusal) => (None, Err(refusal)),
+            };
+        }
+        let key = self.find(target.call).filter(|key| {
+            let call = &self.book[key];
+            let is_readable = target.verb == Verb::Get || !call.state.is_over();
+            call.bot == bot && call.state != CallState::Terminated && is_readable
+        });
+        let Some(key) = key else {
+            let known = self.find(target.call).filter(|key| self.book[key].bot == bot);
+            return (known, Err(No::NotFound.into()));
+        };
+        let result = self.on_call(key, target, &body, now);
+        self.changed(key);
+        (Some(key), result)
+    }
+
+    fn on_call(&mut self, key: CallKey, target: &Target<'_>, body: &Body, now: u64) -> Result<Done, Refusal> {
+        let participant = target.participant;
+        match target.verb {
+            Verb::Create | Verb::Get => Ok(Done::with(200, self.call_body(key))),
+            Verb::Delete => Ok(self.hang_up_by_bot(key, now)),
+            Verb::Answer => self.answer(key, body, now),
+            Verb::Reject => self.reject(key, body, now),
+            Verb::Redirect => self.redirect(key, body, now),
+            Verb::Transfer => self.transfer(key, body, now),
+            Verb::KeepAlive => Ok(self.keep_alive(key, now)),
+            Verb::Mute => self.mute_self(key, body, true, now),
+            Verb::Unmute => self.mute_self(key, body, false, now),
+            Verb::ChangeScreenSharingRole => self.change_role(key, body, now),
+            Verb::PlayPrompt => self.play_prompt(key, body, now),
+            Verb::RecordResponse => self.record_response(key, body, now),
+            Verb::SubscribeToTone => self.subscribe_to_tone(key, body),
+            Verb::SendDtmfTones => self.send_dtmf_tones(key, body, now),
+            Verb::CancelMediaProcessing => self.cancel_media_processing(key, body, now),
+            Verb::UpdateRecordingStatus => self.update_recording_status(key, body, now),
+            Verb::AddLargeGalleryView => self.add_gallery(key, body, now),
+            Verb::ListParticipants => Ok(self.list_participants(key)),
+            Verb::GetParticipant => self.get_participant(key, participant),
+            Verb::Invite => self.invite(key, body, now),
+            Verb::RemoveParticipant => self.remove_participant(key, participant, now),
+            Verb::MuteParticipant => self.mute_participant(key, participant, body, now),
+            Verb::StartHoldMusic => self.start_hold_music(key, participant, body, now),
+            Verb::StopHoldMusic => self.stop_hold_music(key, participant, body, now),
+        }
+    }
+
+    /// The call as it is shown.
+    pub(super) fn call_body(&self, key: CallKey) -> Value {
+        let mut body = wire::call(&self.book[&key], &self.parties.tenant);
+        body["@odata.context"] = format!("{}/$metadata#communications/calls/$entity", self.graph).into();
+        body
+    }
+
+    /// A call that is established, or why the operation is not possible.
+    pub(super) fn established_call(&self, key: CallKey) -> Result<&Call, Refusal> {
+        let call = &self.book[&key];
+        if call.state == CallState::Established {
+            Ok(call)
+        } else {
+            Err(No::NotEstablished.into())
+        }
+    }
+
+    /// Adds an operation and answers with it and its address.
+    pub(super) fn operation(&mut self, key: CallKey, success: u16, operation: Operation) -> (usize, Done) {
+        let graph = self.graph.clone();
+        let Some(call) = self.book.get_mut(&key) else {
+            return (0, Done::empty(success));
+        };
+        let done = Done {
+            status: success,
+            body: Some(operation.body(call.style)),
+            location: Some(format!(
+                "{graph}/communications/calls/{}/operations/{}",
+                call.id, operation.id
+            )),
+        };
+        call.operations.push(operation);
+        (call.operations.len() - 1, done)
+    }
+
+    /// An operation that is answered as completed and therefore is not told to have ended.
+    pub(super) fn completed_at_once(
+        &mut self,
+        key: CallKey,
+        kind: OperationKind,
+        body: &Body,
+    ) -> Result<Done, Refusal> {
+        let operation = Operation::new(self.ids.uuid("operation"), kind, Status::Completed, body.context()?);
+        Ok(self.operation(key, 200, operation).1)
+    }
+
+    /// Whether the bot has answered more than `count` notifications of a call, or will not any more.
+    pub(crate) fn has_told_more(&self, key: CallKey, count: u64) -> bool {
+        self.book
+            .get(&key)
+            .is_none_or(|call| call.is_settled || call.lane.settled > count)
+    }
+
+    /// Whether the answer waits for the notification that overtakes it, if disorder wants one to.
+    fn hold(&mut self, operation: &str, call: Option<CallKey>) -> Option<(CallKey, u64)> {
+        let is_followed = matches!(
+            operation,
+            "create"
+                | "answer"
+                | "sendDtmfTones"
+                | "addLargeGalleryView"
+                | "startHoldMusic"
+                | "stopHoldMusic"
+                | "transfer"
+        );
+        let key = call.filter(|_| is_followed)?;
+        let settled = self.book.get(&key)?.lane.settled;
+        self.strikes(self.settings.disorder.early).then_some((key, settled))
+    }
+}
+
+/// Names are compared without case, as Graph does.
+fn read_path<'a>(method: &str, segments: &'a [String]) -> Result<Target<'a>, Refusal> {
+    let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let target = |verb, call, participant| {
+        Ok(Target {
+            verb,
+            call,
+            participant,
+        })
+    };
+    match (method, names.as_slice()) {
+        ("POST", []) => return target(Verb::Create, "", ""),
+        ("GET", [call]) => return target(Verb::Get, call, ""),
+        ("DELETE", [call]) => return target(Verb::Delete, call, ""),
+        ("GET", [call, what]) if is(what, "participants") => return target(Verb::ListParticipants, call, ""),
+        ("GET", [call, what, participant]) if is(what, "participants") => {
+            return target(Verb::GetParticipant, call, participant);
+        }
+        ("DELETE", [call, what, participant]) if is(what, "participants") => {
+            return target(Verb::RemoveParticipant, call, participant);
+        }
+        ("POST", [call, what, action]) if is(what, "participants") && is(action, "invite") => {
+            return target(Verb::Invite, call, "");
+        }
+        ("POST", [call, what, participant, action]) if is(what, "participants") => {
+            let verbs = [
+                ("mute", Verb::MuteParticipant),
+                ("startHoldMusic", Verb::StartHoldMusic),
+                ("stopHoldMusic", Verb::StopHoldMusic),
+            ];
+            if let Some((_, verb)) = verbs.iter().find(|(name, _)| is(action, name)) {
+                return target(*verb, call, participant);
+            }
+        }
+        ("POST", [call, action]) => {
+            let found = ACTIONS.iter().find(|(name, _)| is(action, name));
+            if let Some((_, verb)) = found.filter(|(_, verb)| *verb != Verb::Invite) {
+                return target(*verb, call, "");
+            }
+        }
+        _ => {}
+    }
+    if names
+        .iter()
+        .any(|name| NOT_SIMULATED.iter().any(|other| is(name, other)))
+    {
+        return Err(Refusal::word(
+            501,
+            "NotSimulated",
+            "This part of Graph is not simulated.",
+        ));
+    }
+    Err(Refusal::word(
+        404,
+        "ResourceNotFound",
+        "Resource not found for the segment.",
+    ))
+}
+
+fn is(segment: &str, name: &str) -> bool {
+    let prefix = segment.get(..NAMESPACE.len());
+    let plain = match prefix {
+        Some(prefix) if prefix.eq_ignore_ascii_case(NAMESPACE) => &segment[NAMESPACE.len()..],
+        _ => segment,
+    };
+    plain.eq_ignore_ascii_case(name)
+}
