@@ -249,6 +249,22 @@ fn a_call_in_a_list_of_one_is_that_call() {
 }
 
 #[test]
+fn a_body_is_split_without_building_what_is_in_it() {
+    // Too deep for anything that builds a tree.
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    let body = format!(
+        r#"{{"value":[{{"changeType":"updated","resourceUrl":"/communications/calls/{CALL}/participants","resourceData":{deep}}}]}}"#
+    );
+    let raw = split(body.as_bytes())[0];
+    let outline = Outline::read(raw);
+    assert_eq!(
+        (outline.kind, outline.call.as_deref()),
+        (SubjectKind::Roster, Some(CALL))
+    );
+    assert_eq!(Notification::read(raw).unwrap().subject, Subject::Roster(Vec::new()));
+}
+
+#[test]
 fn the_older_format_and_nothing_are_told_apart() {
     assert!(matches!(Batch::read(br#"{"callState":"incoming"}"#), Batch::Legacy));
     for nothing in [&br#"{"value":{}}"#[..], b"{}", b"[]", b"", b"\xff", b"{\"value\":[}"] {

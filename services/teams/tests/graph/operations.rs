@@ -221,6 +221,13 @@ async fn each_operation_has_its_method_path_body_and_answer() {
 }
 
 #[tokio::test]
+async fn an_operation_can_be_done_by_any_thread() {
+    let (_server, client) = world([Reply::Answer(200, &[], "")]).await;
+    let done = tokio::spawn(async move { perform(&client, &Operation::KeepAlive).await });
+    assert_eq!(done.await.unwrap().unwrap(), Told::Nothing);
+}
+
+#[tokio::test]
 async fn a_request_without_a_body_says_that_it_has_none() {
     let (server, client) = world([Reply::Answer(200, &[], "")]).await;
     perform(&client, &Operation::KeepAlive).await.unwrap();
