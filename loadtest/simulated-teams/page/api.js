@@ -10,9 +10,17 @@ export const world = () => read("/api/world");
 export const messages = () => read("/api/messages");
 export const traffic = () => read("/api/traffic");
 
+export const calls = () => read("/api/calls");
+export const call = (id) => read(`/api/calls/${encodeURIComponent(id)}`);
+
 /** Lets a person do something; an error carries what the person should read. */
-export async function act(action) {
-  const answer = await fetch("/api/actions", {
+export const act = (action) => post("/api/actions", action);
+
+/** The same on the telephone. */
+export const telephone = (action) => post("/api/calls", action);
+
+async function post(path, action) {
+  const answer = await fetch(path, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(action),

@@ -1,6 +1,7 @@
 // Puts the page together.
 
 import * as api from "./api.js";
+import * as calls from "./calls.js";
 import { prepareRenderer } from "./cards.js";
 import * as composer from "./composer.js";
 import { avatar, h, icon, iconButton } from "./dom.js";
@@ -62,6 +63,7 @@ function header() {
   $("title").replaceChildren(
     iconButton("back", "Back to the conversations", { class: "icon-button back", "data-testid": "back-button", onclick: () => app.classList.remove("reading") }),
     picture, h("div", { class: "words" }, h("h1", { "data-testid": "conversation-title" }, conversation.name), h("p", {}, subtitle)),
+    conversation.kind === "personal" && iconButton("phone", `Call ${conversation.name}`, { "data-testid": "call-button", onclick: () => calls.ring(conversation.bot) }),
     menu(conversation));
 }
 
@@ -102,6 +104,7 @@ function start() {
   sidebar.mount($("sidebar"), () => { app.classList.add("reading"); composer.focus(); });
   messages.mount($("messages"));
   composer.mount($("composer"), $("suggestions"));
+  calls.mount($("calls"));
   inspector.mount($("inspector"), () => showInspector(false));
   listen((what, detail) => {
     if (what === "world" || what === "place") header();

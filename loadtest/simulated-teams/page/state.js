@@ -12,6 +12,8 @@ export const state = {
   /** By conversation id: messages in the order of their ids. */
   messages: new Map(),
   exchanges: [],
+  /** By id: calls that run, and those that ended while the page was open. */
+  calls: new Map(),
   person: remembered.person ?? 0,
   conversation: remembered.conversation ?? null,
   theme: remembered.theme ?? "auto",
@@ -26,7 +28,7 @@ export const state = {
 
 const listeners = new Set();
 
-/** Calls `listener` with the name of what changed: `world`, `messages`, `typing`, `exchange`, `place`, `notice`. */
+/** Calls `listener` with the name of what changed: `world`, `messages`, `typing`, `exchange`, `call`, `place`, `notice`. */
 export function listen(listener) {
   listeners.add(listener);
 }
@@ -41,10 +43,12 @@ export function remember() {
 }
 
 export async function loadAll() {
-  const [world, messages, exchanges] = await Promise.all([api.world(), api.messages(), api.traffic()]);
+  const [world, messages, exchanges, calls] = await Promise.all([api.world(), api.messages(), api.traffic(), api.calls()]);
   Object.assign(state, { people: world.people, bots: world.bots, conversations: world.conversations, botEndpoint: world.botEndpoint, faults: world.faults, exchanges });
   state.messages = new Map(world.conversations.map((conversation) => [conversation.id, []]));
   for (const message of messages) state.messages.get(message.conversation)?.push(message);
+  const known = state.calls;
+  state.calls = new Map(calls.filter((call) => call.state !== "terminated" || known.has(call.id)).map((call) => [call.id, call]));
   if (state.person >= state.people.length) state.person = 0;
   if (!mine().some((conversation) => conversation.id === state.conversation)) state.conversation = mine()[0]?.id ?? null;
   tell("world");
@@ -72,12 +76,33 @@ export function apply(change) {
     case "notice":
       if (change.person === state.person) tell("notice", change.text);
       break;
+    case "call":
+      readCall(change.call);
+      break;
     case "exchange":
       state.exchanges.push(change.exchange);
       if (state.exchanges.length > 300) state.exchanges.shift();
       tell("exchange", change.exchange);
       break;
   }
+}
+
+/** Calls that are being read, and whether they changed meanwhile. */
+const reading = new Map();
+
+async function readCall(id) {
+  if (reading.has(id)) return reading.set(id, true);
+  do {
+    reading.set(id, false);
+    const call = await api.call(id).catch(() => null);
+    if (!call) break;
+    // A call that ended before it was ever shown is none of this page's.
+    if (call.state !== "terminated" || state.calls.has(id)) {
+      state.calls.set(id, call);
+      tell("call", call);
+    }
+  } while (reading.get(id));
+  reading.delete(id);
 }
 
 function put(message) {
@@ -88,6 +113,12 @@ function put(message) {
   else messages.push(message);
   if (message.from.kind === "bot") state.typing.get(message.conversation)?.delete(message.from.number);
   tell("messages", message);
+}
+
+/** The calls that concern the person: own ones, those that ring, and those of several. */
+export function myCalls() {
+  return [...state.calls.values()].filter((call) => call.person === state.person || call.ringing.includes(state.person)
+    || call.participants.some((participant) => participant.person === state.person));
 }
 
 /** The conversations that the person is in. */

@@ -2,10 +2,11 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use ahash::AHashMap;
 use tokio::sync::{Notify, broadcast, mpsc, watch};
 
 use crate::{
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     /// Rises whenever something changed.
     version: watch::Sender<u64>,
     jobs: mpsc::Sender<Job>,
+    /// Who waits for a change of one call, by its id.
+    call_waiters: Mutex<AHashMap<String, Arc<Notify>>>,
     /// Calls have something to do, or something is due earlier than it was.
     pub(crate) calls_wake: Notify,
 }
@@ -82,13 +85,14 @@ impl Shared {
             pages,
             version,
             jobs,
+            call_waiters: Mutex::default(),
             calls_wake: Notify::new(),
         })
     }
 
     /// Works on the state with the time of now (milliseconds since 1970), then tells pages and waiting handles.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State, u64) -> R) -> R {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         let result = work(&mut state, now());
         let changes = state.world.take_changes();
         if !changes.is_empty() {
@@ -120,6 +124,7 @@ impl Shared {
                 (None, Some(_)) => false,
             };
             for call in state.calls.take_changed() {
+                self.wake_waiters(&call);
                 state.world.show(Change::Call { call });
             }
             (result, is_earlier || state.calls.has_actions())
@@ -153,6 +158,41 @@ impl Shared {
         self.version.subscribe()
     }
 
+    /// Waits until `look` finds something at a call; it looks whenever that call changed.
+    pub(crate) async fn find_at_call<T>(&self, id: &str, look: impl Fn() -> Option<T>) -> T {
+        let waiter = Arc::clone(lock(&self.call_waiters).entry(id.to_owned()).or_default());
+        let found = loop {
+            let changed = waiter.notified();
+            tokio::pin!(changed);
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            if let Some(found) = look() {
+                break found;
+            }
+            changed.await;
+        };
+        drop(waiter);
+        self.drop_waiters(id);
+        found
+    }
+
+    fn wake_waiters(&self, id: &str) {
+        let mut waiters = lock(&self.call_waiters);
+        let Some(waiter) = waiters.get(id) else { return };
+        waiter.notify_waiters();
+        if Arc::strong_count(waiter) == 1 {
+            // All have given up.
+            waiters.remove(id);
+        }
+    }
+
+    fn drop_waiters(&self, id: &str) {
+        let mut waiters = lock(&self.call_waiters);
+        if waiters.get(id).is_some_and(|waiter| Arc::strong_count(waiter) == 1) {
+            waiters.remove(id);
+        }
+    }
+
     /// Waits until something is so; it is looked at whenever something changed.
     pub(crate) async fn until(&self, is_so: impl Fn() -> bool) {
         let mut version = self.watch_version();
@@ -176,6 +216,10 @@ impl Shared {
         }
         self.version.send_modify(|version| *version += 1);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Milliseconds since 1970.

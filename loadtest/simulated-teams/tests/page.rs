@@ -7,7 +7,10 @@ mod support;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Endpoint, INES, PATIENCE, World, config, read};
+use support::{
+    Endpoint, INES, PATIENCE, World, config, read,
+    telephone::{Graph, Webhook},
+};
 
 /// Every file that `text` names below `/page/`, or beside the module that imports it.
 fn references(text: &str) -> Vec<String> {
@@ -116,7 +119,7 @@ async fn an_impossible_action_is_answered_with_the_reason() {
 #[actix_web::test]
 async fn other_sites_cannot_use_the_api() {
     let world = World::start(config("http://127.0.0.1:1/")).await;
-    for path in ["api/world", "api/messages", "api/traffic", "api/events"] {
+    for path in ["api/world", "api/messages", "api/traffic", "api/events", "api/calls"] {
         let request = world.client.get(format!("{}{path}", world.teams.page_url()));
         let (status, _) = read(request.header("origin", "https://evil.example").send().await.unwrap()).await;
         assert_eq!(status, 403, "{path}");
@@ -161,4 +164,42 @@ async fn the_server_stops_while_pages_are_open_and_bots_are_slow() {
         .expect("it does not stop")
         .unwrap();
     drop(events);
+}
+
+#[actix_web::test]
+async fn a_person_rings_a_bot_from_the_page_and_follows_the_call_by_events() {
+    let webhook = Webhook::accepting();
+    let world = World::start(webhook.settings()).await;
+    let graph = Graph::of(&world).await;
+    let url = |path: &str| format!("{}api/{path}", world.teams.page_url());
+    let act = async |action: Value| read(world.client.post(url("calls")).json(&action).send().await.unwrap()).await;
+    let mut events = world.client.get(url("events")).send().await.unwrap();
+    let (status, answer) = act(json!({ "do": "ring", "person": 0, "bot": 0 })).await;
+    let id = answer["call"].as_str().unwrap().to_owned();
+    assert_eq!(status, 200);
+    assert_eq!(
+        graph.post(&format!("/{id}/answer"), &webhook.answer()).await.status,
+        202
+    );
+    world
+        .teams
+        .call_when(&id, PATIENCE, |call| call.is_audio_active)
+        .await
+        .unwrap();
+    let too_early = act(json!({ "do": "press", "call": id, "key": "x" })).await;
+    assert_eq!(too_early, (422, json!({ "error": "there is no such key" })));
+    assert_eq!(act(json!({ "do": "press", "call": id, "key": "4" })).await.0, 200);
+    assert_eq!(act(json!({ "do": "hangUp", "call": id })).await.0, 200);
+    let told = format!(r#"{{"change":"call","call":"{id}"}}"#);
+    let mut text = String::new();
+    while !text.contains(&told) {
+        let bytes = tokio::time::timeout(PATIENCE, events.chunk())
+            .await
+            .expect("no event came");
+        text.push_str(std::str::from_utf8(&bytes.unwrap().unwrap()).unwrap());
+    }
+    let (_, seen) = read(world.client.get(url(&format!("calls/{id}"))).send().await.unwrap()).await;
+    assert_eq!((&seen["person"], &seen["pressed"]), (&json!(0), &json!(["4"])));
+    let (_, all) = read(world.client.get(url("calls")).send().await.unwrap()).await;
+    assert_eq!(all.as_array().unwrap().len(), 1);
 }

@@ -74,6 +74,7 @@ impl Calls {
         self.begun += 1;
         let key = CallKey(self.begun);
         self.counters.began += 1;
+        *self.active.entry(call.bot).or_default() += 1;
         self.by_id.insert(super::ids::normal(&call.id), key);
         self.book.insert(key, call);
         self.keep_alive(key, now);
@@ -199,14 +200,9 @@ impl Calls {
         if limits.monthly.is_some_and(|most| *created >= most) {
             return Err(No::Monthly.into());
         }
-        if let Some(most) = limits.concurrent {
-            let running = self
-                .book
-                .values()
-                .filter(|call| call.bot == bot && !call.state.is_over());
-            if running.count() >= most {
-                return Err(No::Concurrent.into());
-            }
+        let active = self.active.get(&bot).copied().unwrap_or(0);
+        if limits.concurrent.is_some_and(|most| active >= most) {
+            return Err(No::Concurrent.into());
         }
         *created += 1;
         Ok(())

@@ -1,21 +1,20 @@
-//! What Graph plays and hears for a bot: the queue of prompts and recordings, keys, and clips.
+//! What Graph plays for a bot: the queue of prompts and recordings.
 //!
 //! `playPrompt` and `recordResponse` queue in their order of arrival (documented); only `bargeInAllowed` cuts in.
 
 use std::{collections::VecDeque, time::Duration};
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::{
     Action, Calls,
     agenda::Step,
     body::is_loopback,
-    call::{CallKey, CallState},
-    clip::{Clip, Speech},
-    notify::Note,
+    call::CallKey,
+    clip::Speech,
+    hearing::recording_failed,
     operation::{Completion, OperationKind, Status},
-    view::{CallEvent, Deed},
 };
 
 /// How long the beep before a recording is.
@@ -83,13 +82,14 @@ pub(super) struct Job {
 
 /// What runs now.
 #[derive(Debug)]
-enum Run {
+pub(super) enum Run {
     Fetching {
         job: Job,
         missing: usize,
         failure: Option<FetchFailure>,
     },
-    Playing(Job),
+    /// The prompt at this place of the job plays.
+    Playing(Job, usize),
     Beeping(Job),
     Listening(Job, Listening),
 }
@@ -97,18 +97,18 @@ enum Run {
 impl Run {
     fn into_job(self) -> Job {
         match self {
-            Self::Fetching { job, .. } | Self::Playing(job) | Self::Beeping(job) | Self::Listening(job, _) => job,
+            Self::Fetching { job, .. } | Self::Playing(job, _) | Self::Beeping(job) | Self::Listening(job, _) => job,
         }
     }
 }
 
 /// A recording that runs.
 #[derive(Debug)]
-struct Listening {
-    since: u64,
+pub(super) struct Listening {
+    pub(super) since: u64,
     /// What was said, and when it began.
-    said: Vec<(u64, Speech)>,
-    quiet_from: Option<u64>,
+    pub(super) said: Vec<(u64, Speech)>,
+    pub(super) quiet_from: Option<u64>,
 }
 
 /// Why a prompt cannot be played.
@@ -126,16 +126,30 @@ pub(super) struct Media {
     pub(super) is_active: bool,
     pub(super) mode: Option<MediaMode>,
     queue: VecDeque<Job>,
-    running: Option<Run>,
+    pub(super) running: Option<Run>,
     /// Which timer counts; older ones are void.
-    timer: u64,
+    pub(super) timer: u64,
     pub(super) is_subscribed: bool,
-    sequence: u64,
+    pub(super) sequence: u64,
     /// What the person says at the next chance.
-    speeches: VecDeque<Speech>,
+    pub(super) speeches: VecDeque<Speech>,
     pub(super) prompts: Vec<PromptView>,
     pub(super) pressed: Vec<String>,
     pub(super) sent: Vec<String>,
+}
+
+impl Media {
+    /// Whether a recording listens.
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(self.running, Some(Run::Listening(..)))
+    }
+
+    /// Lets something run and gives the number of its timer; older timers are void.
+    pub(super) fn start(&mut self, run: Run) -> u64 {
+        self.timer += 1;
+        self.running = Some(run);
+        self.timer
+    }
 }
 
 impl Calls {
@@ -237,7 +251,9 @@ impl Calls {
             }
         };
         if let Some(failure) = failure {
-            set_prompts(media, &job, PromptState::Failed);
+            for &prompt in &job.prompts {
+                media.prompts[prompt].state = PromptState::Failed;
+            }
             let completion = match (&job.record, failure) {
                 (Some(_), _) => recording_failed(8511, "Action failed, play prompt failed."),
                 (None, FetchFailure::Unreachable) => {
@@ -251,173 +267,53 @@ impl Calls {
             self.start_media(key, now);
             return;
         }
-        set_prompts(media, &job, PromptState::Playing);
-        let length = job.prompts.iter().map(|place| media.prompts[*place].length).sum();
-        let length = self.settings.span(Duration::from_millis(length));
-        media.timer += 1;
-        self.agenda
-            .add(now + length, key, Step::MediaTimer { timer: media.timer });
-        media.running = Some(Run::Playing(job));
-        self.changed(key);
+        self.play(key, job, 0, now);
+    }
+
+    /// Plays the prompt at this place of a job; after the last one the job goes on.
+    fn play(&mut self, key: CallKey, job: Job, place: usize, now: u64) {
+        let beep = self.settings.span(BEEP);
+        let Some(call) = self.book.get_mut(&key) else { return };
+        let media = &mut call.media;
+        if let Some(prompt) = job.prompts.get(place).map(|prompt| &mut media.prompts[*prompt]) {
+            prompt.state = PromptState::Playing;
+            let length = self.settings.span(Duration::from_millis(prompt.length));
+            let timer = media.start(Run::Playing(job, place));
+            self.agenda.add(now + length, key, Step::MediaTimer { timer });
+            self.changed(key);
+            return;
+        }
+        match &job.record {
+            None => {
+                self.complete(key, job.operation, Completion::played(), now);
+                self.start_media(key, now);
+            }
+            Some(record) if record.beeps => {
+                let timer = media.start(Run::Beeping(job));
+                self.agenda.add(now + beep, key, Step::MediaTimer { timer });
+            }
+            Some(_) => self.listen(key, job, now),
+        }
     }
 
     /// A timer of the media has run out.
     pub(super) fn media_timer(&mut self, key: CallKey, timer: u64, now: u64) {
-        let beep = self.settings.span(BEEP);
         let Some(call) = self.book.get_mut(&key) else { return };
         let media = &mut call.media;
         if media.timer != timer {
             return;
         }
         match media.running.take() {
-            Some(Run::Playing(job)) => {
-                set_prompts(media, &job, PromptState::Finished);
-                match &job.record {
-                    None => {
-                        self.complete(key, job.operation, Completion::played(), now);
-                        self.start_media(key, now);
-                    }
-                    Some(record) if record.beeps => {
-                        media.timer += 1;
-                        let timer = media.timer;
-                        media.running = Some(Run::Beeping(job));
-                        self.agenda.add(now + beep, key, Step::MediaTimer { timer });
-                    }
-                    Some(_) => self.listen(key, job, now),
+            Some(Run::Playing(job, place)) => {
+                if let Some(prompt) = job.prompts.get(place) {
+                    media.prompts[*prompt].state = PromptState::Finished;
                 }
+                self.play(key, job, place + 1, now);
             }
             Some(Run::Beeping(job)) => self.listen(key, job, now),
-            Some(Run::Listening(job, listening)) => {
-                let most = job.record.as_ref().map_or(0, |record| record.most);
-                let completion = if now >= listening.since + most {
-                    Some((8515, "Action completed, max record duration reached."))
-                } else if listening.quiet_from.is_some() {
-                    Some((8509, "Action completed, max silence timeout reached."))
-                } else {
-                    None
-                };
-                if let Some(how) = completion {
-                    self.keep_clip(key, &job, listening, how, now);
-                } else {
-                    let failed = recording_failed(8510, "Action failed, initial silence timeout reached.");
-                    self.complete(key, job.operation, failed, now);
-                    self.start_media(key, now);
-                }
-            }
+            Some(Run::Listening(job, listening)) => self.heard_enough(key, &job, listening, now),
             other => media.running = other,
         }
-    }
-
-    fn listen(&mut self, key: CallKey, job: Job, now: u64) {
-        let Some(call) = self.book.get_mut(&key) else { return };
-        let Some(record) = &job.record else { return };
-        let until = now + record.initial_silence.min(record.most);
-        call.media.timer += 1;
-        let timer = call.media.timer;
-        let listening = Listening {
-            since: now,
-            said: Vec::new(),
-            quiet_from: None,
-        };
-        call.media.running = Some(Run::Listening(job, listening));
-        let waiting = call.media.speeches.pop_front();
-        self.agenda.add(until, key, Step::MediaTimer { timer });
-        if let Some(speech) = waiting {
-            self.say(key, speech, now);
-        }
-    }
-
-    /// The person speaks: now if a recording listens, else at the next chance.
-    pub(super) fn say(&mut self, key: CallKey, speech: Speech, now: u64) {
-        let Some(call) = self.book.get_mut(&key) else { return };
-        let media = &mut call.media;
-        let Some(Run::Listening(job, listening)) = &mut media.running else {
-            media.speeches.push_back(speech);
-            return;
-        };
-        let Some(record) = &job.record else { return };
-        let begin = now.max(listening.quiet_from.unwrap_or(0));
-        let quiet_from = begin + self.settings.span(speech.length());
-        listening.said.push((begin, speech));
-        listening.quiet_from = Some(quiet_from);
-        media.timer += 1;
-        let until = (quiet_from + record.most_silence).min(listening.since + record.most);
-        self.agenda.add(until, key, Step::MediaTimer { timer: media.timer });
-    }
-
-    fn keep_clip(
-        &mut self,
-        key: CallKey,
-        job: &Job,
-        listening: Listening,
-        (subcode, message): (u32, &'static str),
-        now: u64,
-    ) {
-        let pace = if self.settings.pace > 0.0 {
-            self.settings.pace
-        } else {
-            1.0
-        };
-        let unscaled = |span: u64| Duration::from_millis(span).mul_f64(pace);
-        let said = listening.said.into_iter();
-        let said = said.map(|(at, speech)| (unscaled(at.saturating_sub(listening.since)), speech));
-        let clip = Clip::new(
-            key,
-            unscaled(now - listening.since),
-            said.collect(),
-            self.ids.hex("clip token"),
-        );
-        let id = self.ids.uuid("clip");
-        let completion = Completion {
-            result: Some((200, subcode, message)),
-            members: vec![
-                ("recordingLocation", format!("{}/recordings/{id}", self.graph).into()),
-                ("recordingAccessToken", clip.token.as_str().into()),
-            ],
-            ..Completion::completed()
-        };
-        self.clips.insert(id, clip);
-        self.complete(key, job.operation, completion, now);
-        self.start_media(key, now);
-    }
-
-    /// The person presses a key: `0` to `9`, `*`, `#`, `A` to `D`.
-    pub(super) fn press(&mut self, key: CallKey, tone: &'static str, sign: &str, now: u64) {
-        let Some(call) = self.book.get_mut(&key) else { return };
-        let media = &mut call.media;
-        media.pressed.push(sign.to_owned());
-        media.sequence += 1;
-        let sequence = media.sequence;
-        let stops = match &media.running {
-            Some(Run::Listening(job, _)) => job
-                .record
-                .as_ref()
-                .is_some_and(|record| record.stop_tones.iter().any(|stop| stop.eq_ignore_ascii_case(sign))),
-            _ => false,
-        };
-        let stopped = if stops { media.running.take() } else { None };
-        let is_heard = media.is_subscribed;
-        call.note(CallEvent {
-            at: now,
-            deed: Deed::Pressed { key: sign.to_owned() },
-        });
-        if is_heard {
-            let mut members = Map::new();
-            let tone = call.style.word(tone);
-            let info = json!({ "@odata.type": "#microsoft.graph.toneInfo", "sequenceId": sequence, "tone": tone });
-            members.insert("toneInfo".to_owned(), info);
-            self.tell_state(key, CallState::Established, members, now);
-        }
-        if let Some(Run::Listening(job, listening)) = stopped {
-            self.keep_clip(
-                key,
-                &job,
-                listening,
-                (8514, "Action completed, stop tone detected."),
-                now,
-            );
-        }
-        self.changed(key);
     }
 
     /// Drops what runs and waits, but not the operation `except`.
@@ -485,68 +381,6 @@ impl Calls {
                 prompt.state = PromptState::Cancelled;
             }
         }
-    }
-
-    /// Ends an operation and tells so; one that has ended stays as it is.
-    pub(super) fn complete(&mut self, key: CallKey, operation: usize, completion: Completion, now: u64) {
-        let Some(call) = self.book.get_mut(&key) else { return };
-        let style = call.style;
-        let Some(operation) = call.operations.get_mut(operation) else {
-            return;
-        };
-        if operation.status != Status::Running || call.is_closed {
-            return;
-        }
-        operation.status = completion.status;
-        let mut data = Map::new();
-        let type_name = operation.kind.type_name();
-        data.insert("@odata.type".to_owned(), format!("#microsoft.graph.{type_name}").into());
-        data.extend(operation.echoed.clone());
-        data.insert("clientContext".to_owned(), operation.context.clone().into());
-        data.insert("status".to_owned(), style.word(completion.status.word()).into());
-        if let Some((code, subcode, message)) = completion.result {
-            let result = json!({
-                "@odata.type": "#microsoft.graph.resultInfo", "code": code, "subcode": subcode, "message": message,
-            });
-            data.insert("resultInfo".to_owned(), result);
-        }
-        let members = completion.members.into_iter();
-        data.extend(members.map(|(name, value)| (name.to_owned(), value)));
-        // The samples of prompts, hold music and gallery carry no id: only the path names the operation.
-        let is_hold = matches!(
-            operation.kind,
-            OperationKind::StartHoldMusic | OperationKind::StopHoldMusic
-        );
-        let is_nameless = is_hold
-            || matches!(
-                operation.kind,
-                OperationKind::PlayPrompt | OperationKind::AddLargeGalleryView
-            );
-        if !is_nameless {
-            data.insert("id".to_owned(), operation.id.as_str().into());
-        }
-        let path = format!("/operations/{}", operation.id);
-        let label = format!("{type_name} {}", completion.status.word());
-        let note = Note::deleted(label, Value::Object(data)).below(path);
-        let note = if is_hold { note.without_slash() } else { note };
-        self.tell(key, note, now);
-        self.changed(key);
-    }
-}
-
-fn set_prompts(media: &mut Media, job: &Job, state: PromptState) {
-    for &place in &job.prompts {
-        media.prompts[place].state = state;
-    }
-}
-
-fn recording_failed(subcode: u32, message: &'static str) -> Completion {
-    Completion {
-        members: vec![
-            ("recordingLocation", Value::String(String::new())),
-            ("recordingAccessToken", Value::String(String::new())),
-        ],
-        ..Completion::failed(400, subcode, message)
     }
 }
 

@@ -14,7 +14,9 @@ mod clip;
 mod conference;
 mod create;
 mod fault;
+mod hearing;
 mod ids;
+mod incoming;
 mod lane;
 mod media;
 mod notify;
@@ -28,6 +30,7 @@ mod request;
 mod ring;
 mod settings;
 mod transfer;
+mod verb;
 mod view;
 mod wire;
 
@@ -58,9 +61,9 @@ use self::{
 pub(crate) use self::{
     body::is_loopback,
     clip::length_of,
+    incoming::{Caller, Ring},
     media::FetchFailure,
     notify::Outcome,
-    people::{Caller, Ring},
     refusal::Refusal,
     request::{GraphReply, GraphRequest},
 };
@@ -68,8 +71,9 @@ pub use self::{
     call::{CallDirection, CallEnd, CallKind, CallState},
     clip::Speech,
     conference::MeetingView,
+    incoming::RecorderInvitation,
     media::{PromptState, PromptView},
-    people::{CallRefusal, RecorderInvitation},
+    people::CallRefusal,
     settings::{Between, CallDelays, CallDisorder, CallFault, CallLimits, CallSettings, Callee, Casing},
     view::{CallCounters, CallEvent, CallView, Deed, ParticipantView},
 };
@@ -117,6 +121,8 @@ pub(crate) struct Calls {
     begun: u64,
     /// Calls that each bot created.
     created: AHashMap<BotNumber, u64>,
+    /// Calls of each bot that are not over.
+    active: AHashMap<BotNumber, usize>,
     /// Ended calls, the oldest first.
     ended: VecDeque<CallKey>,
     conferences: Vec<Conference>,
@@ -169,6 +175,7 @@ impl Calls {
             by_id: AHashMap::new(),
             begun: 0,
             created: AHashMap::new(),
+            active: AHashMap::new(),
             ended: VecDeque::new(),
             conferences: Vec::new(),
             clips: AHashMap::new(),
@@ -279,7 +286,10 @@ impl Calls {
         call.state = CallState::Terminating;
         call.end = Some(end);
         call.ringing.clear();
-        let conference = call.conference;
+        let (conference, bot) = (call.conference, call.bot);
+        if let Some(active) = self.active.get_mut(&bot) {
+            *active = active.saturating_sub(1);
+        }
         self.stop_media(key);
         self.agenda.add(now + delay, key, Step::Deleted);
         if let Some(conference) = conference {

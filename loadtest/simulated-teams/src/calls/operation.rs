@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{call::CallKey, wire::Style};
+use super::{Calls, call::CallKey, notify::Note, wire::Style};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,5 +144,53 @@ impl Completion {
     /// Dropped by the bot itself.
     pub(super) fn cancelled() -> Self {
         Self::failed(400, 8508, "Action failed, the operation was cancelled.")
+    }
+}
+
+impl Calls {
+    /// Ends an operation and tells so; one that has ended stays as it is.
+    pub(super) fn complete(&mut self, key: CallKey, operation: usize, completion: Completion, now: u64) {
+        let Some(call) = self.book.get_mut(&key) else { return };
+        let style = call.style;
+        let Some(operation) = call.operations.get_mut(operation) else {
+            return;
+        };
+        if operation.status != Status::Running || call.is_closed {
+            return;
+        }
+        operation.status = completion.status;
+        let mut data = Map::new();
+        let type_name = operation.kind.type_name();
+        data.insert("@odata.type".to_owned(), format!("#microsoft.graph.{type_name}").into());
+        data.extend(operation.echoed.clone());
+        data.insert("clientContext".to_owned(), operation.context.clone().into());
+        data.insert("status".to_owned(), style.word(completion.status.word()).into());
+        if let Some((code, subcode, message)) = completion.result {
+            let result = json!({
+                "@odata.type": "#microsoft.graph.resultInfo", "code": code, "subcode": subcode, "message": message,
+            });
+            data.insert("resultInfo".to_owned(), result);
+        }
+        let members = completion.members.into_iter();
+        data.extend(members.map(|(name, value)| (name.to_owned(), value)));
+        // The samples of prompts, hold music and gallery carry no id: only the path names the operation.
+        let is_hold = matches!(
+            operation.kind,
+            OperationKind::StartHoldMusic | OperationKind::StopHoldMusic
+        );
+        let is_nameless = is_hold
+            || matches!(
+                operation.kind,
+                OperationKind::PlayPrompt | OperationKind::AddLargeGalleryView
+            );
+        if !is_nameless {
+            data.insert("id".to_owned(), operation.id.as_str().into());
+        }
+        let path = format!("/operations/{}", operation.id);
+        let label = format!("{type_name} {}", completion.status.word());
+        let note = Note::deleted(label, Value::Object(data)).below(path);
+        let note = if is_hold { note.without_slash() } else { note };
+        self.tell(key, note, now);
+        self.changed(key);
     }
 }

@@ -108,6 +108,8 @@ pub struct CallView {
     pub is_log_style: bool,
     /// Prompts in the order in which the bot asked for them.
     pub prompts: Vec<PromptView>,
+    /// Whether a recording listens.
+    pub is_listening: bool,
     /// Whether the bot hears keys.
     pub is_subscribed_to_tones: bool,
     /// Keys that the person pressed.
@@ -249,6 +251,7 @@ impl Calls {
             chain: call.chain.clone(),
             is_log_style: call.style == Style::Log,
             prompts: call.media.prompts.clone(),
+            is_listening: call.media.is_listening(),
             is_subscribed_to_tones: call.media.is_subscribed,
             pressed: call.media.pressed.clone(),
             tones_sent: call.media.sent.clone(),

@@ -21,30 +21,41 @@ type Result<T> = std::result::Result<T, SimulatedTeamsError>;
 impl Handle {
     /// Rings a bot, one to one, with audio, and gives the call's id.
     pub fn ring(&self, person: PersonNumber, bot: BotNumber) -> Result<String> {
-        self.ring_as(Caller::Person(person), bot, false, None)
+        self.ring_as(Caller::Person(person), bot, (false, false), None)
+    }
+
+    /// The same with video.
+    pub fn ring_with_video(&self, person: PersonNumber, bot: BotNumber) -> Result<String> {
+        self.ring_as(Caller::Person(person), bot, (false, true), None)
     }
 
     /// The same for the bot's application instance, from which it may reach telephones.
     pub fn ring_instance(&self, person: PersonNumber, bot: BotNumber) -> Result<String> {
-        self.ring_as(Caller::Person(person), bot, true, None)
+        self.ring_as(Caller::Person(person), bot, (true, false), None)
     }
 
     /// Rings the bot's number from a telephone (E.164).
     pub fn ring_from_phone(&self, number: &str, bot: BotNumber) -> Result<String> {
-        self.ring_as(Caller::Phone(number.to_owned()), bot, true, None)
+        self.ring_as(Caller::Phone(number.to_owned()), bot, (true, false), None)
     }
 
     /// Asks a bot into a meeting: an incoming call with the meeting's coordinates.
     pub fn ask_into_meeting(&self, person: PersonNumber, bot: BotNumber, meeting: usize) -> Result<String> {
-        self.ring_as(Caller::Person(person), bot, false, Some(meeting))
+        self.ring_as(Caller::Person(person), bot, (false, false), Some(meeting))
     }
 
-    fn ring_as(&self, caller: Caller, bot: BotNumber, by_instance: bool, meeting: Option<usize>) -> Result<String> {
+    fn ring_as(
+        &self,
+        caller: Caller,
+        bot: BotNumber,
+        (by_instance, has_video): (bool, bool),
+        meeting: Option<usize>,
+    ) -> Result<String> {
         let ring = Ring {
             caller,
             bot,
             by_instance,
-            has_video: false,
+            has_video,
             meeting,
         };
         Ok(self.shared.with_calls(|calls, now| calls.ring(ring, now))?)
@@ -160,22 +171,22 @@ impl Handle {
         self.shared.with_calls(|calls, _| calls.counters().clone())
     }
 
-    /// Waits at most `deadline` until the call is as wanted.
+    /// Waits at most `deadline` until the call with this id, spelled as it was given, is as wanted.
     pub async fn call_when(
         &self,
         call: &str,
         deadline: Duration,
         is_so: impl Fn(&CallView) -> bool,
     ) -> Result<CallView> {
-        self.when(deadline, || self.call(call).filter(&is_so)).await
+        let found = self.shared.find_at_call(call, || self.call(call).filter(&is_so));
+        let found = tokio::time::timeout(deadline, found).await;
+        found.map_err(|_| SimulatedTeamsError::NothingCame { waited: deadline })
     }
 
-    /// Waits at most `deadline` until any call is as wanted: for calls that bots make.
+    /// Waits at most `deadline` until any call is as wanted: for calls that bots make. Looks at all calls at every change, so
+    /// it is not for thousands of them.
     pub async fn any_call_when(&self, deadline: Duration, is_so: impl Fn(&CallView) -> bool) -> Result<CallView> {
-        self.when(deadline, || self.calls().into_iter().find(&is_so)).await
-    }
-
-    async fn when<T>(&self, deadline: Duration, look: impl Fn() -> Option<T>) -> Result<T> {
+        let look = || self.calls().into_iter().find(&is_so);
         let mut version = self.shared.watch_version();
         let found = tokio::time::timeout(deadline, async {
             loop {

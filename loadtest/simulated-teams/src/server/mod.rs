@@ -7,6 +7,7 @@ mod login;
 mod origin;
 mod page;
 mod path;
+mod telephone;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -92,6 +93,7 @@ impl SimulatedTeams {
                 .configure(login::routes)
                 .configure(page::routes)
                 .configure(graph::routes)
+                .configure(telephone::routes)
                 .service(web::scope(&connector).default_service(web::to(connector::serve)))
         });
         let threads = self.shared.config.threads.max(1);

@@ -10,9 +10,10 @@ use serde_json::json;
 use super::{events, origin};
 use crate::{config::Fault, error::SimulatedTeamsError, world::action::UserAction};
 
-/// Scripts and styles come from here only; bots may show pictures from anywhere secure. No inline code, no frames, no forms
-/// that leave.
+/// Scripts and styles come from here only; bots may show pictures from anywhere secure, and play prompts from this machine.
+/// No inline code, no frames, no forms that leave.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; \
+     media-src 'self' http://127.0.0.1:* http://localhost:* https://127.0.0.1:* https://localhost:*; \
      connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A file of the page, bundled into the binary.
@@ -34,8 +35,10 @@ const ASSETS: &[Asset] = assets! {
     "style.css": "text/css; charset=utf-8",
     "messages.css": "text/css; charset=utf-8",
     "cards.css": "text/css; charset=utf-8",
+    "calls.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
+    "calls.js": "text/javascript; charset=utf-8",
     "cards.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
     "dom.js": "text/javascript; charset=utf-8",
