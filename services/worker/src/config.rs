@@ -11,7 +11,7 @@ use trunkline_cluster::channel::{IdentityFiles, SETTINGS, TlsError};
 use trunkline_store::StoreError;
 use trunkline_teams::connector::Connector;
 
-use crate::conversation::{ConversationSettings, Unreadable};
+use crate::conversation::{CallSettings, ConversationSettings, Unreadable};
 
 /// How a worker is set up.
 #[derive(Clone, Debug)]
@@ -101,6 +101,31 @@ pub struct HostedBot {
     pub executor: Executor,
     /// What is done with stored state that its code cannot read.
     pub unreadable: Unreadable,
+    /// Its calls; `None` for a bot that is not called and calls nobody.
+    pub calls: Option<HostedCalls>,
+}
+
+/// The calls of a bot that runs here.
+#[derive(Clone)]
+pub struct HostedCalls {
+    /// Its code; the name and the rest of the description are the bot's.
+    pub logic: Arc<dyn Logic>,
+    /// Its way to Graph.
+    pub graph: trunkline_teams::graph::Client,
+    /// Where Graph sends notifications of calls: `https://HOST/api/calls`. The key of a call is put behind it.
+    pub callback: String,
+    /// Budgets and limits.
+    pub settings: CallSettings,
+}
+
+impl fmt::Debug for HostedCalls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HostedCalls")
+            .field("callback", &self.callback)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HostedBot {
@@ -114,6 +139,16 @@ impl HostedBot {
             turn_limit: Duration::from_secs(120),
             executor: Executor::Arbiter,
             unreadable: Unreadable::Park,
+            calls: None,
+        }
+    }
+
+    /// The same with calls. A bot that only calls has the logic of its calls as its own, too.
+    #[must_use]
+    pub fn with_calls(self, calls: HostedCalls) -> Self {
+        Self {
+            calls: Some(calls),
+            ..self
         }
     }
 }
@@ -125,6 +160,7 @@ impl fmt::Debug for HostedBot {
             .field("turn_limit", &self.turn_limit)
             .field("executor", &self.executor)
             .field("unreadable", &self.unreadable)
+            .field("calls", &self.calls)
             .finish_non_exhaustive()
     }
 }

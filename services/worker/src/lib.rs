@@ -6,7 +6,7 @@
 //! The way of the data: `stream` takes frames from ingresses and splits them by arbiter; `shell::directory` finds or
 //! activates the conversation's actor; [`conversation`] decides, as a pure state machine; `shell` runs the bot's turn,
 //! commits and sends what it was told to, `peer` to actors of other workers; outcomes go back through `stream`. [`record`] is
-//! what is stored, [`outbox`] what leaves after a commit. [`call`] is the machine of a call, which nothing feeds yet.
+//! what is stored, [`outbox`] what leaves after a commit. [`call`] is what is special about the actor of a call.
 
 mod admin;
 pub mod call;
@@ -23,7 +23,7 @@ mod shell;
 mod stream;
 mod worker;
 
-pub use config::{AllowsServiceUrl, Executor, HostedBot, WorkerConfig, WorkerError};
+pub use config::{AllowsServiceUrl, Executor, HostedBot, HostedCalls, WorkerConfig, WorkerError};
 pub use membership::WorkerHealth;
 pub use shell::operator::Operator;
 pub use worker::Worker;

@@ -85,6 +85,10 @@ pub(crate) struct BotMetrics {
     pub(crate) send_retries: Counter,
     pub(crate) sends_given_up: Counter,
     pub(crate) sends_in_doubt: Counter,
+    pub(crate) operations: Counter,
+    pub(crate) operation_retries: Counter,
+    pub(crate) operations_refused: Counter,
+    pub(crate) operations_in_doubt: Counter,
 }
 
 #[derive(Debug)]
@@ -245,7 +249,7 @@ struct BotFamilies {
 }
 
 impl BotFamilies {
-    const COUNTERS: [(&'static str, &'static str); 8] = [
+    const COUNTERS: [(&'static str, &'static str); 12] = [
         ("turn_panics", "Turns that panicked"),
         ("repeats", "Activities that repeated one that was known"),
         (
@@ -259,6 +263,16 @@ impl BotFamilies {
         (
             "sends_in_doubt",
             "Messages of which nobody knows whether they arrived, not sent again",
+        ),
+        ("call_operations", "Operations on calls that Graph took"),
+        (
+            "call_operation_retries",
+            "Operations on calls that were not taken and are asked again",
+        ),
+        ("call_operations_refused", "Operations on calls that Graph did not take"),
+        (
+            "call_operations_in_doubt",
+            "Operations on calls of which nobody knows whether Graph took them, not asked again",
         ),
     ];
 
@@ -306,6 +320,10 @@ impl BotFamilies {
             send_retries: next(),
             sends_given_up: next(),
             sends_in_doubt: next(),
+            operations: next(),
+            operation_retries: next(),
+            operations_refused: next(),
+            operations_in_doubt: next(),
         }
     }
 }

@@ -31,7 +31,7 @@ use crate::membership::{Membership, WorkerHealth};
 use crate::metrics::WorkerMetrics;
 use crate::peer::{PeerMetrics, PeerService, Peers, only_workers};
 use crate::record;
-use crate::shell::context::{ArbiterContext, HostedParts, WorkerParts};
+use crate::shell::context::{ArbiterContext, CallParts, HostedParts, WorkerParts};
 use crate::shell::courier::Bases;
 use crate::shell::directory::Directory;
 use crate::shell::operator::Operator;
@@ -370,7 +370,10 @@ fn host(
     let membership = membership.clone();
     let permission: MayBegin = Arc::new(move || membership.may_begin());
     for (index, bot) in bots.into_iter().enumerate() {
-        let of_bot = BotRules::new(bot.logic.clone(), bot.turn_limit, bot.unreadable);
+        let mut of_bot = BotRules::new(bot.logic.clone(), bot.turn_limit, bot.unreadable);
+        if let Some(calls) = &bot.calls {
+            of_bot = of_bot.with_calls(calls.logic.clone(), calls.settings.clone());
+        }
         let name = of_bot.name.clone();
         let parts = HostedParts {
             index,
@@ -379,6 +382,11 @@ fn host(
             allows_service_url: bot.allows_service_url,
             bases: Bases::default(),
             executor: bot.executor,
+            calls: bot.calls.map(|calls| CallParts {
+                logic: calls.logic,
+                graph: calls.graph.with_permission(permission.clone()),
+                callback: calls.callback,
+            }),
         };
         if rules.insert(name.clone(), Arc::new(of_bot)).is_some() {
             return Err(WorkerError::TwoBots(name));

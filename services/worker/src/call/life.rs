@@ -1,245 +1,254 @@
-//! The life of a call: which news moves it on, and what its bot is told of it.
+//! The life of a call: how it begins, which news moves it on, and what its bot is told of it.
 
-use prost::{Enumeration, Message};
+use trunkline_bot::logic::{CallAbout, CallEnd, CallEvent};
+use trunkline_teams::calls::{
+    Call, CallDirection, CallState, CommsOperation, DeltaParticipants, MediaState, Participant, ResultInfo,
+};
 
-use super::requests::{Outcome, Pending};
+use super::record::{CallRecord, EndedBy, EndedRecord, Lease, to_json};
 
-/// Where a call stands. Numbers follow Graph's, where it has one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
-#[repr(i32)]
-pub enum State {
-    /// Somebody calls.
-    Incoming = 0,
-    /// Being set up.
-    Establishing = 1,
-    /// People can talk.
-    Established = 3,
-    /// Held.
-    Hold = 4,
-    /// A transfer was asked for.
-    Transferring = 5,
-    /// The target took the transfer.
-    TransferAccepted = 6,
-    /// Others ring instead.
-    Redirecting = 7,
-    /// Ends.
-    Terminating = 8,
-    /// Over.
-    Terminated = 9,
-}
-
-/// Who ended a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
-#[repr(i32)]
-pub enum EndedBy {
-    /// It had gone when Graph was asked for it.
-    Unknown = 0,
-    /// The bot.
-    Bot = 1,
-    /// A person.
-    Person = 2,
-    /// Teams.
-    Service = 3,
-}
-
-/// Somebody in the call.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct Present {
-    /// Participant id.
-    #[prost(string, tag = "1")]
-    pub id: String,
-    /// Whether the microphone is off.
-    #[prost(bool, tag = "2")]
-    pub is_muted: bool,
-}
-
-/// What a call remembers.
-#[derive(Clone, PartialEq, Eq, Message)]
-pub struct CallRecord {
-    /// Where it stands.
-    #[prost(enumeration = "State", tag = "1")]
-    pub state: i32,
-    /// Whether prompts can be heard.
-    #[prost(bool, tag = "2")]
-    pub is_audio_active: bool,
-    /// Whether the bot was told that it is connected.
-    #[prost(bool, tag = "3")]
-    pub was_connected: bool,
-    /// Number of the last tone: Graph numbers them upwards.
-    #[prost(int64, optional, tag = "4")]
-    pub last_tone: Option<i64>,
-    /// Who is in it.
-    #[prost(message, repeated, tag = "5")]
-    pub present: Vec<Present>,
-    /// Requests without an end.
-    #[prost(message, repeated, tag = "6")]
-    pub pending: Vec<Pending>,
-    /// Why it ended: Graph's code and sub-code.
-    #[prost(int32, tag = "7")]
-    pub code: i32,
-    /// See `code`.
-    #[prost(int32, tag = "8")]
-    pub subcode: i32,
-    /// Who ended it; counts when it is over.
-    #[prost(enumeration = "EndedBy", tag = "9")]
-    pub ended_by: i32,
-}
+/// From the receipt of the notification to the decision about a call (documented: `call: answer`).
+const DECIDE_MS: u64 = 15_000;
+/// The same for an invitation to record by policy (documented there).
+const DECIDE_RECORDING_MS: u64 = 5_000;
 
 /// What Graph tells of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// A state, with code and sub-code where there are any.
-    State(State, Option<(i32, i32)>),
-    /// Audio became active or inactive; told of an established call.
-    Audio(bool),
-    /// A key: its number, its name.
-    Tone(i64, String),
-    /// Everybody who is in the call.
-    Roster(Vec<Present>),
-    /// A request ended: its client context.
-    OperationEnded(String, Outcome),
+#[derive(Clone, Debug)]
+pub enum News {
+    /// The call, as far as it is told.
+    Call(Box<Call>),
+    /// The call was deleted: it is over, whatever state is told.
+    Over(Box<Call>),
     /// Graph does not know the call any more.
     Gone,
-}
-
-/// What happened to a call, for its bot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happened {
-    /// Established and audio active, once.
-    Connected,
-    /// A key was pressed.
-    Tone(String),
-    /// A request ended.
-    OperationEnded(String, Outcome),
-    /// Differences of the roster; not all are empty.
-    Roster {
-        /// Who came.
-        joined: Vec<Present>,
-        /// Who went.
-        left: Vec<Present>,
-        /// Whose microphone went off or on.
-        changed: Vec<Present>,
+    /// Everybody who is in the call.
+    Roster(Vec<Participant>),
+    /// What changed in the roster.
+    RosterChanges(DeltaParticipants),
+    /// An operation, told by a notification.
+    Operation {
+        /// Graph's id of it.
+        id: Option<String>,
+        /// As far as it is told.
+        operation: Box<CommsOperation>,
+        /// It was deleted, which is how its end is told.
+        is_over: bool,
     },
-    /// A transfer failed: code and sub-code.
-    TransferFailed(i32, i32),
-    /// Nobody knows whether the call was made.
-    InDoubt,
-    /// Over, once.
-    Ended(EndedBy),
 }
 
-impl State {
-    /// Whether news of `next` moves a call on. Going back to established from a transfer wants a failure, which the caller
-    /// looks at: a late repeat of an earlier notification says the same state.
-    fn may_become(self, next: Self) -> bool {
-        use State::{
-            Established, Establishing, Hold, Incoming, Redirecting, Terminated, Terminating, TransferAccepted,
-            Transferring,
-        };
-        match next {
-            Incoming => false,
-            Establishing | Redirecting => self == Incoming,
-            Established => !matches!(self, Established | Redirecting | Terminating | Terminated),
-            Hold => self == Established,
-            Transferring => matches!(self, Established | Hold),
-            TransferAccepted => matches!(self, Established | Hold | Transferring),
-            Terminating => !matches!(self, Terminating | Terminated),
-            Terminated => self != Terminated,
-        }
+/// Whether news of `next` moves a call on. Going back to established from a transfer wants a failure, which the caller
+/// looks at: a late repeat of an earlier notification says the same state.
+fn may_become(state: &CallState, next: &CallState) -> bool {
+    use CallState::{
+        Established, Establishing, Hold, Incoming, Redirecting, Terminated, Terminating, TransferAccepted, Transferring,
+    };
+    match next {
+        Establishing | Redirecting => *state == Incoming,
+        Established => !matches!(state, Established | Redirecting | Terminating | Terminated),
+        Hold => *state == Established,
+        Transferring => matches!(state, Established | Hold),
+        TransferAccepted => matches!(state, Established | Hold | Transferring),
+        Terminating => !matches!(state, Terminating | Terminated),
+        Terminated => *state != Terminated,
+        // `ringing` is in one page only; what is not known moves nothing.
+        _ => false,
     }
 }
 
 impl CallRecord {
+    /// A call that somebody makes to the bot: its notification was received at that time.
+    pub fn incoming(call: Call, tenant: &str, received_ms: u64) -> Self {
+        let is_recording_invitation = call.is_recording_invitation();
+        let time = if is_recording_invitation {
+            DECIDE_RECORDING_MS
+        } else {
+            DECIDE_MS
+        };
+        let mut record = Self {
+            tenant: tenant.to_owned(),
+            decide_by_ms: received_ms + time,
+            is_recording_invitation,
+            lease: Lease::Wanted as i32,
+            began_ms: received_ms,
+            ..Self::default()
+        };
+        record.set_state(&CallState::Incoming);
+        record.set_about(&about_of(call, CallDirection::Incoming));
+        record
+    }
+
+    /// A call that the bot asks for.
+    pub fn outgoing(call: Call, tenant: &str, now_ms: u64) -> Self {
+        let mut record = Self {
+            tenant: tenant.to_owned(),
+            is_decided: true,
+            is_outgoing: true,
+            lease: Lease::Wanted as i32,
+            began_ms: now_ms,
+            ..Self::default()
+        };
+        record.set_state(&CallState::Establishing);
+        record.set_about(&about_of(call, CallDirection::Outgoing));
+        record
+    }
+
     /// Takes what Graph tells. Whatever is repeated, or comes after the call has gone beyond it, changes nothing.
-    pub fn hear(&mut self, heard: Heard) -> Vec<Happened> {
-        if self.state() == State::Terminated {
+    pub fn hear(&mut self, news: News, now_ms: u64) -> Vec<CallEvent> {
+        if self.is_over() {
             return Vec::new();
         }
-        match heard {
-            Heard::State(State::Terminated, result) => self.end(result),
-            Heard::Gone => self.end(None),
-            Heard::State(next, result) => self.move_on(next, result),
-            Heard::Audio(is_active) => {
-                self.is_audio_active = is_active;
-                let mut happened = self.move_on(State::Established, None);
-                happened.extend(self.connect());
-                happened
-            }
-            Heard::Tone(number, tone) => {
-                if self.last_tone.is_some_and(|last| number <= last) {
-                    return Vec::new();
+        match news {
+            News::Over(call) => self.over(call.result_info, now_ms),
+            News::Gone => self.over(None, now_ms),
+            News::Call(call) => self.hear_call(*call, now_ms),
+            News::Roster(roster) => self.compare(&roster),
+            News::RosterChanges(changes) => self.change_roster(changes, now_ms),
+            News::Operation { id, operation, is_over } => {
+                if is_over || operation.is_over() {
+                    self.operation_ended(id.as_deref(), *operation)
+                } else {
+                    Vec::new()
                 }
-                self.last_tone = Some(number);
-                vec![Happened::Tone(tone)]
-            }
-            Heard::Roster(present) => self.compare(present),
-            Heard::OperationEnded(context, outcome) => {
-                let Some(place) = self.pending.iter().position(|pending| pending.context == context) else {
-                    return Vec::new();
-                };
-                self.pending.remove(place);
-                vec![Happened::OperationEnded(context, outcome)]
             }
         }
     }
 
-    fn move_on(&mut self, next: State, result: Option<(i32, i32)>) -> Vec<Happened> {
+    fn hear_call(&mut self, call: Call, now_ms: u64) -> Vec<CallEvent> {
+        self.learn(&call);
+        let audio = call.media_state.as_ref().and_then(|media| media.audio.as_ref());
+        if let Some(audio) = audio {
+            self.is_audio_active = *audio == MediaState::Active;
+        }
+        // Audio and keys are told of established calls only.
+        let is_established = audio.is_some() || call.tone_info.is_some();
+        let next = call.state.or_else(|| is_established.then_some(CallState::Established));
+        let mut events = match next {
+            Some(CallState::Terminated) => return self.over(call.result_info, now_ms),
+            Some(next) => self.move_on(&next, call.result_info),
+            None => Vec::new(),
+        };
+        events.extend(self.connect(now_ms));
+        if let Some(tone) = call.tone_info {
+            let is_new = match (tone.sequence_id, self.last_tone) {
+                (Some(number), Some(last)) => number > last,
+                _ => true,
+            };
+            if is_new {
+                self.last_tone = tone.sequence_id.or(self.last_tone);
+                events.extend(tone.tone.map(CallEvent::Tone));
+            }
+        }
+        events
+    }
+
+    /// What a later notification tells for the first time.
+    fn learn(&mut self, call: &Call) {
+        if self.scenario.is_empty()
+            && let Some(chain) = &call.call_chain_id
+        {
+            self.scenario.clone_from(chain);
+        }
+        if call.chat_info.is_none() && call.my_participant_id.is_none() && call.call_chain_id.is_none() {
+            return;
+        }
+        let mut about = self.about();
+        let before = about.clone();
+        fill(&mut about.chat_info, call.chat_info.as_ref());
+        fill(&mut about.meeting_info, call.meeting_info.as_ref());
+        fill(&mut about.my_participant_id, call.my_participant_id.as_ref());
+        fill(&mut about.call_chain_id, call.call_chain_id.as_ref());
+        fill(&mut about.subject, call.subject.as_ref());
+        if about != before {
+            self.set_about(&about);
+        }
+    }
+
+    fn move_on(&mut self, next: &CallState, result: Option<ResultInfo>) -> Vec<CallEvent> {
         let state = self.state();
-        if !state.may_become(next) {
+        if !may_become(&state, next) {
             return Vec::new();
         }
-        let was_transferring = matches!(state, State::Transferring | State::TransferAccepted);
-        if was_transferring && next == State::Established {
-            let Some((code, subcode)) = result.filter(|(code, _)| *code >= 400) else {
+        let was_transferring = matches!(state, CallState::Transferring | CallState::TransferAccepted);
+        if was_transferring && *next == CallState::Established {
+            let Some(result) = result.filter(ResultInfo::is_failure) else {
                 return Vec::new();
             };
             self.set_state(next);
-            return vec![Happened::TransferFailed(code, subcode)];
+            return vec![CallEvent::TransferFailed(result)];
         }
         self.set_state(next);
-        self.connect().into_iter().collect()
+        // Whoever decided, it is decided.
+        self.is_decided = true;
+        self.looks = 0;
+        Vec::new()
     }
 
-    fn connect(&mut self) -> Option<Happened> {
-        let is_new = self.state() == State::Established && self.is_audio_active && !self.was_connected;
-        self.was_connected |= is_new;
-        is_new.then_some(Happened::Connected)
+    fn connect(&mut self, now_ms: u64) -> Option<CallEvent> {
+        let is_new = self.state() == CallState::Established && self.is_audio_active && !self.was_connected;
+        if is_new {
+            self.was_connected = true;
+            self.connected_ms = now_ms;
+        }
+        is_new.then_some(CallEvent::Connected)
     }
 
     /// The end is final: what was under way ends with it, and nobody is in the call any more.
-    fn end(&mut self, result: Option<(i32, i32)>) -> Vec<Happened> {
-        self.set_state(State::Terminated);
-        self.is_audio_active = false;
-        self.present = Vec::new();
-        let by = result.map_or(EndedBy::Unknown, |(code, subcode)| {
-            self.code = code;
-            self.subcode = subcode;
-            who(code, subcode)
-        });
-        self.set_ended_by(by);
-        let unknown = |pending: Pending| Happened::OperationEnded(pending.context, Outcome::Unknown);
-        let pending = std::mem::take(&mut self.pending).into_iter().map(unknown);
-        pending.chain([Happened::Ended(by)]).collect()
-    }
-
-    fn compare(&mut self, present: Vec<Present>) -> Vec<Happened> {
-        let known = std::mem::take(&mut self.present);
-        let before = |one: &Present| known.iter().find(|other| other.id == one.id);
-        let joined: Vec<Present> = present.iter().filter(|one| before(one).is_none()).cloned().collect();
-        let is_changed = |one: &&Present| before(one).is_some_and(|other| other.is_muted != one.is_muted);
-        let changed: Vec<Present> = present.iter().filter(is_changed).cloned().collect();
-        let stays = |one: &Present| present.iter().any(|other| other.id == one.id);
-        let left: Vec<Present> = known.iter().filter(|one| !stays(one)).cloned().collect();
-        self.present = present;
-        if joined.is_empty() && left.is_empty() && changed.is_empty() {
+    pub fn over(&mut self, result: Option<ResultInfo>, now_ms: u64) -> Vec<CallEvent> {
+        if self.is_over() {
             return Vec::new();
         }
-        vec![Happened::Roster { joined, left, changed }]
+        let by = match &result {
+            Some(result) => who(result.code(), result.subcode()),
+            None if self.is_ending => EndedBy::Bot,
+            None => EndedBy::Unknown,
+        };
+        self.set_state(&CallState::Terminated);
+        self.is_audio_active = false;
+        self.is_decided = true;
+        self.present = Vec::new();
+        self.own = Vec::new();
+        self.keep_alive_ms = 0;
+        self.look_ms = 0;
+        self.lease = match self.lease() {
+            Lease::None => Lease::None,
+            _ => Lease::Closing,
+        } as i32;
+        self.ended = Some(EndedRecord {
+            at_ms: now_ms,
+            by: by as i32,
+            result: result.as_ref().map(to_json).unwrap_or_default(),
+        });
+        let mut events = self.end_pending();
+        events.push(CallEvent::Ended(CallEnd { by: by.into(), result }));
+        events
+    }
+}
+
+/// What does not change.
+fn about_of(call: Call, direction: CallDirection) -> CallAbout {
+    CallAbout {
+        direction: Some(call.direction.unwrap_or(direction)),
+        call_chain_id: call.call_chain_id,
+        source: call.source,
+        targets: call.targets,
+        requested_modalities: call.requested_modalities,
+        chat_info: call.chat_info,
+        meeting_info: call.meeting_info,
+        my_participant_id: call.my_participant_id,
+        incoming_context: call.incoming_context,
+        application_metadata: call.application_metadata,
+        subject: call.subject,
+    }
+}
+
+fn fill<T: Clone>(place: &mut Option<T>, told: Option<&T>) {
+    if place.is_none() {
+        *place = told.cloned();
     }
 }
 
 /// Who ended a call, by Graph's table of ends (documented on the page of deleting a call).
-fn who(code: i32, subcode: i32) -> EndedBy {
+pub(super) fn who(code: i64, subcode: i64) -> EndedBy {
     match (code, subcode) {
         (_, 7015) | (200, 7000 | 10_550) => EndedBy::Bot,
         // For want of people, of a host, or of time: Teams ends it.
@@ -248,7 +257,3 @@ fn who(code: i32, subcode: i32) -> EndedBy {
         _ => EndedBy::Service,
     }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

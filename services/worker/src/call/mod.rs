@@ -1,12 +1,22 @@
 //! What is special about the actor of a call, as a pure state machine: what Graph tells and answers goes in, what happened
-//! to the call comes out. It says which news counts (notifications are repeated, swapped and lost), and what becomes of a
-//! request of which nobody knows whether Graph took it.
+//! to the call comes out. It says which news counts (notifications are repeated, swapped and lost), and what becomes of an
+//! operation of which nobody knows whether Graph took it.
 //!
-//! This is the machine alone: no actor of this build feeds it yet, and no call is hosted. Order of states: Graph's pages give
-//! none but that establishing and established may be swapped; the table here is inferred from their sequences.
+//! Everything is in the [`CallRecord`], which is a part of the actor's record: the machine has no other memory. The actor
+//! around it is the conversation's (`crate::conversation`). Order of states: Graph's pages give none but that establishing and
+//! established may be swapped; the table here is inferred from their sequences.
 
 mod life;
-mod requests;
+mod operations;
+mod record;
+mod roster;
+mod schedule;
+mod timeline;
 
-pub use self::life::{CallRecord, EndedBy, Happened, Heard, Present, State};
-pub use self::requests::{Answer, Kind, Outcome, Pending, Verdict};
+pub use self::life::News;
+pub use self::operations::{budget_ms, is_decision, is_look};
+pub use self::record::{CallRecord, EndedBy, EndedRecord, Lease, Own, Pending, Queued, QueuedKind, name_of};
+pub use self::timeline::{Moment, MomentKind};
+
+#[cfg(test)]
+mod tests;

@@ -1,28 +1,44 @@
-use proptest::prelude::*;
+#![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::super::{Answer, Kind, Verdict};
+use proptest::prelude::*;
+use serde_json::json;
+use trunkline_bot::logic::{CallEvent, EndedBy as By};
+use trunkline_teams::calls::{Call, CallState, CommsOperation, Participant};
+use trunkline_teams::graph::Operation;
+
+use super::life::who;
 use super::*;
 
-fn person(id: u8, is_muted: bool) -> Present {
-    Present {
-        id: id.to_string(),
-        is_muted,
-    }
+const NOW: u64 = 1_800_000_000_000;
+
+fn call(value: serde_json::Value) -> News {
+    News::Call(serde_json::from_value(value).unwrap())
 }
 
-fn in_state(state: State) -> CallRecord {
-    CallRecord {
-        state: state as i32,
-        ..CallRecord::default()
-    }
+fn over() -> News {
+    let call: Box<Call> = serde_json::from_value(json!({ "resultInfo": { "code": 200, "subcode": 4521 } })).unwrap();
+    News::Over(call)
+}
+
+fn ringing() -> CallRecord {
+    CallRecord::incoming(Call::default(), "tenant", NOW)
+}
+
+fn established() -> CallRecord {
+    let mut record = ringing();
+    record.hear(call(json!({ "state": "established" })), NOW);
+    record
+}
+
+fn person(id: u8, is_muted: bool) -> Participant {
+    serde_json::from_value(json!({ "id": id.to_string(), "isMuted": is_muted })).unwrap()
 }
 
 #[test]
 fn established_before_establishing_stays_established() {
-    let mut call = in_state(State::Incoming);
-    call.hear(Heard::State(State::Established, None));
-    call.hear(Heard::State(State::Establishing, None));
-    assert_eq!(call.state(), State::Established);
+    let mut record = established();
+    record.hear(call(json!({ "state": "establishing" })), NOW);
+    assert_eq!(record.state(), CallState::Established);
 }
 
 #[test]
@@ -37,98 +53,143 @@ fn who_ended_a_call_is_read_from_the_codes() {
 
 #[test]
 fn a_late_repeat_of_established_does_not_end_a_transfer_and_a_failure_does() {
-    let mut call = in_state(State::Transferring);
-    assert!(call.hear(Heard::State(State::Established, None)).is_empty());
-    assert_eq!(call.state(), State::Transferring);
-    let failed = call.hear(Heard::State(State::Established, Some((500, 7_000))));
-    assert_eq!(failed, [Happened::TransferFailed(500, 7_000)]);
+    let mut record = established();
+    record.hear(call(json!({ "state": "transferring" })), NOW);
+    assert!(record.hear(call(json!({ "state": "established" })), NOW).is_empty());
+    assert_eq!(record.state(), CallState::Transferring);
+    let failure = json!({ "state": "established", "resultInfo": { "code": 500, "subCode": 7000 } });
+    let failed = record.hear(call(failure), NOW);
+    assert!(
+        matches!(failed.as_slice(), [CallEvent::TransferFailed(_)]),
+        "{failed:?}"
+    );
 }
 
 #[test]
-fn a_prompt_in_doubt_waits_and_is_given_up_and_a_hang_up_is_asked_again() {
-    let mut call = in_state(State::Established);
-    call.ask("prompt", Kind::Once, 10);
-    call.ask("hang up", Kind::Repeatable, 20);
-    assert_eq!(call.answered("prompt", Answer::Doubt).0, Verdict::Waits);
-    assert_eq!(call.answered("hang up", Answer::Doubt).0, Verdict::Again);
-    assert!(call.give_up(9).is_empty());
-    let unknown = Happened::OperationEnded("prompt".to_owned(), Outcome::Unknown);
-    assert_eq!(call.give_up(10), [unknown]);
-    assert_eq!(call.next_give_up_ms(), Some(20));
+fn a_second_sound_has_the_time_of_the_first_beside_its_own() {
+    let mut record = established();
+    let prompt = Operation::PlayPrompt(Box::default());
+    for key in ["a", "b"] {
+        record.ask(key, &prompt);
+        record.leaves(key, NOW);
+    }
+    let until = |key: &str| {
+        record
+            .pending
+            .iter()
+            .find(|pending| pending.key == key)
+            .unwrap()
+            .until_ms
+            - NOW
+    };
+    assert_eq!((until("a"), until("b")), (130_000, 260_000));
 }
 
 #[test]
-fn a_create_in_doubt_is_not_repeated() {
-    let mut call = in_state(State::Establishing);
-    call.ask("create", Kind::Create, 30);
-    assert_eq!(call.answered("create", Answer::Doubt).0, Verdict::Waits);
-    assert_eq!(call.give_up(30), [Happened::InDoubt]);
+fn an_operation_is_joined_to_its_end_by_graph_s_id_where_no_context_is_told() {
+    let mut record = established();
+    record.ask("hello", &Operation::PlayPrompt(Box::default()));
+    let running: CommsOperation = serde_json::from_value(json!({ "id": "7", "status": "running" })).unwrap();
+    record.answered("hello", trunkline_teams::graph::Told::Operation(Box::new(running)), NOW);
+    let operation = serde_json::from_value(json!({ "status": "completed" })).unwrap();
+    let ended = record.hear(
+        News::Operation {
+            id: Some("7".to_owned()),
+            operation,
+            is_over: true,
+        },
+        NOW,
+    );
+    assert!(matches!(ended.as_slice(), [CallEvent::OperationEnded(_)]));
 }
 
-fn news() -> impl Strategy<Value = Heard> {
+#[test]
+fn the_timeline_keeps_the_beginning_and_the_newest() {
+    let mut record = ringing();
+    for number in 0..500 {
+        record.note(MomentKind::Host, number.to_string(), NOW);
+    }
+    let words: Vec<&str> = record.timeline.iter().map(|moment| moment.what.as_str()).collect();
+    assert_eq!((words.first(), words.last()), (Some(&"0"), Some(&"499")));
+    assert!(words.len() < 100);
+}
+
+fn news() -> impl Strategy<Value = News> {
     let states = [
-        State::Establishing,
-        State::Established,
-        State::Hold,
-        State::Transferring,
-        State::TransferAccepted,
-        State::Terminating,
+        "establishing",
+        "established",
+        "hold",
+        "transferring",
+        "transferAccepted",
+        "redirecting",
+        "terminating",
+        "Ringing",
     ];
     prop_oneof![
-        proptest::sample::select(states.to_vec()).prop_map(|state| Heard::State(state, None)),
-        Just(Heard::State(State::Established, Some((500, 7_000)))),
-        any::<bool>().prop_map(Heard::Audio),
-        (0_i64..5).prop_map(|number| Heard::Tone(number, "tone1".to_owned())),
+        proptest::sample::select(states.to_vec()).prop_map(|state| call(json!({ "state": state }))),
+        Just(call(
+            json!({ "state": "established", "resultInfo": { "code": 500, "subcode": 7000 } })
+        )),
+        any::<bool>().prop_map(|is_active| {
+            let audio = if is_active { "active" } else { "inactive" };
+            call(json!({ "mediaState": { "audio": audio } }))
+        }),
+        (0_i64..5).prop_map(|number| call(json!({ "toneInfo": { "sequenceId": number, "tone": "tone1" } }))),
         proptest::collection::btree_map(0_u8..5, any::<bool>(), 0..5)
-            .prop_map(|all| Heard::Roster(all.into_iter().map(|(id, muted)| person(id, muted)).collect())),
-        Just(Heard::OperationEnded("prompt".to_owned(), Outcome::Completed)),
+            .prop_map(|all| News::Roster(all.into_iter().map(|(id, muted)| person(id, muted)).collect())),
+        Just(News::Operation {
+            id: None,
+            operation: serde_json::from_value(json!({ "clientContext": "prompt", "status": "completed" })).unwrap(),
+            is_over: true
+        }),
     ]
 }
 
 proptest! {
     #[test]
-    fn whatever_is_swapped_repeated_or_lost_a_call_ends_once_and_in_the_same_record(
+    fn whatever_is_swapped_repeated_or_lost_a_call_ends_once_and_last(
         before in proptest::collection::vec(news(), 0..20),
         after in proptest::collection::vec(news(), 0..10),
     ) {
-        let mut call = in_state(State::Incoming);
-        call.ask("prompt", Kind::Once, 10);
-        let end = Heard::State(State::Terminated, Some((200, 4_521)));
-        let all = before.into_iter().chain([end.clone()]).chain(after).chain([end]);
-        let happened: Vec<Happened> = all.flat_map(|heard| call.hear(heard)).collect();
-        let count = |wanted: fn(&Happened) -> bool| happened.iter().filter(|it| wanted(it)).count();
-        prop_assert_eq!(count(|it| matches!(it, Happened::Ended(EndedBy::Person))), 1);
-        prop_assert_eq!(happened.last(), Some(&Happened::Ended(EndedBy::Person)));
-        prop_assert!(count(|it| *it == Happened::Connected) <= 1);
-        prop_assert_eq!(count(|it| matches!(it, Happened::OperationEnded(..))), 1);
-        let ended = CallRecord { was_connected: false, last_tone: None, ..call };
-        let expected = CallRecord {
-            code: 200,
-            subcode: 4_521,
-            ended_by: EndedBy::Person as i32,
-            ..in_state(State::Terminated)
-        };
-        prop_assert_eq!(ended, expected);
+        let mut record = ringing();
+        record.ask("prompt", &Operation::PlayPrompt(Box::default()));
+        let all = before.into_iter().chain([over()]).chain(after).chain([over()]);
+        let happened: Vec<CallEvent> = all.flat_map(|heard| record.hear(heard, NOW)).collect();
+        let count = |wanted: fn(&CallEvent) -> bool| happened.iter().filter(|it| wanted(it)).count();
+        prop_assert_eq!(count(|it| matches!(it, CallEvent::Ended(end) if end.by == By::Person)), 1);
+        prop_assert!(matches!(happened.last(), Some(CallEvent::Ended(_))));
+        prop_assert!(count(|it| matches!(it, CallEvent::Connected)) <= 1);
+        prop_assert_eq!(count(|it| matches!(it, CallEvent::OperationEnded(_))), 1);
+        prop_assert!(record.is_over() && record.pending.is_empty() && record.present.is_empty());
+        prop_assert_eq!(record.next_due_ms(), None);
     }
 
     #[test]
     fn differences_of_the_roster_sum_up_to_it(
         all in proptest::collection::vec(proptest::collection::btree_map(0_u8..6, any::<bool>(), 0..6), 1..12),
     ) {
-        let mut call = in_state(State::Established);
+        let mut record = established();
         let mut known = std::collections::BTreeMap::new();
+        let id = |one: &Participant| one.id.clone().unwrap();
         for roster in all {
             let present = roster.iter().map(|(id, muted)| person(*id, *muted)).collect();
-            for happened in call.hear(Heard::Roster(present)) {
-                let Happened::Roster { joined, left, changed } = happened else { continue };
-                for one in left {
-                    prop_assert!(known.remove(&one.id).is_some());
-                }
-                for one in joined.into_iter().chain(changed) {
-                    known.insert(one.id, one.is_muted);
+            for happened in record.hear(News::Roster(present), NOW) {
+                match happened {
+                    CallEvent::Left(left) => {
+                        for one in left {
+                            prop_assert!(known.remove(&id(&one)).is_some());
+                        }
+                    }
+                    CallEvent::Joined(people) | CallEvent::Muted(people) => {
+                        for one in people {
+                            known.insert(id(&one), one.is_muted == Some(true));
+                        }
+                    }
+                    other => prop_assert!(false, "{:?}", other),
                 }
             }
-            let expected = roster.into_iter().map(|(id, muted)| (id.to_string(), muted)).collect();
+            let expected: std::collections::BTreeMap<String, bool> =
+                roster.into_iter().map(|(id, muted)| (id.to_string(), muted)).collect();
             prop_assert_eq!(&known, &expected);
         }
     }

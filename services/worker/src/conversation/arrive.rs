@@ -91,7 +91,7 @@ impl Conversation {
             Work::Activity { body, .. } | Work::Signal { payload: body, .. } | Work::Change { change: body, .. } => {
                 xxh3_64(body)
             }
-            Work::Sent { .. } | Work::Failed(_) => 0,
+            Work::Sent { .. } | Work::Failed(_) | Work::Call(_) | Work::StartCall(_) => 0,
         });
         let id = self.next_number();
         let mut item = Box::new(Item::internal(id, work, turn_key, now));
@@ -211,6 +211,7 @@ impl Conversation {
 
     /// Forgets a caller. Work that nobody waits for any more and that is not durable is not begun.
     pub(super) fn cancel(&mut self, ticket: Ticket) {
+        self.cancel_report(ticket);
         let running = self.running.as_mut().map(|running| &mut running.item);
         let concluding = self.concluding.as_mut().map(|(item, _)| item);
         for item in self.queue.iter_mut().chain(running).chain(concluding) {

@@ -11,6 +11,8 @@ use super::turn::mark;
 use super::{ANSWER_MARGIN_MS, Conclusion, Conversation, Late, Phase, milliseconds};
 use crate::record::Names;
 
+/// The time in the wake index of a call that rings: before all others.
+const RINGING: u64 = 1;
 /// How long a commit that nobody waits for is repeated before memory is dropped.
 const PATIENCE_MS: u64 = 30_000;
 
@@ -41,6 +43,7 @@ impl Conversation {
         if self.in_flight.is_some() || self.memory.is_none() {
             return;
         }
+        self.look_after_call(now, out);
         if self.running.as_ref().is_some_and(|running| running.ended.is_some()) && self.phase != Phase::Lost {
             self.conclude(now, out);
         }
@@ -57,6 +60,7 @@ impl Conversation {
         let running_key = self.running.as_ref().map(|running| running.item.turn_key);
         let dirty_since = self.memory.as_ref().and_then(|memory| memory.dirty_since);
         let is_settling = dirty_since.is_some_and(|since| self.settle_at(since) <= now.steady_ms);
+        let of_call = self.call.as_ref().is_some_and(|part| part.wants_commit()) || self.wants_to_leave();
         let Some(memory) = self.memory.as_mut() else { return };
         memory.sweep_steps(now.wall_ms, running_key);
         let late = self
@@ -68,6 +72,7 @@ impl Conversation {
             .as_ref()
             .is_some_and(|running| running.step.is_some() && running.ended.is_none());
         let is_wanted = is_settling
+            || of_call
             || late
             || step
             || !memory.obsolete.is_empty()
@@ -80,7 +85,7 @@ impl Conversation {
         if !is_wanted {
             return;
         }
-        if late || self.memory.as_ref().is_some_and(|memory| memory.dirty_since.is_some()) {
+        if late || of_call || self.memory.as_ref().is_some_and(|memory| memory.dirty_since.is_some()) {
             self.write_record(Vec::new(), None, now, out);
         } else {
             self.write_fields(Vec::new(), now, out);
@@ -153,6 +158,12 @@ impl Conversation {
         now: Now,
         out: &mut Vec<Action>,
     ) {
+        if writes_record {
+            self.let_leave(now);
+            if let Some(part) = &mut self.call {
+                part.commits();
+            }
+        }
         let mut accepted = Vec::new();
         let mut accept = Vec::new();
         self.collect_accepted(&mut accepted, &mut accept, now);
@@ -163,6 +174,7 @@ impl Conversation {
         let id = self.next_number();
         let give_up_at = self.patience(now);
         let wake = self.wake(&done, now);
+        let retention = self.retention();
         let Some(memory) = self.memory.as_mut() else { return };
         done.append(&mut memory.obsolete);
         let parking = self.concluding.as_ref().and_then(|(item, _)| item.parking.as_ref());
@@ -197,7 +209,7 @@ impl Conversation {
             accept,
             wake,
             parked,
-            retain_ms: (!pends).then(|| milliseconds(self.settings.retention)),
+            retain_ms: (!pends).then(|| milliseconds(retention)),
             answer,
         };
         out.push(Action::Commit {
@@ -224,6 +236,12 @@ impl Conversation {
         }));
     }
 
+    /// How long the record is kept when nothing pends.
+    fn retention(&self) -> std::time::Duration {
+        let of_calls = self.identity.as_ref().and_then(|identity| identity.bot.call_settings());
+        of_calls.map_or(self.settings.retention, |settings| settings.retention)
+    }
+
     /// Items that this commit makes durable.
     fn collect_accepted(&mut self, accepted: &mut Vec<u64>, accept: &mut Vec<(String, Bytes)>, now: Now) {
         let names: Names = match &self.identity {
@@ -242,7 +260,7 @@ impl Conversation {
         let mut running = self.running.take();
         if let Some(running) = running.as_mut() {
             let wants_step = running.step.is_some() && running.item.kind == ArrivalKind::Message;
-            let is_own = running.item.timer.is_some();
+            let is_own = running.item.timer.is_some() || running.item.event.is_some();
             if (wants_step && !running.item.is_stored && !is_own && self.inbox_has_room(&running.item))
                 || self.wants_acceptance(&running.item, now)
             {
@@ -282,7 +300,8 @@ impl Conversation {
         };
         let turn_key = running.item.turn_key;
         let mut steps = Vec::new();
-        if running.item.kind == ArrivalKind::Invoke || running.item.timer.is_some() {
+        let is_own = running.item.timer.is_some() || running.item.event.is_some();
+        if running.item.kind == ArrivalKind::Invoke || is_own {
             steps.push(StoredStep {
                 turn_key,
                 name: String::new(),
@@ -336,13 +355,21 @@ impl Conversation {
     /// When the conversation next needs attention, once this commit is written.
     fn wake(&self, done: &[String], now: Now) -> Wake {
         let Some(memory) = &self.memory else { return Wake::Keep };
-        let mut at = memory.record.next_timer_ms();
+        let mut at = memory.record.next_due_ms();
         let mut sooner = |time: u64| at = Some(at.map_or(time, |at: u64| at.min(time)));
         if !memory.record.outbox.is_empty() {
             sooner(now.wall_ms);
         }
         if let Some(sweep) = memory.next_sweep_ms() {
             sooner(sweep);
+        }
+        if let Some(call) = &memory.record.call {
+            if call.waits_for_decision() {
+                // Somebody waits at the telephone: before everything else that is due.
+                sooner(RINGING);
+            } else if call.is_busy() {
+                sooner(now.wall_ms);
+            }
         }
         let running = self.running.as_ref().map(|running| &running.item);
         let concluding = self.concluding.as_ref().map(|(item, _)| item);

@@ -6,8 +6,9 @@ use prost::Message as _;
 use trunkline_bot::Address;
 use trunkline_bot::logic::{Effect, InDoubt, MessageRef, Outcome, STATE_BYTES};
 use trunkline_store::contract::ANSWER_BYTES;
-use trunkline_store::key::Triple;
+use trunkline_store::key::{ActorKind, Triple};
 
+use super::call::effects as of_calls;
 use super::event::OpenStream;
 use super::milliseconds;
 use crate::record::{BODY_BYTES, Entry, EntryKind, Place, Record, Timer};
@@ -26,7 +27,7 @@ pub(super) struct Context<'a> {
 }
 
 /// Refuses an outcome that would not fit a record, before anything is changed.
-pub(super) fn check(record: &Record, outcome: &Outcome) -> Result<(), String> {
+pub(super) fn check(record: &Record, outcome: &Outcome, hosts_calls: bool) -> Result<(), String> {
     if let Some(state) = &outcome.state
         && state.bytes.len() > STATE_BYTES
     {
@@ -43,8 +44,8 @@ pub(super) fn check(record: &Record, outcome: &Outcome) -> Result<(), String> {
             body.len()
         ));
     }
-    if outcome.effects.iter().any(is_of_call) {
-        return Err("the turn asks for a call, and this build hosts none".to_owned());
+    for effect in &outcome.effects {
+        of_calls::check(record, effect, hosts_calls)?;
     }
     let state = outcome.state.as_ref().map_or(0, |state| state.bytes.len());
     let effects: usize = outcome.effects.iter().map(bytes_of).sum();
@@ -62,15 +63,6 @@ pub(super) fn check(record: &Record, outcome: &Outcome) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether an effect needs the actor of a call.
-fn is_of_call(effect: &Effect) -> bool {
-    match effect {
-        Effect::Call { .. } | Effect::StartCall { .. } => true,
-        Effect::Send { to, .. } | Effect::Signal { to, .. } => matches!(to, Address::Call { .. }),
-        _ => false,
-    }
-}
-
 fn bytes_of(effect: &Effect) -> usize {
     let body = match effect {
         Effect::Send { activity, to, .. } => activity.len() + to.service_url().len() + 160,
@@ -83,7 +75,8 @@ fn bytes_of(effect: &Effect) -> usize {
             person, name, change, ..
         } => person.len() + name.len() + change.len(),
         Effect::SetTimer { name, key, payload, .. } => name.len() + key.len() + payload.len(),
-        Effect::ForgetTimer { .. } | Effect::Call { .. } | Effect::StartCall { .. } => 0,
+        Effect::ForgetTimer { .. } => 0,
+        Effect::Call { .. } | Effect::StartCall { .. } => of_calls::bytes_of(effect),
     };
     body + EFFECT_OVERHEAD
 }
@@ -176,12 +169,13 @@ pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context
                 );
                 continue;
             }
-            // Refused by `check`.
-            Effect::Call { .. } | Effect::StartCall { .. } => continue,
+            effect @ (Effect::Call { .. } | Effect::StartCall { .. }) => {
+                if !of_calls::fill(record, &mut entry, effect) {
+                    continue;
+                }
+            }
             Effect::ForgetTimer { name, key } => {
-                record
-                    .timers
-                    .retain(|timer| timer.name != name || key.as_ref().is_some_and(|key| timer.key != *key));
+                forget_timers(record, &name, key.as_deref());
                 continue;
             }
         }
@@ -203,10 +197,19 @@ fn conclude(entry: &mut Entry, stream: Option<&str>, streams: &[OpenStream]) {
 
 /// One timer of a name and key: a new one takes the place of the old one.
 fn set_timer(record: &mut Record, timer: Timer) {
+    if record.call.as_ref().is_some_and(|call| call.is_over()) {
+        // Nobody is there who could be called back.
+        return;
+    }
     record
         .timers
         .retain(|other| other.name != timer.name || other.key != timer.key);
     record.timers.push(timer);
+}
+
+fn forget_timers(record: &mut Record, name: &str, key: Option<&str>) {
+    let is_other = |timer: &Timer| timer.name != name || key.is_some_and(|key| timer.key != key);
+    record.timers.retain(is_other);
 }
 
 /// A timer has come: it is gone, or set to its next time after now. What was missed comes once, not once a period.
@@ -242,15 +245,14 @@ pub(super) fn reference(key: [u8; 16], turn_key: u64) -> String {
 }
 
 fn elsewhere(to: &Address, here: &Triple) -> Option<Place> {
-    if let Address::Conversation {
-        tenant, conversation, ..
-    } = to
-        && *tenant == here.tenant
-        && *conversation == here.conversation
-    {
-        return None;
-    }
-    Place::of(to)
+    let is_here = match to {
+        Address::Conversation {
+            tenant, conversation, ..
+        } => here.kind == ActorKind::Conversation && *tenant == here.tenant && *conversation == here.conversation,
+        Address::Call { call, .. } => here.kind == ActorKind::Call && *call == here.conversation,
+        _ => false,
+    };
+    if is_here { None } else { Place::of(to) }
 }
 
 fn refer(entry: &mut Entry, message: MessageRef) {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use trunkline_bot::logic::{Answer, Effect, End, FailedWork, Failure, MessageRef, Outcome, StateProblem, TurnError};
 use trunkline_proto::routing::Reason;
 
+use super::call::{effects as of_calls, name_of_turn};
 use super::event::{Action, ArrivalKind, Note, Now, OpenStream, TurnResult};
 use super::history::TurnKind;
 use super::item::Item;
@@ -35,6 +36,7 @@ impl Conversation {
         let took_ms = now.steady_ms - running.started_at;
         let route = running.item.route;
         let kind = TurnKind::of(&running.item);
+        let of_call = self.call.is_some().then(|| name_of_turn(&running.item.work));
         let result = match end {
             End::Commit(outcome) => self.commit_outcome(running, outcome, TurnResult::Committed, &streams, now, out),
             End::Tell(outcome) => {
@@ -57,6 +59,9 @@ impl Conversation {
             }
         };
         self.history.add(kind, route, result, took_ms, now.wall_ms);
+        if let Some(what) = of_call {
+            self.note_turn(what, result.label(), took_ms, now);
+        }
         out.push(Action::Note(Note::TurnEnded { route, result, took_ms }));
     }
 
@@ -72,7 +77,7 @@ impl Conversation {
         let (Some(memory), Some(identity)) = (self.memory.as_mut(), self.identity.as_ref()) else {
             return TurnResult::Failed;
         };
-        if let Err(reason) = effects::check(&memory.record, &outcome) {
+        if let Err(reason) = effects::check(&memory.record, &outcome, identity.bot.hosts_calls()) {
             let error = TurnError {
                 message: reason,
                 retry_after: None,
@@ -85,6 +90,9 @@ impl Conversation {
         let mut item = running.item;
         if let Some((name, key)) = item.timer.take() {
             effects::complete_timer(record, &name, &key, now.wall_ms);
+        }
+        if let (Some(number), Some(call)) = (item.event.take(), record.call.as_mut()) {
+            call.told(number);
         }
         note_service_url(record, &item.work);
         if let Some(state) = outcome.state.take() {
@@ -123,6 +131,7 @@ impl Conversation {
             Late::Told => late_card(&identity.bot, &mut item.work, &answer),
             Late::No | Late::Wanted(_) => None,
         };
+        let decides = of_calls::decide(&outcome.effects);
         effects::apply(record, outcome.effects, &context);
         if let Some((message, activity)) = late_card {
             let sequence = record.next_sequence;
@@ -143,6 +152,7 @@ impl Conversation {
             .flatten();
         self.committed_below = committed_below;
         running.step = None;
+        self.decided_by_turn(&item.work, decides, now);
         self.concluding = Some((item, Conclusion::Done(answer)));
         self.write_record(done, recorded, now, out);
         result
@@ -172,6 +182,12 @@ impl Conversation {
             return;
         }
         let is_over = !is_leaving && (error.is_final || item.attempts >= self.settings.attempts);
+        if self.decided_by_failure(&running.item.work, is_over, now) {
+            // Too late for anybody to do it again, so nobody can.
+            self.drop_work(running.item, now, out);
+            return;
+        }
+        let item = &mut running.item;
         if is_over {
             let attempts = item.attempts;
             self.give_up(running.item, &error.message, attempts, now, out);
@@ -193,8 +209,8 @@ impl Conversation {
         out: &mut Vec<Action>,
     ) {
         match item.work {
-            Work::Activity { .. } | Work::Signal { .. } => {}
-            Work::Sent { .. } | Work::Failed(_) | Work::Change { .. } => {
+            Work::Activity { .. } | Work::Signal { .. } | Work::Call(_) => {}
+            Work::Sent { .. } | Work::Failed(_) | Work::Change { .. } | Work::StartCall(_) => {
                 self.drop_work(item, now, out);
                 return;
             }
@@ -223,6 +239,16 @@ impl Conversation {
     /// Work of our own that cannot be done is not kept: nobody could do anything about it.
     pub(super) fn drop_work(&mut self, mut item: Box<Item>, now: Now, out: &mut Vec<Action>) {
         reply_all(&mut item, &refused(Reason::NewerState, 0), out);
+        if self.event_is_told(&mut item) {
+            let mut done = Vec::new();
+            if let Some(memory) = self.memory.as_mut() {
+                done.extend(memory.take_steps(item.turn_key));
+                done.extend(memory.take_note_of(&item));
+            }
+            self.concluding = Some((item, Conclusion::Dropped));
+            self.write_record(done, None, now, out);
+            return;
+        }
         if let Some(sequence) = item.inbox {
             let mut done = vec![sequence.to_string()];
             if let Some(memory) = self.memory.as_mut() {
@@ -254,7 +280,11 @@ impl Conversation {
         let note = memory.take_note_of(&item);
         let done = note.into_iter().chain(memory.take_mark(item.turn_key)).collect();
         let timer = item.timer.take();
-        let changes_record = timer.is_some() || failure.is_some();
+        let mut changes_record = timer.is_some() || failure.is_some();
+        if let (Some(number), Some(call)) = (item.event.take(), memory.record.call.as_mut()) {
+            call.told(number);
+            changes_record = true;
+        }
         if let Some((name, key)) = timer {
             effects::complete_timer(&mut memory.record, &name, &key, now.wall_ms);
         }

@@ -7,6 +7,7 @@ use trunkline_proto::routing::outcome;
 use trunkline_store::StoreError;
 use trunkline_store::contract::{Commit, Committed, Loaded};
 
+use super::call::{AskId, Booked, Booking, GraphAnswer, GraphAsk, Notified};
 use super::operator::{Request, Response};
 use super::work::Work;
 use crate::outbox::{SendResult, SendWork};
@@ -70,6 +71,17 @@ pub struct Arrival {
 pub enum Event {
     /// Work arrived.
     Arrived(Box<Arrival>),
+    /// Graph told something of the call.
+    Notified(Box<Notified>),
+    /// Graph answered an operation on the call.
+    GraphAnswered {
+        /// Which operation.
+        id: AskId,
+        /// What it said.
+        answer: GraphAnswer,
+    },
+    /// The book of calls answered.
+    Booked(Result<Booked, StoreError>),
     /// A caller has gone.
     Cancelled(Ticket),
     /// Something stored is due: look at it.
@@ -178,6 +190,10 @@ pub enum Action {
     },
     /// Hand something to the Connector or to another actor; answered by [`Event::Sent`].
     Send(Box<SendWork>),
+    /// Ask Graph for an operation on the call; answered by [`Event::GraphAnswered`].
+    AskGraph(Box<GraphAsk>),
+    /// Ask the book of calls; answered by [`Event::Booked`].
+    Book(Box<Booking>),
     /// Tell an operator.
     Answer {
         /// Which question.
@@ -331,5 +347,28 @@ pub enum Note {
     },
     SendInDoubt {
         sequence: u64,
+    },
+    NotificationUnread {
+        reason: String,
+    },
+    GraphTook {
+        operation: &'static str,
+    },
+    GraphRetried {
+        reason: String,
+    },
+    GraphRefused {
+        operation: &'static str,
+        status: u16,
+        code: String,
+        message: String,
+    },
+    GraphInDoubt {
+        operation: &'static str,
+        reason: String,
+    },
+    SignalOfNoCall,
+    BookFailed {
+        reason: String,
     },
 }

@@ -41,6 +41,8 @@ impl Conversation {
             }
             true
         });
+        self.expire_reports(late, now, out);
+        self.stop_asking_when_it_leaves(now);
         self.expire_running(now, late, out);
         self.expire_commit(now, out);
     }
@@ -104,6 +106,8 @@ impl Conversation {
                 memory.obsolete.extend(notes);
             }
         }
+        self.hand_back_reports(out);
+        self.decide_before_leaving(now);
         self.answer_all(&Response::Moved, out);
     }
 
@@ -121,6 +125,7 @@ impl Conversation {
             reply_all(&mut item, &moved(), out);
         }
         self.asked.extend(self.operating.take());
+        self.lose_call(out);
         self.answer_all(&Response::Moved, out);
         self.pass = None;
         self.in_flight = None;

@@ -88,6 +88,9 @@ impl Conversation {
                 memory.noted(note);
             }
         }
+        if in_flight.header.is_some() {
+            self.call_written(out);
+        }
         if let Some(question) = self.operating.take() {
             let response = Response::Done;
             out.push(Action::Answer {

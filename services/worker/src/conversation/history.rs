@@ -25,6 +25,8 @@ pub enum TurnKind {
     Failed,
     /// What is remembered of a person changed.
     Change,
+    /// Something happened in the call.
+    Call,
 }
 
 impl TurnKind {
@@ -38,6 +40,7 @@ impl TurnKind {
             Self::Sent => "sent",
             Self::Failed => "failed",
             Self::Change => "change",
+            Self::Call => "call",
         }
     }
 
@@ -56,6 +59,7 @@ impl TurnKind {
             Work::Sent { .. } => Self::Sent,
             Work::Failed(_) => Self::Failed,
             Work::Change { .. } => Self::Change,
+            Work::Call(_) | Work::StartCall(_) => Self::Call,
         }
     }
 }

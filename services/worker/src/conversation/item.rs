@@ -3,7 +3,7 @@
 use super::backlog::Counted;
 use super::event::{ArrivalKind, Now, Ticket};
 use super::work::Work;
-use crate::record::{Accepted, FORMAT, Names, Parking};
+use crate::record::{Accepted, Names, Parking, format_of};
 
 /// One piece of work: waiting, running or being concluded.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub(super) struct Item {
     pub conflicts: u32,
     /// The timer that this item is, until its turn or its acceptance completes it.
     pub timer: Option<(String, String)>,
+    /// The event of the call that this item is, until its turn or its acceptance completes it.
+    pub event: Option<u64>,
     pub traceparent: String,
 }
 
@@ -86,6 +88,7 @@ impl Item {
             counted: None,
             conflicts: 0,
             timer: None,
+            event: None,
             traceparent: String::new(),
         }
     }
@@ -114,7 +117,7 @@ impl Item {
     /// The stored form.
     pub(super) fn to_accepted(&self, names: Names) -> Accepted {
         Accepted {
-            format: FORMAT,
+            format: format_of(names.kind),
             names: Some(names),
             work: Some(self.work.to_accepted()),
             repeat_key: self.repeat_key,

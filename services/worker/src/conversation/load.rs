@@ -11,7 +11,7 @@ use super::item::Item;
 use super::memory::{Found, Memory};
 use super::operator::Response;
 use super::turn::turn_key_of_timer;
-use super::{Conversation, Identity, Loading, Phase, Reply, refused, reply_all};
+use super::{Conversation, Identity, Loading, Phase, Reply, refused, reply_all, rules_for};
 use crate::record::RecordError;
 
 impl Conversation {
@@ -19,7 +19,8 @@ impl Conversation {
         if self.phase != Phase::Serving || self.loading.is_running {
             return;
         }
-        self.loading.is_wanted |= !self.queue.is_empty() || !self.asked.is_empty();
+        let has_reports = self.call.as_ref().is_some_and(|part| part.has_reports());
+        self.loading.is_wanted |= !self.queue.is_empty() || !self.asked.is_empty() || has_reports;
         if self.loading.is_wanted && self.loading.not_before <= now.steady_ms {
             self.loading.is_running = true;
             out.push(Action::Load);
@@ -59,6 +60,7 @@ impl Conversation {
                 for mut item in self.queue.drain(..) {
                     reply_all(&mut item, &refused(reason, 0), out);
                 }
+                self.refuse_reports(reason, out);
                 self.answer_all(&Response::Unavailable(error.to_string()), out);
                 self.loading.is_wanted = false;
             }
@@ -74,7 +76,7 @@ impl Conversation {
     pub(super) fn remember(&mut self, found: Found, now: Now, out: &mut Vec<Action>) {
         self.loading = Loading::default();
         if self.identity.is_none() {
-            let Some(bot) = self.bots.get(&found.triple.bot).cloned() else {
+            let Some(bot) = rules_for(&self.bots, &found.triple) else {
                 let reason = "its bot is not configured here".to_owned();
                 out.push(Action::Note(Note::CannotLoad { reason }));
                 return;
@@ -136,6 +138,7 @@ impl Conversation {
             self.queue.push_front(item);
         }
         self.keep_promises(out);
+        self.call_is_known(now);
     }
 
     /// Activities that were durable and are not any more: applied and gone, or lost by the store.
@@ -159,6 +162,7 @@ impl Conversation {
         self.committed_below = u64::MAX;
         self.loading.is_wanted = true;
         self.pass = None;
+        self.forget_call();
         self.queue.retain_mut(|item| item.outlives_memory());
     }
 }

@@ -10,6 +10,7 @@
 
 mod arrive;
 mod backlog;
+mod call;
 mod commit;
 mod effects;
 mod ended;
@@ -45,6 +46,8 @@ use trunkline_store::contract::Token;
 use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 
 pub use self::backlog::{SHARD_AGE_MS, SHARD_ENTRIES, ShardBacklog};
+use self::call::CallPart;
+pub use self::call::{AskId, Booked, Booking, CallSettings, GraphAnswer, GraphAsk, Notified};
 use self::commit::InFlight;
 pub use self::event::{
     Action, Arrival, ArrivalKind, Event, Note, Now, OpenStream, Reply, Run, StepRefused, Ticket, TurnResult,
@@ -58,8 +61,9 @@ use self::item::Item;
 use self::memory::Memory;
 pub use self::operator::{Request, Response, parked_in};
 pub use self::settings::{BotRules, Bots, ConversationSettings, Unreadable};
-pub use self::work::Work;
+pub use self::work::{StartCall, Work};
 use crate::outbox::Outbox;
+use crate::record::Lane;
 
 /// No answer is sent later than this before the caller stops waiting: it would not arrive.
 const ANSWER_MARGIN_MS: u64 = 150;
@@ -93,6 +97,10 @@ pub struct Conversation {
     /// The command whose commit is in flight.
     operating: Option<(u64, Request)>,
     history: History,
+    /// Of the actor of a call.
+    call: Option<Box<CallPart>>,
+    /// Runs that what was heard of the call has ended.
+    dropped_runs: Vec<u64>,
     /// No turn before this time: the stored state is newer than this process.
     hold_until: u64,
     next_id: u64,
@@ -177,7 +185,7 @@ impl Conversation {
         seed: u64,
     ) -> Self {
         let identity = triple.and_then(|triple| {
-            let bot = bots.get(&triple.bot)?.clone();
+            let bot = rules_for(&bots, &triple)?;
             Some(Arc::new(Identity { triple, bot }))
         });
         Self {
@@ -201,6 +209,8 @@ impl Conversation {
             has_regressed: false,
             operating: None,
             history: History::default(),
+            call: None,
+            dropped_runs: Vec::new(),
             hold_until: 0,
             next_id: 0,
             random: seed,
@@ -210,7 +220,14 @@ impl Conversation {
     /// Tells the actor what happened. What it wants done is appended to `out`, in order.
     pub fn handle(&mut self, event: Event, now: Now, out: &mut Vec<Action>) {
         match event {
-            Event::Arrived(arrival) => self.arrive(*arrival, now, out),
+            Event::Arrived(arrival) => {
+                if let Some(arrival) = self.begun(*arrival, now, out) {
+                    self.arrive(arrival, now, out);
+                }
+            }
+            Event::Notified(told) => self.notified(*told, now, out),
+            Event::GraphAnswered { id, answer } => self.graph_answered(id, answer, now, out),
+            Event::Booked(result) => self.booked(result, now, out),
             Event::Cancelled(ticket) => self.cancel(ticket),
             Event::Wake => self.loading.is_wanted |= self.memory.is_none(),
             Event::Tick => {}
@@ -261,7 +278,7 @@ impl Conversation {
     /// Whether messages of earlier turns still wait for the Connector.
     pub fn has_unsent(&self) -> bool {
         let outbox = self.memory.as_ref().map(|memory| memory.record.outbox.as_slice());
-        outbox.is_none_or(|outbox| outbox.iter().any(|entry| !entry.goes_to_an_actor()))
+        outbox.is_none_or(|outbox| outbox.iter().any(|entry| entry.lane() == Lane::Connector))
     }
 
     /// Bytes that the actor holds, roughly.
@@ -280,7 +297,9 @@ impl Conversation {
         let concluding = self.concluding.as_mut().map(|(item, _)| item);
         let running = self.running.as_mut().map(|running| &mut running.item);
         let items = self.queue.iter_mut().chain(running).chain(concluding);
-        items.flat_map(|item| item.take_tickets()).collect()
+        let mut tickets: Vec<Ticket> = items.flat_map(|item| item.take_tickets()).collect();
+        tickets.extend(self.take_tellers());
+        tickets
     }
 
     /// Whether a turn could start as far as turns and commits are concerned.
@@ -303,7 +322,9 @@ impl Conversation {
                 break;
             }
         }
+        self.drop_runs(out);
         self.next_sends(now, out);
+        self.next_asks(now, out);
     }
 
     fn next_number(&mut self) -> u64 {
@@ -349,6 +370,15 @@ fn reply_all(item: &mut Item, reply: &Reply, out: &mut Vec<Action>) {
             ticket,
             reply: reply.clone(),
         });
+    }
+}
+
+/// The rules of the bot that an actor belongs to: of its calls, where it is one.
+fn rules_for(bots: &Bots, triple: &Triple) -> Option<Arc<BotRules>> {
+    let rules = bots.get(&triple.bot)?;
+    match triple.kind {
+        ActorKind::Call => rules.calls.clone(),
+        ActorKind::Conversation | ActorKind::Person => Some(rules.clone()),
     }
 }
 

@@ -22,6 +22,8 @@ pub enum Request {
     Replay(u64),
     /// Remove this parked entry for good.
     DropParked(u64),
+    /// End the call.
+    HangUp,
 }
 
 /// The answer.
@@ -61,7 +63,10 @@ pub fn parked_in(key: [u8; 16], loaded: Loaded) -> Result<Vec<ParkedEntry>, Reco
 
 impl Conversation {
     pub(super) fn asked(&mut self, question: u64, request: Request, out: &mut Vec<Action>) {
-        if self.phase == super::Phase::Serving {
+        if self.phase == super::Phase::Serving && request == Request::HangUp {
+            self.hang_up_asked(question);
+            self.loading.is_wanted |= self.memory.is_none();
+        } else if self.phase == super::Phase::Serving {
             self.asked.push((question, request));
         } else {
             let response = Response::Moved;

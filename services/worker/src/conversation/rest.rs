@@ -33,6 +33,9 @@ impl Conversation {
                 at(until);
             }
         }
+        self.reports_deadline()
+            .into_iter()
+            .for_each(|deadline| at(deadline.max(now.steady_ms + 1)));
         if let Some(in_flight) = &self.in_flight {
             if let Some(repeat_at) = in_flight.repeat_at {
                 at(repeat_at);
@@ -47,6 +50,8 @@ impl Conversation {
             && now.may_begin
             && let Some(memory) = &self.memory
         {
+            let of_call = self.asks_deadline().into_iter().chain(self.booking_deadline());
+            of_call.for_each(|time| at(time.max(now.steady_ms + 1)));
             if !memory.record.outbox.is_empty()
                 && let Some(retry) = self.outbox.deadline()
             {
@@ -63,6 +68,15 @@ impl Conversation {
                 }
             }
         }
+        if let Some(stop) = self.stops_asking_at() {
+            at(stop.max(now.steady_ms + 1));
+        }
+        if self.phase == Phase::Serving
+            && self.in_flight.is_none()
+            && let Some(due) = self.call_due_ms()
+        {
+            at(steady(due));
+        }
         if let Some(sweep) = self.memory.as_ref().and_then(Memory::next_sweep_ms) {
             at(steady(sweep).max(now.steady_ms + 1));
         }
@@ -71,7 +85,8 @@ impl Conversation {
 
     /// Whether the actor may leave memory: nothing runs, waits or is due within a minute.
     pub fn is_idle(&self, now: Now) -> bool {
-        let is_at_rest = self.is_quiet() && self.queue.is_empty() && !self.loading.is_running;
+        let has_reports = self.call.as_ref().is_some_and(|part| part.has_reports());
+        let is_at_rest = self.is_quiet() && self.queue.is_empty() && !self.loading.is_running && !has_reports;
         if self.phase == Phase::Lost {
             return true;
         }
@@ -80,15 +95,17 @@ impl Conversation {
         };
         is_at_rest
             && memory.record.outbox.is_empty()
+            && memory.record.call.as_ref().is_none_or(|call| !call.is_busy())
             && memory
                 .record
-                .next_timer_ms()
+                .next_due_ms()
                 .is_none_or(|at| at > now.wall_ms + NEAR_TIMER_MS)
     }
 
     /// Whether nothing of this actor is under way: it may be dropped without losing anything.
     pub fn is_quiet(&self) -> bool {
-        self.running.is_none()
+        self.is_call_quiet()
+            && self.running.is_none()
             && self.concluding.is_none()
             && self.in_flight.is_none()
             && self.asked.is_empty()
@@ -98,6 +115,6 @@ impl Conversation {
 
     /// When something stored is next due, in milliseconds since 1970.
     pub fn next_wake_ms(&self) -> Option<u64> {
-        self.memory.as_ref().and_then(|memory| memory.record.next_timer_ms())
+        self.memory.as_ref().and_then(|memory| memory.record.next_due_ms())
     }
 }

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trunkline_bot::logic::{Answer, Description, Logic, StateProblem, StoredState};
+use trunkline_bot::logic::{Answer, CallEvent, CallNow, Description, Logic, StateProblem, StoredState};
 use trunkline_teams::activity::Activity;
+use trunkline_teams::graph::Operation;
+
+use super::CallSettings;
 
 /// Budgets and bounds of every conversation of a worker.
 #[derive(Clone, Debug)]
@@ -81,6 +84,10 @@ pub struct BotRules {
     pub turn_limit: Duration,
     /// What is done with unreadable state.
     pub unreadable: Unreadable,
+    /// The rules of its calls, where it has any.
+    pub calls: Option<Arc<BotRules>>,
+    /// Budgets and limits, in the rules of calls.
+    call_settings: Option<CallSettings>,
     logic: Arc<dyn Logic>,
 }
 
@@ -96,8 +103,52 @@ impl BotRules {
             description,
             turn_limit,
             unreadable,
+            calls: None,
+            call_settings: None,
             logic,
         }
+    }
+
+    /// The same with the rules of its calls, whose logic may be another one; the name is this one's.
+    #[must_use]
+    pub fn with_calls(mut self, logic: Arc<dyn Logic>, settings: CallSettings) -> Self {
+        let rules = Self {
+            name: self.name.clone(),
+            call_settings: Some(settings),
+            ..Self::new(logic, self.turn_limit, self.unreadable)
+        };
+        self.calls = Some(Arc::new(rules));
+        self
+    }
+
+    /// Budgets and limits, in the rules of calls.
+    pub(super) fn call_settings(&self) -> Option<&CallSettings> {
+        self.call_settings.as_ref()
+    }
+
+    /// Whether it can begin calls.
+    pub(super) fn hosts_calls(&self) -> bool {
+        self.calls.is_some() || self.call_settings.is_some()
+    }
+
+    /// Whether it takes incoming calls.
+    pub(super) fn answers_calls(&self) -> bool {
+        self.description.calls.as_ref().is_some_and(|calls| calls.answers)
+    }
+
+    /// Whether it wants the keys that callers press.
+    pub(super) fn wants_tones(&self) -> bool {
+        self.description.calls.as_ref().is_some_and(|calls| calls.wants_tones)
+    }
+
+    /// What is done with an incoming call whose turn is late or failed.
+    pub(super) fn late_decision(&self, call: &CallNow) -> Option<Operation> {
+        catch_unwind(AssertUnwindSafe(|| self.logic.late_decision(call))).unwrap_or(None)
+    }
+
+    /// Whether anybody handles what happened in a call. Where the question panics, the turn will tell.
+    pub(super) fn handles_call_event(&self, event: &CallEvent) -> bool {
+        catch_unwind(AssertUnwindSafe(|| self.logic.handles_call_event(event))).unwrap_or(true)
     }
 
     /// The bot's code.

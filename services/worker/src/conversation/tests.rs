@@ -1,6 +1,7 @@
 //! Rules of a turn, one by one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod calls;
 mod operator;
 mod overload;
 mod poison;

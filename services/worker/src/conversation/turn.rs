@@ -6,6 +6,7 @@ use bytes::Bytes;
 use trunkline_bot::Address;
 use trunkline_bot::logic::{Begin, End, KeptStep, Outcome, STEP_BYTES, STEPS_PER_TURN, StoredState, TurnError};
 use trunkline_proto::routing::Reason;
+use trunkline_store::key::{ActorKind, Triple};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::event::{Action, Note, Now, Run, StepRefused};
@@ -13,7 +14,7 @@ use super::item::Item;
 use super::runs::Admission;
 use super::work::Work;
 use super::{Conversation, Late, Phase, Running, milliseconds, refused, reply_all};
-use crate::record::{EntryKind, Timer};
+use crate::record::{EntryKind, Record, Timer};
 
 impl Conversation {
     /// Starts the next turn. `true` when something ended on the way and there may be more to do.
@@ -21,12 +22,13 @@ impl Conversation {
         if self.phase != Phase::Serving || !now.may_begin || !self.is_free() || self.hold_until > now.steady_ms {
             return false;
         }
-        if let Some(timer) = self.due_timer(now) {
-            return match self.admit(&timer, now) {
-                Admission::Runs => self.start(timer, now, out),
+        // What happened in a call comes before what is asked of it.
+        if let Some(own) = self.due_event(now).or_else(|| self.due_timer(now)) {
+            return match self.admit(&own, now) {
+                Admission::Runs => self.start(own, now, out),
                 Admission::NotesFirst => true,
                 Admission::Waits => false,
-                Admission::Poisons(deaths) => self.poison(timer, deaths, now, out),
+                Admission::Poisons(deaths) => self.poison(own, deaths, now, out),
             };
         }
         while let Some(head) = self.queue.front() {
@@ -40,6 +42,10 @@ impl Conversation {
                 continue;
             }
             if self.is_repeat(&mut item, out) {
+                return true;
+            }
+            if self.has_no_call(&item.work) {
+                self.leave_undone(*item, out);
                 return true;
             }
             let least = milliseconds(self.settings.least_remaining);
@@ -131,10 +137,13 @@ impl Conversation {
             bytes: state.bytes.clone(),
         });
         let steps = memory.steps_of(item.turn_key);
+        let turn_limit = milliseconds(identity.bot.turn_limit);
+        let limit_at = now.steady_ms + turn_limit;
+        let decision_limit = self.decision_limit(&item, now);
         let mut running = Box::new(Running {
             run,
             started_at: now.steady_ms,
-            limit_at: now.steady_ms + milliseconds(identity.bot.turn_limit),
+            limit_at: decision_limit.map_or(limit_at, |limit| limit.min(limit_at)),
             person: None,
             step: None,
             steps_kept: steps.len(),
@@ -164,7 +173,7 @@ impl Conversation {
             locale.clone_from(&activity.locale);
         }
         let Some(input) = running.item.work.input() else {
-            let message = "the stored body is not an activity".to_owned();
+            let message = "the stored body cannot be read".to_owned();
             running.ended = Some((
                 End::Failed(TurnError {
                     message,
@@ -188,11 +197,7 @@ impl Conversation {
         }
         let begin = Begin {
             input,
-            here: Address::Conversation {
-                tenant: identity.triple.tenant.clone(),
-                service_url: service_url.clone(),
-                conversation: identity.triple.conversation.clone(),
-            },
+            here: here(&identity.triple, record, service_url),
             state,
             steps,
             now: UNIX_EPOCH + Duration::from_millis(running.item.first_run_ms),
@@ -200,7 +205,7 @@ impl Conversation {
             attempt: running.item.attempts + 1,
             locale,
             next_sequence: record.next_sequence,
-            call: None,
+            call: self.call_now(now),
         };
         let changes = record
             .outbox
@@ -209,7 +214,7 @@ impl Conversation {
         out.push(Action::Run(Box::new(Run {
             run: running.run,
             begin,
-            limit: identity.bot.turn_limit,
+            limit: Duration::from_millis(running.limit_at - now.steady_ms),
             traceparent: running.item.traceparent.clone(),
             route: running.item.route,
             is_verified,
@@ -252,6 +257,23 @@ impl Conversation {
         }
         running.steps_kept += 1;
         running.step = Some(step);
+    }
+}
+
+/// Where a turn runs.
+fn here(triple: &Triple, record: &Record, service_url: &str) -> Address {
+    let service_url = service_url.to_owned();
+    match triple.kind {
+        ActorKind::Call => Address::Call {
+            tenant: record.tenant().to_owned(),
+            service_url,
+            call: triple.conversation.clone(),
+        },
+        ActorKind::Conversation | ActorKind::Person => Address::Conversation {
+            tenant: triple.tenant.clone(),
+            service_url,
+            conversation: triple.conversation.clone(),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use trunkline_bot::SentRef;
-use trunkline_bot::logic::{FailedWork, Failure, Input};
+use trunkline_bot::logic::{CallEvent, FailedWork, Failure, Input};
 use trunkline_teams::activity::Activity;
 
 use crate::record::{AcceptedWork, WorkKind};
@@ -46,6 +46,27 @@ pub enum Work {
         /// JSON.
         change: Bytes,
     },
+    /// Something happened in the call: a [`CallEvent`] as JSON.
+    Call(Bytes),
+    /// A call is to begin: told to its actor, whose record it becomes.
+    StartCall(Box<StartCall>),
+}
+
+/// A call that is to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StartCall {
+    /// Entra tenant of the call.
+    pub tenant: String,
+    /// Base of the Connector that serves the tenant; may be empty.
+    pub service_url: String,
+    /// The [`trunkline_teams::calls::Call`] as JSON.
+    pub call: Bytes,
+    /// Name of the signal that its bot gets first.
+    pub name: String,
+    /// Key of the signal.
+    pub key: String,
+    /// The signal as JSON.
+    pub payload: Bytes,
 }
 
 impl Work {
@@ -65,7 +86,7 @@ impl Work {
         matches!(self, Self::Activity { .. })
     }
 
-    /// What the bot is told; `None` for a change, which no turn sees, and for a body that is no activity.
+    /// What the bot is told; `None` for what no turn sees (a change, a call that begins), and for a body that cannot be read.
     pub fn input(&mut self) -> Option<Input> {
         Some(match self {
             Self::Activity { body, parsed, .. } => {
@@ -85,16 +106,19 @@ impl Work {
                 activity_id: activity_id.clone(),
             },
             Self::Failed(failure) => Input::Failed(failure.clone()),
-            Self::Change { .. } => return None,
+            Self::Call(event) => Input::Call(Box::new(serde_json::from_slice::<CallEvent>(event).ok()?)),
+            Self::Change { .. } | Self::StartCall(_) => return None,
         })
     }
 
     /// Bytes of its body.
     pub fn body_bytes(&self) -> usize {
         match self {
-            Self::Activity { body, .. } | Self::Signal { payload: body, .. } | Self::Change { change: body, .. } => {
-                body.len()
-            }
+            Self::Activity { body, .. }
+            | Self::Signal { payload: body, .. }
+            | Self::Change { change: body, .. }
+            | Self::Call(body) => body.len(),
+            Self::StartCall(start) => start.call.len() + start.payload.len(),
             Self::Sent { .. } | Self::Failed(_) => 0,
         }
     }
@@ -148,6 +172,21 @@ impl Work {
                 name: name.clone(),
                 ..AcceptedWork::default()
             },
+            Self::Call(event) => AcceptedWork {
+                kind: WorkKind::Call as i32,
+                body: event.clone(),
+                ..AcceptedWork::default()
+            },
+            Self::StartCall(start) => AcceptedWork {
+                kind: WorkKind::StartCall as i32,
+                body: start.payload.clone(),
+                service_url: start.service_url.clone(),
+                name: start.name.clone(),
+                key: start.key.clone(),
+                tenant: start.tenant.clone(),
+                call: start.call.clone(),
+                ..AcceptedWork::default()
+            },
         }
     }
 
@@ -182,6 +221,15 @@ impl Work {
                 name: stored.name,
                 change: stored.body,
             },
+            WorkKind::Call => Self::Call(stored.body),
+            WorkKind::StartCall => Self::StartCall(Box::new(StartCall {
+                tenant: stored.tenant,
+                service_url: stored.service_url,
+                call: stored.call,
+                name: stored.name,
+                key: stored.key,
+                payload: stored.body,
+            })),
         }
     }
 }

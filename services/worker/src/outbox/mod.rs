@@ -5,7 +5,7 @@ mod operation;
 
 pub use self::operation::{Operation, SendWork, Target};
 use crate::conversation::Now;
-use crate::record::{Entry, Record};
+use crate::record::{Entry, Lane as Where, Record};
 
 /// Keeps the keys of deliveries apart from those of activities.
 const DELIVERY_SEED: u64 = 0x7465_6c6c_5f6f_6e63;
@@ -117,20 +117,12 @@ pub enum Fallback {
 impl Outbox {
     /// What is to be sent now: at most one entry for each lane, of those below `committed_below`.
     pub fn next(&mut self, record: &Record, committed_below: u64, now: Now) -> Option<Result<SendWork, Unsendable>> {
-        for lane_of_actors in [false, true] {
-            let lane = if lane_of_actors {
-                &mut self.actors
-            } else {
-                &mut self.connector
-            };
+        for where_to in [Where::Connector, Where::Actors] {
+            let lane = self.lane_mut(where_to);
             if lane.sending.is_some() {
                 continue;
             }
-            let Some(entry) = record
-                .outbox
-                .iter()
-                .find(|entry| entry.goes_to_an_actor() == lane_of_actors)
-            else {
+            let Some(entry) = record.outbox.iter().find(|entry| entry.lane() == where_to) else {
                 continue;
             };
             if entry.sequence >= committed_below {
@@ -152,11 +144,7 @@ impl Outbox {
 
     /// What a try means for its entry.
     pub fn finished(&mut self, entry: &Entry, result: SendResult, give_up_ms: u64, now_ms: u64) -> Verdict {
-        let lane = if entry.goes_to_an_actor() {
-            &mut self.actors
-        } else {
-            &mut self.connector
-        };
+        let lane = self.lane_mut(entry.lane());
         if lane.sending != Some(entry.sequence) {
             return Verdict::Unknown;
         }
@@ -197,6 +185,14 @@ impl Outbox {
         };
         lane.trying = None;
         verdict
+    }
+
+    /// Operations of calls leave another way: they are never asked for here.
+    fn lane_mut(&mut self, lane: Where) -> &mut Lane {
+        match lane {
+            Where::Actors => &mut self.actors,
+            Where::Connector | Where::Graph => &mut self.connector,
+        }
     }
 
     /// An entry was taken out of the record while it was tried.

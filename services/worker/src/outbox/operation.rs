@@ -4,7 +4,7 @@ use bytes::Bytes;
 use trunkline_store::key::{ActorKind, Triple};
 
 use super::{Fallback, Unsendable};
-use crate::conversation::Work;
+use crate::conversation::{StartCall, Work};
 use crate::record::{Entry, EntryKind, Names, Place, PlaceKind, Record};
 
 /// A try of one entry.
@@ -121,11 +121,14 @@ pub(super) fn of_entry(entry: &Entry, record: &Record, fallback: Fallback) -> Re
         EntryKind::Send => send(entry, record, &names, fallback),
         EntryKind::Update | EntryKind::Delete => replace(entry, record, &names),
         EntryKind::Signal => signal(entry, &names),
+        EntryKind::StartCall => start_call(entry, &names),
+        // Goes to Graph, by the actor's own lane for it.
+        EntryKind::Call => Err("an operation on a call is not sent from here"),
         EntryKind::ChangeUser => Ok(Operation::Tell {
             triple: Triple {
                 kind: ActorKind::Person,
                 bot: names.bot,
-                tenant: names.tenant,
+                tenant: record.tenant().to_owned(),
                 conversation: format!("{}/{}", entry.name, entry.key),
             },
             work: Work::Change {
@@ -161,6 +164,7 @@ fn send(entry: &Entry, record: &Record, names: &Names, fallback: Fallback) -> Re
         None => here(record, names),
         Some(place) => match place.kind() {
             PlaceKind::Conversation => target_of(place),
+            PlaceKind::Call => return Err("a message cannot be sent to a call"),
             PlaceKind::Person => {
                 return Ok(Operation::PostToPerson {
                     service_url: place.service_url.clone(),
@@ -234,19 +238,40 @@ fn replace(entry: &Entry, record: &Record, names: &Names) -> Result<Operation, &
 }
 
 fn signal(entry: &Entry, names: &Names) -> Result<Operation, &'static str> {
-    let conversation = match &entry.to {
-        None => names.conversation.clone(),
-        Some(place) if place.kind() == PlaceKind::Conversation => place.id.clone(),
-        Some(_) => return Err("a signal goes to a conversation that exists, not to a person or a channel"),
+    let triple = match &entry.to {
+        None => names
+            .to_triple()
+            .ok_or("this build does not know the kind of its own actor")?,
+        Some(place) => match place.kind() {
+            PlaceKind::Conversation => Triple::conversation(&names.bot, &place.tenant, &place.id),
+            PlaceKind::Call => Triple::call(&names.bot, &place.id),
+            PlaceKind::Person | PlaceKind::Channel => {
+                return Err("a signal goes to a conversation that exists or to a call, not to a person or a channel");
+            }
+        },
     };
-    let tenant = entry.to.as_ref().map_or(&names.tenant, |place| &place.tenant);
     Ok(Operation::Tell {
-        triple: Triple::conversation(&names.bot, tenant, conversation),
+        triple,
         work: Work::Signal {
             name: entry.name.clone(),
             key: entry.key.clone(),
             payload: entry.body.clone(),
         },
+    })
+}
+
+fn start_call(entry: &Entry, names: &Names) -> Result<Operation, &'static str> {
+    let place = entry.to.as_ref().ok_or("a call that begins has a key")?;
+    Ok(Operation::Tell {
+        triple: Triple::call(&names.bot, &place.id),
+        work: Work::StartCall(Box::new(StartCall {
+            tenant: place.tenant.clone(),
+            service_url: place.service_url.clone(),
+            call: entry.call.clone(),
+            name: entry.name.clone(),
+            key: entry.key.clone(),
+            payload: entry.body.clone(),
+        })),
     })
 }
 

@@ -8,7 +8,7 @@ use trunkline_proto::peer::{self, TellOutcome, TellReply, TellRequest};
 use trunkline_store::key::{ActorKind, Triple};
 
 use crate::conversation::Work;
-use crate::record::{AcceptedWork, FORMAT};
+use crate::record::{AcceptedWork, FORMAT, format_of};
 use crate::shell::tell::{Heard, Told, Unheard};
 
 pub(super) fn request(told: Told) -> TellRequest {
@@ -32,7 +32,7 @@ pub(super) fn request(told: Told) -> TellRequest {
         repeat_key,
         remaining_ms: u32::try_from(remaining.as_millis()).unwrap_or(u32::MAX),
         traceparent,
-        format: FORMAT,
+        format: format_of(triple.kind as u32),
         work: work.to_accepted().encode_to_vec().into(),
     }
 }

@@ -19,6 +19,10 @@ pub enum WorkKind {
     Failed = 3,
     /// What is remembered of a person changes.
     Change = 4,
+    /// Something happened in a call.
+    Call = 5,
+    /// A call is to begin.
+    StartCall = 6,
 }
 
 /// Work that waits in the inbox.
@@ -85,7 +89,7 @@ pub struct AcceptedWork {
     /// What kind of work it is.
     #[prost(enumeration = "WorkKind", tag = "1")]
     pub kind: i32,
-    /// The activity as Teams sent it, the payload of a signal, or a change.
+    /// The activity as Teams sent it, the payload of a signal, a change, or what happened in a call.
     #[prost(bytes = "bytes", tag = "2")]
     pub body: Bytes,
     /// Verified base of the Connector (activities).
@@ -106,6 +110,12 @@ pub struct AcceptedWork {
     /// Whether the service URL came with a verified token.
     #[prost(bool, tag = "8")]
     pub is_verified: bool,
+    /// Entra tenant of a call that is to begin.
+    #[prost(string, tag = "9")]
+    pub tenant: String,
+    /// The call that is to begin, as JSON.
+    #[prost(bytes = "bytes", tag = "10")]
+    pub call: Bytes,
 }
 
 impl Accepted {

@@ -18,6 +18,21 @@ pub enum EntryKind {
     Signal = 3,
     /// What is remembered of a person changes.
     ChangeUser = 4,
+    /// Graph is asked for something on the call whose record this is.
+    Call = 5,
+    /// A call begins.
+    StartCall = 6,
+}
+
+/// Where entries go: one at a time in each lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// To the Connector.
+    Connector,
+    /// To another actor of ours.
+    Actors,
+    /// To Graph.
+    Graph,
 }
 
 impl EntryKind {
@@ -29,6 +44,8 @@ impl EntryKind {
             Self::Delete => "delete",
             Self::Signal => "signal",
             Self::ChangeUser => "change user",
+            Self::Call => "operation on the call",
+            Self::StartCall => "start call",
         }
     }
 }
@@ -45,7 +62,7 @@ pub struct Entry {
     /// Where to; absent for the entry's own conversation.
     #[prost(message, optional, tag = "3")]
     pub to: Option<Place>,
-    /// The outgoing activity, the signal's payload or the change.
+    /// The outgoing activity, the signal's payload, the change, or the operation on the call as JSON.
     #[prost(bytes = "bytes", tag = "4")]
     pub body: Bytes,
     /// Not sent again when it is unknown whether Teams took it.
@@ -69,10 +86,10 @@ pub struct Entry {
     /// Updates and deletions: the message.
     #[prost(string, tag = "11")]
     pub message_id: String,
-    /// Name of the signal, or of the kind of user state.
+    /// Name of the signal, of the kind of user state, or of the operation.
     #[prost(string, tag = "12")]
     pub name: String,
-    /// Key of the signal, or the person.
+    /// Key of the signal or of the operation, or the person.
     #[prost(string, tag = "13")]
     pub key: String,
     /// Asked for by the turn that tells of a failure: its own failure is told nobody, else it would never end.
@@ -87,12 +104,28 @@ pub struct Entry {
     /// When that stream takes its next part, in milliseconds since 1970.
     #[prost(fixed64, tag = "17")]
     pub stream_next_ms: u64,
+    /// Operations: not before the one of that key has ended; empty for no such.
+    #[prost(string, tag = "18")]
+    pub after: String,
+    /// Operations: key of the call that a consultative transfer replaces; empty for none.
+    #[prost(string, tag = "19")]
+    pub replaces: String,
+    /// Operations: it may have been asked of Graph. Committed before it is.
+    #[prost(bool, tag = "20")]
+    pub is_leaving: bool,
+    /// A call that begins: the [`trunkline_teams::calls::Call`] as JSON.
+    #[prost(bytes = "bytes", tag = "21")]
+    pub call: Bytes,
 }
 
 impl Entry {
-    /// Whether another actor of ours takes it, rather than the Connector.
-    pub fn goes_to_an_actor(&self) -> bool {
-        matches!(self.kind(), EntryKind::Signal | EntryKind::ChangeUser)
+    /// Where it goes.
+    pub fn lane(&self) -> Lane {
+        match self.kind() {
+            EntryKind::Send | EntryKind::Update | EntryKind::Delete => Lane::Connector,
+            EntryKind::Signal | EntryKind::ChangeUser | EntryKind::StartCall => Lane::Actors,
+            EntryKind::Call => Lane::Graph,
+        }
     }
 }
 
@@ -106,6 +139,8 @@ pub enum PlaceKind {
     Person = 1,
     /// A new thread of a channel.
     Channel = 2,
+    /// A call.
+    Call = 3,
 }
 
 /// An [`Address`] as it is stored.
@@ -120,7 +155,7 @@ pub struct Place {
     /// Base of the Connector that serves it.
     #[prost(string, tag = "3")]
     pub service_url: String,
-    /// Id of the conversation, person or channel.
+    /// Id of the conversation, person or channel, or key of the call.
     #[prost(string, tag = "4")]
     pub id: String,
 }
@@ -132,6 +167,7 @@ impl Place {
             Address::Conversation { conversation, .. } => (PlaceKind::Conversation, conversation),
             Address::Person { person, .. } => (PlaceKind::Person, person),
             Address::Channel { channel, .. } => (PlaceKind::Channel, channel),
+            Address::Call { call, .. } => (PlaceKind::Call, call),
             _ => return None,
         };
         Some(Self {

@@ -12,19 +12,26 @@ use prost::Message;
 use trunkline_store::contract::{Header, RECORD_BYTES};
 use trunkline_store::key::{ActorKind, Triple};
 
+use crate::call::CallRecord;
+
 pub use self::accepted::{Accepted, AcceptedWork, PARKING_REASON_BYTES, Parking, WorkKind};
-pub use self::entry::{Entry, EntryKind, Place, PlaceKind, SentId};
+pub use self::entry::{Entry, EntryKind, Lane, Place, PlaceKind, SentId};
 pub use self::ring::Ring;
 
-/// Format of the records that this build writes.
-pub const FORMAT: u32 = 1;
+/// Newest format that this build reads.
+pub const FORMAT: u32 = 2;
+/// Format of what this build writes of an actor of that kind: builds before calls refuse what they would misread.
+pub fn format_of(kind: u32) -> u32 {
+    if kind == ActorKind::Call as u32 { 2 } else { 1 }
+}
+
 /// Ids of sent messages that a record remembers, for updates and deletions.
 pub const SENT_IDS: usize = 64;
 
 /// Everything that a conversation or a person remembers.
 #[derive(Clone, PartialEq, Message)]
 pub struct Record {
-    /// [`FORMAT`] of the writer. A reader refuses what is newer than itself.
+    /// Format of the writer. A reader refuses what is newer than itself.
     #[prost(uint32, tag = "1")]
     pub format: u32,
     /// Whose record this is: compared at each load, because the key is only a hash.
@@ -57,6 +64,9 @@ pub struct Record {
     /// Unreadable state that was replaced by a new one, kept for whoever repairs it.
     #[prost(message, optional, tag = "10")]
     pub set_aside: Option<SetAside>,
+    /// The call, in the record of one.
+    #[prost(message, optional, boxed, tag = "12")]
+    pub call: Option<Box<CallRecord>>,
 }
 
 /// The triple of a record.
@@ -165,7 +175,7 @@ impl Record {
     /// The record of a conversation that is new.
     pub fn new(triple: &Triple) -> Self {
         Self {
-            format: FORMAT,
+            format: format_of(triple.kind as u32),
             names: Some(triple.into()),
             next_sequence: 1,
             ..Self::default()
@@ -197,6 +207,15 @@ impl Record {
         buffer.freeze()
     }
 
+    /// Entra tenant of the actor. A call's names have none.
+    pub fn tenant(&self) -> &str {
+        match (&self.call, &self.names) {
+            (Some(call), _) => &call.tenant,
+            (None, Some(names)) => &names.tenant,
+            (None, None) => "",
+        }
+    }
+
     /// The activity id that a send got, and the place when it was not this conversation.
     pub fn sent_id(&self, sequence: u64) -> Option<&SentId> {
         self.sent.iter().rev().find(|sent| sent.sequence == sequence)
@@ -213,6 +232,12 @@ impl Record {
     /// When the earliest timer is due, in milliseconds since 1970.
     pub fn next_timer_ms(&self) -> Option<u64> {
         self.timers.iter().map(|timer| timer.at_ms).min()
+    }
+
+    /// When a timer or something of the call is next due, in milliseconds since 1970.
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let of_call = self.call.as_ref().and_then(|call| call.next_due_ms());
+        self.next_timer_ms().into_iter().chain(of_call).min()
     }
 }
 

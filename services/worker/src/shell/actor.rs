@@ -17,13 +17,15 @@ use trunkline_store::key::{Key, ShardId, Triple};
 use super::context::{ArbiterContext, HostedParts};
 use super::courier;
 use super::directory::{Leave, Slot};
+use super::graph;
 use super::notes;
 use super::ownership::{Fenced, Quiet};
 use super::port::TurnPort;
 use super::turn::{self, Turned};
 use crate::config::Executor;
 use crate::conversation::{
-    Action, Conversation, Event, Holding, Now, Reply, Request, Response, Run, StepRefused, Ticket,
+    Action, Conversation, Event, GraphAnswer, GraphAsk, Holding, Now, Reply, Request, Response, Run, StepRefused,
+    Ticket,
 };
 use crate::outbox::{SendResult, SendWork};
 
@@ -174,6 +176,12 @@ impl ConversationActor {
                 }
             }
             Action::Send(work) => self.send(*work, ctx),
+            Action::AskGraph(ask) => self.ask_graph(*ask, ctx),
+            Action::Book(booking) => {
+                let worker = self.context.worker.clone();
+                let booked = wrap_future::<_, Self>(async move { graph::book(*booking, &worker).await });
+                ctx.spawn(booked.map(|result, actor, ctx| actor.feed(Event::Booked(result), ctx)));
+            }
             Action::Answer { question, response } => {
                 if let Some(waiting) = self.questions.remove(&question) {
                     let _ = waiting.send(response);
@@ -287,6 +295,21 @@ impl ConversationActor {
         let key = self.key;
         let sent = wrap_future::<_, Self>(async move { courier::deliver(work, &bot, &worker, key).await });
         ctx.spawn(sent.map(move |result: SendResult, actor, ctx| actor.feed(Event::Sent { sequence, result }, ctx)));
+    }
+
+    fn ask_graph(&mut self, ask: GraphAsk, ctx: &mut Context<Self>) {
+        let Some(bot) = self.hosted() else { return };
+        let id = ask.id;
+        let worker = self.context.worker.clone();
+        let name = self.core.bot_name().unwrap_or_default().to_owned();
+        let answered = wrap_future::<_, Self>(async move {
+            match &bot.calls {
+                Some(calls) => graph::ask(ask, &name, calls, &worker).await,
+                // Its core asks nothing of Graph then.
+                None => GraphAnswer::Withheld,
+            }
+        });
+        ctx.spawn(answered.map(move |answer, actor, ctx| actor.feed(Event::GraphAnswered { id, answer }, ctx)));
     }
 
     fn delivered(&self) {

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use trunkline_bot::logic::Logic;
 use trunkline_proto::routing::Outcome;
 use trunkline_store::SharedStore;
-use trunkline_store::key::ShardId;
+use trunkline_store::key::{ActorKind, ShardId};
 
 use super::courier::Bases;
 use super::directory::Directory;
@@ -37,6 +37,26 @@ pub(crate) struct HostedParts {
     pub(crate) allows_service_url: AllowsServiceUrl,
     pub(crate) bases: Bases,
     pub(crate) executor: Executor,
+    /// Its calls, where it has any.
+    pub(crate) calls: Option<CallParts>,
+}
+
+/// What the shell must know of a bot's calls.
+pub(crate) struct CallParts {
+    pub(crate) logic: Arc<dyn Logic>,
+    pub(crate) graph: trunkline_teams::graph::Client,
+    /// Where Graph sends notifications; the key of a call follows.
+    pub(crate) callback: String,
+}
+
+impl HostedParts {
+    /// The code that runs in an actor of that kind.
+    pub(crate) fn logic_of(&self, kind: ActorKind) -> &Arc<dyn Logic> {
+        match (&self.calls, kind) {
+            (Some(calls), ActorKind::Call) => &calls.logic,
+            _ => &self.logic,
+        }
+    }
 }
 
 /// What all threads of a worker share.

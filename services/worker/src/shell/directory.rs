@@ -19,7 +19,7 @@ use super::context::ArbiterContext;
 use super::ownership::LOOK;
 use super::shard_table::{Admission, ShardTable};
 use super::tell::Told;
-use crate::conversation::{Arrival, ArrivalKind, Event, Reply, Request, Response, Ticket, Work};
+use crate::conversation::{Arrival, ArrivalKind, Event, Notified, Reply, Request, Response, Ticket, Work};
 use crate::stream::OutgoingSender;
 
 /// How often the directory looks for what may leave.
@@ -188,11 +188,18 @@ impl Directory {
             arrived_at,
         } = waiting;
         let kind = match Kind::try_from(deliver.kind) {
+            Ok(Kind::Call) => {
+                return self.notify(Waiting {
+                    ticket,
+                    deliver,
+                    arrived_at,
+                });
+            }
             Ok(Kind::Transient) => return Err(done()),
             Ok(Kind::Invoke) => ArrivalKind::Invoke,
             Ok(Kind::Message | Kind::Event | Kind::Unspecified) => ArrivalKind::Message,
-            // This build hosts no calls; and what it does not know is never taken for a message.
-            Ok(Kind::Call) | Err(_) => return Err(refused(Reason::UnknownKind)),
+            // What this build does not know is never taken for a message.
+            Err(_) => return Err(refused(Reason::UnknownKind)),
         };
         let claims = deliver.claims.unwrap_or_default();
         if !self.context.worker.bots.contains_key(&claims.bot) {
@@ -223,6 +230,45 @@ impl Directory {
             },
         };
         let event = Event::Arrived(Box::new(arrival));
+        let was_told = self.tell(ShardId(deliver.shard), key, Some(triple), event);
+        if was_told { Ok(()) } else { Err(Reply::Moved(Moved {})) }
+    }
+
+    /// A notification of a call goes to the call's actor, which makes it durable at once.
+    fn notify(&mut self, waiting: Waiting) -> Result<(), Reply> {
+        let Waiting {
+            ticket,
+            deliver,
+            arrived_at,
+        } = waiting;
+        let claims = deliver.claims.unwrap_or_default();
+        let worker = &self.context.worker;
+        let rules = worker
+            .bots
+            .get(&claims.bot)
+            .ok_or_else(|| refused(Reason::UnknownBot))?;
+        if rules.calls.is_none() {
+            if let Some(left_out) = worker.paces.no_calls.due(worker.now().steady_ms) {
+                let bot = claims.bot;
+                tracing::warn!(bot, left_out, "a call was refused: the bot is not set up for calls");
+            }
+            return Err(refused(Reason::UnknownKind));
+        }
+        let key = Key::from_bytes(&deliver.key).ok_or_else(|| refused(Reason::Malformed))?;
+        let now = worker.now();
+        let waited = now.steady_ms.saturating_sub(arrived_at);
+        let remaining = u64::from(deliver.remaining_ms).saturating_sub(waited);
+        let notified = Notified {
+            ticket,
+            repeat_key: deliver.dedupe,
+            remaining: Duration::from_millis(remaining),
+            traceparent: deliver.traceparent,
+            tenant: claims.tenant,
+            received_ms: now.wall_ms.saturating_sub(u64::from(deliver.age_ms) + waited),
+            body: deliver.activity,
+        };
+        let triple = Triple::call(claims.bot, deliver.conversation);
+        let event = Event::Notified(Box::new(notified));
         let was_told = self.tell(ShardId(deliver.shard), key, Some(triple), event);
         if was_told { Ok(()) } else { Err(Reply::Moved(Moved {})) }
     }

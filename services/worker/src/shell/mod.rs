@@ -5,6 +5,7 @@ mod agenda;
 pub(crate) mod context;
 pub(crate) mod courier;
 pub(crate) mod directory;
+mod graph;
 pub(crate) mod notes;
 pub(crate) mod operator;
 pub(crate) mod ownership;

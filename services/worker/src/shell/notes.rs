@@ -71,8 +71,56 @@ pub(crate) fn take(worker: &WorkerParts, bot: Option<&str>, conversation: &Key, 
             count(of_bot.map(|of_bot| &of_bot.sends_in_doubt));
             tracing::warn!(bot, %conversation, sequence, "nobody knows whether a send arrived; it is not repeated");
         }
-        note => of_what_is_stored(worker, bot, conversation, note, route_name),
+        note => {
+            if let Some(note) = of_calls(worker, bot, conversation, note) {
+                of_what_is_stored(worker, bot, conversation, note, route_name);
+            }
+        }
     }
+}
+
+/// Notes of calls; gives back what is none.
+fn of_calls(worker: &WorkerParts, bot: &str, call: &Key, note: Note) -> Option<Note> {
+    let due = |pace: &Pace| pace.due(worker.now().steady_ms);
+    let of_bot = worker.metrics.bot(bot);
+    match note {
+        Note::GraphTook { .. } => count(of_bot.map(|of_bot| &of_bot.operations)),
+        Note::GraphRetried { reason } => {
+            count(of_bot.map(|of_bot| &of_bot.operation_retries));
+            if let Some(left_out) = due(&worker.paces.graph_retried) {
+                tracing::info!(bot, %call, reason, left_out, "an operation on a call is asked again");
+            }
+        }
+        Note::GraphRefused {
+            operation,
+            status,
+            code,
+            message,
+        } => {
+            count(of_bot.map(|of_bot| &of_bot.operations_refused));
+            tracing::warn!(bot, %call, operation, status, code, message, "graph did not take an operation on a call");
+        }
+        Note::GraphInDoubt { operation, reason } => {
+            count(of_bot.map(|of_bot| &of_bot.operations_in_doubt));
+            tracing::warn!(
+                bot, %call, operation, reason,
+                "nobody knows whether graph took an operation on a call; it is not asked again"
+            );
+        }
+        Note::NotificationUnread { reason } => {
+            if let Some(left_out) = due(&worker.paces.notification_unread) {
+                tracing::warn!(bot, %call, reason, left_out, "a notification of a call was dropped");
+            }
+        }
+        Note::BookFailed { reason } => {
+            if let Some(left_out) = due(&worker.paces.book_failed) {
+                tracing::warn!(bot, %call, reason, left_out, "a call was not counted; that is tried again");
+            }
+        }
+        Note::SignalOfNoCall => tracing::info!(bot, %call, "a signal came to a call that is over or never was"),
+        other => return Some(other),
+    }
+    None
 }
 
 /// Notes of the record, the inbox and the store.

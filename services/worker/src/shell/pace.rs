@@ -19,6 +19,10 @@ pub(crate) struct Paces {
     pub(crate) cannot_load: Pace,
     pub(crate) queue_full: Pace,
     pub(crate) send_retried: Pace,
+    pub(crate) graph_retried: Pace,
+    pub(crate) book_failed: Pace,
+    pub(crate) notification_unread: Pace,
+    pub(crate) no_calls: Pace,
 }
 
 impl Pace {

@@ -65,12 +65,23 @@ impl TurnPort {
         self.triple.as_ref().map(|triple| triple.bot.as_str())
     }
 
+    /// What kind of actor the turn runs in.
+    pub(crate) fn kind(&self) -> ActorKind {
+        self.triple
+            .as_ref()
+            .map_or(ActorKind::Conversation, |triple| triple.kind)
+    }
+
     /// The streams that the turn shows.
     pub(crate) fn streams(&self) -> Streams {
         self.streams.clone()
     }
 
     fn base(&self) -> Result<ServiceUrl, PortError> {
+        if self.kind() == ActorKind::Call {
+            let why = "a call has no chat of its own: send to the address of a conversation";
+            return Err(PortError::NotSent(why.to_owned()));
+        }
         courier::base_of(self.here.service_url(), self.is_verified, &self.bot)
             .map_err(|error| PortError::NotSent(error.to_string()))
     }
@@ -161,7 +172,8 @@ impl Port for TurnPort {
             let triple = Triple {
                 kind: ActorKind::Person,
                 bot: here.bot.clone(),
-                tenant: here.tenant.clone(),
+                // The names of a call have no tenant.
+                tenant: self.here.tenant().to_owned(),
                 conversation: format!("{name}/{person}"),
             };
             let shard = triple.shard(self.worker.store.identity().shards);

@@ -52,8 +52,9 @@ pub(crate) async fn run(
         key,
     );
     let streams = port.streams();
+    let logic = bot.logic_of(port.kind());
     let turned = Guarded {
-        turn: bot.logic.run(run.begin, Box::new(port)),
+        turn: logic.run(run.begin, Box::new(port)),
         slow_poll: worker.slow_poll,
         pulse: pulse.as_deref(),
         mark: (bot.index, run.route),

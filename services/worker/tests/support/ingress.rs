@@ -118,6 +118,18 @@ impl FakeIngress {
 
     /// Sends an activity; its outcome comes later.
     pub fn begins(&self, said: &Said) -> oneshot::Receiver<outcome::Result> {
+        self.delivers(|seq| said.deliver(seq, &self.service_url))
+    }
+
+    /// Sends a notification of Graph to the call of that key, and waits for its outcome.
+    pub async fn notifies(&self, told: &Told) -> Answered {
+        let receiver = self.delivers(|seq| told.deliver(seq));
+        let result = tokio::time::timeout(PATIENCE, receiver).await;
+        let result = result.unwrap_or_else(|_| panic!("no outcome for {told:?}"));
+        answered(result.expect("the stream stays open"))
+    }
+
+    fn delivers(&self, deliver: impl FnOnce(u64) -> Deliver) -> oneshot::Receiver<outcome::Result> {
         let (sender, receiver) = oneshot::channel();
         let seq = self.next.fetch_add(1, Ordering::SeqCst);
         // After the end of the stream nobody answers: the sender is dropped.
@@ -125,7 +137,7 @@ impl FakeIngress {
             waiting.insert(seq, sender);
         }
         let frame = ToWorker {
-            deliver: vec![said.deliver(seq, &self.service_url)],
+            deliver: vec![deliver(seq)],
             map_version: self.routes.lock().unwrap().version,
             ..ToWorker::default()
         };
@@ -155,6 +167,60 @@ pub fn answered(result: outcome::Result) -> Answered {
         outcome::Result::Accepted(_) => Answered::Accepted,
         outcome::Result::Moved(_) => Answered::Moved,
         outcome::Result::Refused(refused) => Answered::Refused(refused.reason()),
+    }
+}
+
+/// A notification of a test.
+#[derive(Clone, Debug)]
+pub struct Told {
+    pub bot: String,
+    /// Key of the call.
+    pub key: String,
+    pub dedupe: u64,
+    pub age_ms: u32,
+    pub body: Value,
+}
+
+impl Told {
+    /// About a call: what changed of it, or of what is below it.
+    pub fn new(key: &str, id: &str, change: &str, below: &str, resource: &Value) -> Self {
+        let url = format!("/communications/calls/{id}{below}");
+        Self {
+            bot: "test".to_owned(),
+            key: key.to_owned(),
+            dedupe: rand::random(),
+            age_ms: 0,
+            body: json!({ "changeType": change, "resourceUrl": url, "resourceData": resource }),
+        }
+    }
+
+    /// Of the call itself.
+    pub fn call(key: &str, id: &str, change: &str, mut call: Value) -> Self {
+        call["@odata.type"] = json!("#microsoft.graph.call");
+        Self::new(key, id, change, "", &call)
+    }
+
+    fn deliver(&self, seq: u64) -> Deliver {
+        let triple = Triple::call(&self.bot, &self.key);
+        Deliver {
+            seq,
+            shard: triple.shard(SHARDS).0,
+            key: triple.key().0.to_vec().into(),
+            dedupe: Some(self.dedupe),
+            delivery_id: seq,
+            remaining_ms: 3_000,
+            kind: Kind::Call as i32,
+            claims: Some(Claims {
+                bot: self.bot.clone(),
+                tenant: TENANT.to_owned(),
+                service_url: String::new(),
+                verified: true,
+            }),
+            conversation: self.key.clone(),
+            activity: serde_json::to_vec(&self.body).unwrap().into(),
+            age_ms: self.age_ms,
+            ..Deliver::default()
+        }
     }
 }
 

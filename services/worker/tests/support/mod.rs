@@ -11,6 +11,7 @@
 
 pub mod connector;
 pub mod flaky;
+pub mod graph;
 pub mod ingress;
 pub mod node;
 pub mod routed;

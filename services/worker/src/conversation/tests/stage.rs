@@ -8,20 +8,23 @@ use bytes::Bytes;
 use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 use trunkline_bot::logic::{
-    Answer, Begin, Description, Effect, End, InDoubt, Input, Logic, Outcome, Port, RouteDescription, StateProblem,
-    StoredState, TurnError,
+    Answer, Begin, CallEvent, CallNow, CallsDescription, Description, Effect, End, InDoubt, Input, Logic, Outcome,
+    Port, RouteDescription, StateProblem, StoredState, TurnError,
 };
 use trunkline_proto::routing::Reason;
 use trunkline_store::StoreError;
-use trunkline_store::contract::{Commit, Committed, Epoch, Incarnation, MapVersion, Token};
+use trunkline_store::contract::{CallTaken, Commit, Committed, Epoch, Incarnation, MapVersion, Token};
 use trunkline_store::key::{ShardId, Triple};
 use trunkline_teams::activity::Activity;
+use trunkline_teams::calls::RejectReason;
+use trunkline_teams::graph::{Operation, Reject};
 
 use super::super::backlog::Counted;
 use super::super::event::{Action, Arrival, ArrivalKind, Event, Note, Now, Reply, StepRefused, Ticket};
 use super::super::simulation::store::SimulatedStore;
 use super::super::{
-    BotRules, Conversation, ConversationSettings, Gates, Holding, Inspection, Request, Response, Unreadable, Work,
+    Booked, Booking, BotRules, CallSettings, Conversation, ConversationSettings, Gates, GraphAsk, Holding, Inspection,
+    Request, Response, Unreadable, Work,
 };
 use crate::record::Record;
 
@@ -49,11 +52,30 @@ pub(super) struct Stage {
     pub(super) notes: Vec<Note>,
     pub(super) answers: Vec<(u64, Response)>,
     pub(super) is_lost: bool,
+    triple: Triple,
+    /// What Graph was asked, in order.
+    pub(super) asks: Vec<GraphAsk>,
+    pub(super) bookings: Vec<Booking>,
+    /// What the book says to a call that is to begin.
+    pub(super) book_says: CallTaken,
 }
 
 impl Stage {
     pub(super) fn new(bot: TestBot, unreadable: Unreadable) -> Self {
-        let rules = Arc::new(BotRules::new(Arc::new(bot), Duration::from_secs(120), unreadable));
+        let bot: Arc<dyn Logic> = Arc::new(bot);
+        let triple = Triple::conversation("test", "tenant", "a:1");
+        Self::of(&bot, unreadable, triple)
+    }
+
+    /// The actor of a call.
+    pub(super) fn of_call(bot: TestBot, key: &str) -> Self {
+        let bot: Arc<dyn Logic> = Arc::new(bot);
+        Self::of(&bot, Unreadable::Park, Triple::call("test", key))
+    }
+
+    fn of(bot: &Arc<dyn Logic>, unreadable: Unreadable, triple: Triple) -> Self {
+        let rules = BotRules::new(bot.clone(), Duration::from_secs(120), unreadable);
+        let rules = Arc::new(rules.with_calls(bot.clone(), CallSettings::default()));
         let holding = Holding {
             shard: ShardId(0),
             token: token_of(1),
@@ -65,7 +87,7 @@ impl Stage {
             ..SimulatedStore::default()
         };
         Self {
-            core: core_of(&rules, &holding),
+            core: core_of(&rules, &holding, &triple),
             rules,
             holding,
             store,
@@ -84,6 +106,13 @@ impl Stage {
             notes: Vec::new(),
             answers: Vec::new(),
             is_lost: false,
+            triple,
+            asks: Vec::new(),
+            bookings: Vec::new(),
+            book_says: CallTaken::Taken {
+                in_use: 1,
+                this_month: 1,
+            },
         }
     }
 
@@ -101,7 +130,7 @@ impl Stage {
             ..self.holding.clone()
         };
         self.store.fence = Some(self.holding.token);
-        self.core = core_of(&self.rules, &self.holding);
+        self.core = core_of(&self.rules, &self.holding, &self.triple);
         self.runs.clear();
         self.tell(Event::Wake);
     }
@@ -112,7 +141,7 @@ impl Stage {
 
     /// The actor leaves memory and comes back when something is told to it.
     pub(super) fn reads_anew(&mut self) {
-        self.core = core_of(&self.rules, &self.holding);
+        self.core = core_of(&self.rules, &self.holding, &self.triple);
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -169,12 +198,27 @@ impl Stage {
                     Action::ReplyFromRecord { ticket, name, .. } => self.from_record.push((ticket.seq, name)),
                     Action::StepKept { result, .. } => self.steps.push(result),
                     Action::Send(work) => self.sends.push(work.sequence),
+                    Action::AskGraph(ask) => self.asks.push(*ask),
+                    Action::Book(booking) => {
+                        let booked = self.book(*booking);
+                        events.insert(0, Event::Booked(Ok(booked)));
+                    }
                     Action::Answer { question, response } => self.answers.push((question, response)),
                     Action::ShardLost => self.is_lost = true,
                     Action::Note(note) => self.notes.push(note),
                 }
             }
         }
+    }
+
+    fn book(&mut self, booking: Booking) -> Booked {
+        let booked = match &booking {
+            Booking::Take(_) => Booked::Taken(self.book_says),
+            Booking::Renew { .. } => Booked::Renewed,
+            Booking::Close { .. } => Booked::Closed,
+        };
+        self.bookings.push(booking);
+        booked
     }
 
     pub(super) fn commit(&mut self, commit: &Commit) -> Result<Committed, StoreError> {
@@ -360,8 +404,8 @@ fn token_of(holder: u64) -> Token {
     }
 }
 
-fn core_of(rules: &Arc<BotRules>, holding: &Holding) -> Conversation {
-    let triple = Triple::conversation("test", "tenant", "a:1");
+fn core_of(rules: &Arc<BotRules>, holding: &Holding, triple: &Triple) -> Conversation {
+    let triple = triple.clone();
     let bots = Arc::new([("test".to_owned(), rules.clone())].into());
     let settings = Arc::new(ConversationSettings::default());
     let seed = holding.token.holder.0;
@@ -373,6 +417,10 @@ fn core_of(rules: &Arc<BotRules>, holding: &Holding) -> Conversation {
 pub(super) struct TestBot {
     pub(super) late: Option<&'static str>,
     pub(super) once_per: Option<Duration>,
+    /// Takes no incoming calls.
+    pub(super) only_calls: bool,
+    /// Wants to be told nothing but the end of calls.
+    pub(super) is_deaf: bool,
 }
 
 impl Logic for TestBot {
@@ -385,7 +433,26 @@ impl Logic for TestBot {
                 once_per: self.once_per,
                 within: None,
             }],
+            calls: Some(CallsDescription {
+                answers: !self.only_calls,
+                wants_tones: true,
+            }),
             ..Description::default()
+        }
+    }
+
+    fn late_decision(&self, _: &CallNow) -> Option<Operation> {
+        Some(Operation::Reject(Reject {
+            reason: Some(RejectReason::Busy),
+            callback_uri: None,
+        }))
+    }
+
+    fn handles_call_event(&self, event: &CallEvent) -> bool {
+        match event {
+            CallEvent::Incoming => !self.only_calls,
+            CallEvent::Ended(_) => true,
+            _ => !self.is_deaf,
         }
     }
 

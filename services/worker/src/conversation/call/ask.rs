@@ -1,0 +1,544 @@
+//! Operations on their way to Graph: one at a time, in the order in which they were asked for, each committed before it leaves.
+//!
+//! An operation of the bot is marked as leaving by a commit, and leaves after it. So whoever finds it marked knows that it may
+//! have been asked; one that must not be asked twice then waits for its completion and its time.
+
+use bytes::Bytes;
+use trunkline_teams::graph::{Operation, OperationKind, Told};
+
+use super::super::event::{Action, Note, Now};
+use super::super::{Conversation, Phase};
+use super::CallPart;
+use crate::call::{CallRecord, Lease, MomentKind, News, Own, is_decision, is_look};
+use crate::record::{Entry, Lane, Record};
+
+/// Doubles from here, up to [`LONGEST_WAIT_MS`].
+const FIRST_WAIT_MS: u64 = 250;
+const LONGEST_WAIT_MS: u64 = 10_000;
+/// Longest time of one request, its repetitions included.
+const REQUEST_MS: u64 = 20_000;
+/// How long beyond its running turns an owner that leaves tries to send a decision.
+const LEAVING_MS: u64 = 2_000;
+/// What has gone is looked for, not believed: its last notification may be on its way.
+const GONE: u16 = 404;
+
+/// Names an operation that is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AskId {
+    /// An entry of the outbox, by its sequence.
+    Entry(u64),
+    /// An operation of the host, by its number.
+    Own(u64),
+}
+
+/// An operation to ask of Graph.
+#[derive(Clone, Debug)]
+pub struct GraphAsk {
+    /// Names it in [`super::super::Event::GraphAnswered`].
+    pub id: AskId,
+    /// With its client context; the callback is put in by whoever sends it.
+    pub operation: Operation,
+    /// Key of the call, which ends the address of its notifications.
+    pub key: String,
+    /// Entra tenant of the call.
+    pub tenant: String,
+    /// Graph's id of the call; `None` for one that is to be made.
+    pub call: Option<String>,
+    /// Names the call in Graph's logs.
+    pub scenario: Option<String>,
+    /// Key of the call that a consultative transfer replaces: its id is looked up.
+    pub replaces: Option<String>,
+    /// How long it may take, in milliseconds.
+    pub within_ms: u64,
+    /// Trace context of the turn that asked for it.
+    pub traceparent: String,
+}
+
+/// What Graph answered.
+#[derive(Clone, Debug)]
+pub enum GraphAnswer {
+    /// It took it.
+    Told(Told),
+    /// It did not take it, and will not.
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// `error.code`.
+        code: String,
+        /// `error.message`.
+        message: String,
+    },
+    /// Certainly not done, but perhaps later.
+    Later {
+        /// Not earlier than this, in milliseconds.
+        after_ms: Option<u64>,
+        /// For logs.
+        reason: String,
+    },
+    /// Nothing was asked: this process may not begin requests now.
+    Withheld,
+    /// Nobody knows.
+    Doubt {
+        /// For logs.
+        reason: String,
+    },
+}
+
+/// Operations that wait for one another.
+#[derive(Debug, Default)]
+pub(super) struct AskLane {
+    asking: Option<AskId>,
+    /// The operation that was asked in vain, how often, and when it is asked again.
+    waiting: Option<(AskId, u32, u64)>,
+}
+
+impl AskLane {
+    pub(super) fn is_asking(&self) -> bool {
+        self.asking.is_some()
+    }
+
+    fn is_free_for(&self, id: AskId, now: Now) -> bool {
+        let waits = self
+            .waiting
+            .is_some_and(|(known, _, at)| known == id && at > now.steady_ms);
+        self.asking.is_none() && !waits
+    }
+
+    fn failed(&mut self, id: AskId, after_ms: Option<u64>, now: Now) {
+        let tries = self
+            .waiting
+            .filter(|(known, ..)| *known == id)
+            .map_or(0, |(_, tries, _)| tries);
+        let wait = after_ms.unwrap_or_else(|| (FIRST_WAIT_MS << tries.min(6)).min(LONGEST_WAIT_MS));
+        self.waiting = Some((id, tries + 1, now.steady_ms + wait.max(1)));
+    }
+}
+
+impl Conversation {
+    /// Asks Graph what may be asked now.
+    pub(in super::super) fn next_asks(&mut self, now: Now, out: &mut Vec<Action>) {
+        let is_uncertain = self.in_flight.as_ref().is_some_and(|in_flight| in_flight.tries > 1);
+        let may_ask = match self.phase {
+            Phase::Serving => true,
+            // Somebody rings: whoever has decided says so before the shard leaves.
+            Phase::Quiescing(_) => self.stops_asking_at().is_some(),
+            Phase::Lost => false,
+        };
+        if !may_ask || !now.may_begin || is_uncertain {
+            return;
+        }
+        for of_looks in [false, true] {
+            if let Some(ask) = self.next_ask(of_looks, now) {
+                let part = self.call_part();
+                let lane = if of_looks { &mut part.looks } else { &mut part.ordered };
+                lane.asking = Some(ask.id);
+                out.push(Action::AskGraph(Box::new(ask)));
+            }
+        }
+    }
+
+    /// Until when an owner that leaves tries to send a decision, on the steady clock.
+    pub(in super::super) fn stops_asking_at(&self) -> Option<u64> {
+        let Phase::Quiescing(until) = self.phase else {
+            return None;
+        };
+        let has_left = self.call.as_ref().is_none_or(|part| part.has_left);
+        (!has_left && self.has_decision_to_send()).then_some(until + LEAVING_MS)
+    }
+
+    /// The next owner may be faster.
+    pub(in super::super) fn stop_asking_when_it_leaves(&mut self, now: Now) {
+        if self.stops_asking_at().is_some_and(|stop| stop <= now.steady_ms) {
+            self.call_part().has_left = true;
+        }
+    }
+
+    fn next_ask(&self, of_looks: bool, now: Now) -> Option<GraphAsk> {
+        let (part, record) = (self.call.as_ref()?, &self.memory.as_ref()?.record);
+        let call = record.call.as_deref()?;
+        let key = &self.identity.as_ref()?.triple.conversation;
+        let lane = if of_looks { &part.looks } else { &part.ordered };
+        let frame = Frame { call, key };
+        if call.id.is_some() {
+            let own = call.own.iter().find_map(|own| {
+                let operation = own.operation()?;
+                let is_committed = of_looks || part.own_below().is_none_or(|below| own.number < below);
+                (is_look(&operation) == of_looks && is_committed).then_some((own, operation))
+            });
+            if let Some((own, operation)) = own {
+                let id = AskId::Own(own.number);
+                let within_ms = own.until_ms.saturating_sub(now.wall_ms);
+                return lane
+                    .is_free_for(id, now)
+                    .then(|| frame.of_own(own, operation, within_ms));
+            }
+        }
+        if of_looks {
+            return None;
+        }
+        let entry = record
+            .outbox
+            .iter()
+            .find(|entry| entry.lane() == Lane::Graph && entry.is_leaving)?;
+        let is_committed = part.leaving != Some(entry.sequence) && entry.sequence < self.committed_below;
+        let id = AskId::Entry(entry.sequence);
+        if !is_committed || !lane.is_free_for(id, now) {
+            return None;
+        }
+        frame.of_entry(entry, now)
+    }
+
+    /// Lets the next operation leave with the commit that is being built.
+    pub(in super::super) fn let_leave(&mut self, now: Now) {
+        let may_leave = self.phase == Phase::Serving || self.has_decision_to_send();
+        let Some(memory) = self.memory.as_mut().filter(|_| may_leave) else {
+            return;
+        };
+        let Some(sequence) = leaves_next(&memory.record) else {
+            return;
+        };
+        let Some(entry) = memory.record.outbox.iter_mut().find(|entry| entry.sequence == sequence) else {
+            return;
+        };
+        entry.is_leaving = true;
+        let key = entry.key.clone();
+        if let Some(call) = memory.record.call.as_mut() {
+            call.leaves(&key, now.wall_ms);
+        }
+        self.call_part().leaving = Some(sequence);
+    }
+
+    /// Whether a commit is wanted for no other reason than that the next operation may leave.
+    pub(in super::super) fn wants_to_leave(&self) -> bool {
+        let record = self.memory.as_ref().map(|memory| &memory.record);
+        self.phase == Phase::Serving && record.is_some_and(|record| leaves_next(record).is_some())
+    }
+
+    /// Whether a decision about a call that rings is still to be sent.
+    pub(in super::super) fn has_decision_to_send(&self) -> bool {
+        let Some(record) = self.memory.as_ref().map(|memory| &memory.record) else {
+            return false;
+        };
+        let own = record.call.iter().flat_map(|call| &call.own).filter_map(Own::operation);
+        let decision = |operation: &Operation| is_decision(operation);
+        let entries = record.outbox.iter().filter(|entry| entry.lane() == Lane::Graph);
+        own.chain(entries.filter_map(operation_of))
+            .any(|operation| decision(&operation))
+    }
+
+    /// The record was read: what an earlier owner let leave may have been asked, and is not asked again where that would be
+    /// heard.
+    pub(in super::super) fn call_is_known(&mut self, now: Now) {
+        let holder = self.holding.token.holder.0;
+        let Some(memory) = self.memory.as_mut() else { return };
+        let Some(call) = memory.record.call.as_deref_mut() else {
+            return;
+        };
+        let part = self.call.get_or_insert_default();
+        if std::mem::replace(&mut part.is_known, true) {
+            return;
+        }
+        let in_doubt = memory.record.outbox.extract_if(.., |entry| {
+            let may_repeat = OperationKind::by_name(&entry.name).is_some_and(OperationKind::may_repeat);
+            entry.lane() == Lane::Graph && entry.is_leaving && !may_repeat
+        });
+        for entry in in_doubt {
+            call.in_doubt(&entry.key, now.wall_ms);
+            let what = format!("{} {} may have been asked by an earlier owner", entry.name, entry.key);
+            call.note(MomentKind::Host, what, now.wall_ms);
+            memory.dirty_since.get_or_insert(now.steady_ms);
+        }
+        if call.owner != holder {
+            call.owner = holder;
+            if !call.is_over() {
+                call.note(MomentKind::Host, "another process looks after it now", now.wall_ms);
+                memory.dirty_since.get_or_insert(now.steady_ms);
+                if call.id.is_some() && !call.waits_for_decision() {
+                    call.look(now.wall_ms);
+                }
+            }
+        }
+    }
+
+    /// Graph answered, or nobody knows.
+    pub(in super::super) fn graph_answered(&mut self, id: AskId, answer: GraphAnswer, now: Now, out: &mut Vec<Action>) {
+        let Some(part) = &mut self.call else { return };
+        let Some(lane) = [&mut part.ordered, &mut part.looks]
+            .into_iter()
+            .find(|lane| lane.asking == Some(id))
+        else {
+            return;
+        };
+        lane.asking = None;
+        let Some(asked) = self.asked_operation(id) else {
+            // What it was about has ended meanwhile; of a call that is being made the answer still tells its id.
+            if let GraphAnswer::Told(Told::Call(call)) = answer {
+                self.made(*call, now);
+            }
+            return;
+        };
+        let (kind, key) = (asked.kind(), self.key_of(id));
+        let (may_repeat, name) = (kind.may_repeat(), kind.name());
+        match answer {
+            GraphAnswer::Withheld => return,
+            GraphAnswer::Later { after_ms, reason } => return self.ask_later(id, after_ms, &reason, now, out),
+            GraphAnswer::Doubt { reason } if may_repeat => return self.ask_later(id, None, &reason, now, out),
+            GraphAnswer::Doubt { reason } => {
+                self.take_out(id, now);
+                out.push(Action::Note(Note::GraphInDoubt {
+                    operation: name,
+                    reason,
+                }));
+                if let Some(call) = self.call_record_mut() {
+                    call.note(MomentKind::Operation, format!("{name} {key}: in doubt"), now.wall_ms);
+                    call.in_doubt(&key, now.wall_ms);
+                }
+            }
+            GraphAnswer::Refused { status, code, message } => {
+                self.take_out(id, now);
+                out.push(Action::Note(Note::GraphRefused {
+                    operation: name,
+                    status,
+                    code: code.clone(),
+                    message: message.clone(),
+                }));
+                self.note_operation(format!("{name} {key}: {status} {code}"), now);
+                self.refused_by_graph(&asked, &key, (status, &code, &message), now);
+            }
+            GraphAnswer::Told(told) => {
+                self.take_out(id, now);
+                out.push(Action::Note(Note::GraphTook { operation: name }));
+                self.note_operation(format!("{name} {key}: taken"), now);
+                self.taken_by_graph(&asked, id, &key, told, now);
+            }
+        }
+        self.must_write_soon(now);
+    }
+
+    fn note_operation(&mut self, what: String, now: Now) {
+        if let Some(call) = self.call_record_mut() {
+            call.note(MomentKind::Operation, what, now.wall_ms);
+        }
+    }
+
+    /// What follows for the bot is run at once from memory; the commit of its turn writes this, too.
+    fn must_write_soon(&mut self, now: Now) {
+        if let Some(memory) = self.memory.as_mut() {
+            memory.dirty_since.get_or_insert(now.steady_ms);
+        }
+    }
+
+    fn asked_operation(&self, id: AskId) -> Option<Operation> {
+        let record = &self.memory.as_ref()?.record;
+        match id {
+            AskId::Entry(sequence) => operation_of(record.outbox.iter().find(|entry| entry.sequence == sequence)?),
+            AskId::Own(number) => record
+                .call
+                .as_ref()?
+                .own
+                .iter()
+                .find(|own| own.number == number)?
+                .operation(),
+        }
+    }
+
+    fn key_of(&self, id: AskId) -> String {
+        let AskId::Entry(sequence) = id else {
+            return String::new();
+        };
+        let outbox = self.memory.as_ref().map(|memory| memory.record.outbox.as_slice());
+        let entry = outbox.and_then(|outbox| outbox.iter().find(|entry| entry.sequence == sequence));
+        entry.map(|entry| entry.key.clone()).unwrap_or_default()
+    }
+
+    fn take_out(&mut self, id: AskId, now: Now) {
+        let Some(memory) = self.memory.as_mut() else { return };
+        match id {
+            AskId::Entry(sequence) => memory.record.outbox.retain(|entry| entry.sequence != sequence),
+            AskId::Own(number) => {
+                if let Some(call) = memory.record.call.as_mut() {
+                    call.own.retain(|own| own.number != number);
+                }
+            }
+        }
+        memory.dirty_since.get_or_insert(now.steady_ms);
+    }
+
+    fn ask_later(&mut self, id: AskId, after_ms: Option<u64>, reason: &str, now: Now, out: &mut Vec<Action>) {
+        let is_look = self.asked_operation(id).is_some_and(|operation| is_look(&operation));
+        let part = self.call_part();
+        let lane = if is_look { &mut part.looks } else { &mut part.ordered };
+        lane.failed(id, after_ms, now);
+        let reason = reason.to_owned();
+        out.push(Action::Note(Note::GraphRetried { reason }));
+    }
+
+    fn taken_by_graph(&mut self, asked: &Operation, id: AskId, key: &str, told: Told, now: Now) {
+        let keep_alive = self.keep_alive_every();
+        let Some(call) = self.call_record_mut() else { return };
+        match asked {
+            Operation::Create(_) => {
+                if let Told::Call(made) = told {
+                    self.made(*made, now);
+                } else {
+                    // Without an id nothing can be asked of it: a notification will tell it.
+                    call.in_doubt(key, now.wall_ms);
+                }
+                return;
+            }
+            Operation::Delete | Operation::Reject(_) | Operation::Redirect(_) => call.is_ending = true,
+            Operation::Answer(_) => call.keep_alive_from(now.wall_ms, keep_alive),
+            _ => {}
+        }
+        let events = match id {
+            AskId::Entry(_) => call.answered(key, told, now.wall_ms),
+            AskId::Own(_) => match told {
+                Told::Call(found) => call.hear(News::Call(found), now.wall_ms),
+                Told::Roster(roster) => call.hear(News::Roster(roster), now.wall_ms),
+                _ => Vec::new(),
+            },
+        };
+        self.happened(events, "", now);
+    }
+
+    /// The answer to the making of a call of our own, unless a notification was faster.
+    fn made(&mut self, made: trunkline_teams::calls::Call, now: Now) {
+        let id = made
+            .id
+            .as_deref()
+            .and_then(trunkline_teams::calls::normal_id)
+            .or_else(|| made.id.clone());
+        let is_new = self.call_record().is_some_and(|call| call.id.is_none());
+        if let Some(id) = id.filter(|_| is_new) {
+            self.adopt(id, now);
+        }
+        self.hear(News::Call(Box::new(made)), "", now);
+        self.must_write_soon(now);
+    }
+
+    fn refused_by_graph(&mut self, asked: &Operation, key: &str, told: (u16, &str, &str), now: Now) {
+        let (status, code, message) = told;
+        let kind = asked.kind();
+        if kind == OperationKind::Create {
+            self.not_made(status, code, message, now);
+            return;
+        }
+        let Some(call) = self.call_record_mut() else { return };
+        let mut events = Vec::new();
+        if !key.is_empty() {
+            events = call.refused(key, status, code, message);
+        }
+        if status == GONE && is_about_the_call(kind) {
+            if is_look(asked) || call.is_ending {
+                events.extend(call.hear(News::Gone, now.wall_ms));
+            } else {
+                self.happened(events, "", now);
+                if let Some(call) = self.call_record_mut() {
+                    call.look_soon(now.wall_ms);
+                }
+                return;
+            }
+        }
+        self.happened(events, "", now);
+    }
+
+    /// When something that was asked in vain is asked again, on the steady clock.
+    pub(in super::super) fn asks_deadline(&self) -> Option<u64> {
+        let part = self.call.as_ref()?;
+        let lanes = [&part.ordered, &part.looks]
+            .into_iter()
+            .filter(|lane| lane.asking.is_none());
+        lanes.filter_map(|lane| lane.waiting).map(|(.., at)| at).min()
+    }
+}
+
+impl CallPart {
+    /// An operation of the host is not asked before it is written.
+    pub(super) fn hold_own(&mut self, number: u64) {
+        self.own_unwritten = Some(self.own_unwritten.map_or(number, |below| below.min(number)));
+    }
+
+    /// A commit takes over what was held.
+    pub(in super::super) fn commits(&mut self) {
+        let held = self.own_unwritten.take();
+        self.own_in_flight = self.own_in_flight.into_iter().chain(held).min();
+        self.wants_commit = false;
+    }
+
+    fn own_below(&self) -> Option<u64> {
+        self.own_unwritten.into_iter().chain(self.own_in_flight).min()
+    }
+}
+
+/// What every ask of a call shares.
+struct Frame<'a> {
+    call: &'a CallRecord,
+    key: &'a str,
+}
+
+impl Frame<'_> {
+    fn of_own(&self, own: &Own, operation: Operation, within_ms: u64) -> GraphAsk {
+        GraphAsk {
+            id: AskId::Own(own.number),
+            operation,
+            key: self.key.to_owned(),
+            tenant: self.call.tenant.clone(),
+            call: self.call.id.clone(),
+            scenario: (!self.call.scenario.is_empty()).then(|| self.call.scenario.clone()),
+            replaces: None,
+            within_ms: within_ms.min(REQUEST_MS),
+            traceparent: String::new(),
+        }
+    }
+
+    fn of_entry(&self, entry: &Entry, now: Now) -> Option<GraphAsk> {
+        let operation = operation_of(entry)?.with_client_context(&entry.key);
+        let pending = self.call.pending.iter().find(|pending| pending.key == entry.key);
+        let left = pending.map_or(REQUEST_MS, |pending| pending.until_ms.saturating_sub(now.wall_ms));
+        Some(GraphAsk {
+            id: AskId::Entry(entry.sequence),
+            operation,
+            key: self.key.to_owned(),
+            tenant: self.call.tenant.clone(),
+            call: self.call.id.clone(),
+            scenario: (!self.call.scenario.is_empty()).then(|| self.call.scenario.clone()),
+            replaces: (!entry.replaces.is_empty()).then(|| entry.replaces.clone()),
+            within_ms: left.min(REQUEST_MS),
+            traceparent: entry.traceparent.clone(),
+        })
+    }
+}
+
+/// The entry that may leave next, if none has left: the first that does not wait for another operation.
+fn leaves_next(record: &Record) -> Option<u64> {
+    let call = record.call.as_deref()?;
+    let mut entries = record.outbox.iter().filter(|entry| entry.lane() == Lane::Graph);
+    if entries.clone().any(|entry| entry.is_leaving) {
+        return None;
+    }
+    let next = entries.find(|entry| entry.after.is_empty() || !call.is_pending(&entry.after))?;
+    let is_create = next.name == OperationKind::Create.name();
+    let may_leave = if is_create {
+        call.lease() == Lease::Held
+    } else {
+        call.id.is_some()
+    };
+    may_leave.then_some(next.sequence)
+}
+
+fn operation_of(entry: &Entry) -> Option<Operation> {
+    let body: &Bytes = &entry.body;
+    serde_json::from_slice(body).ok()
+}
+
+/// Whether a 404 means the call, rather than somebody in it.
+fn is_about_the_call(kind: OperationKind) -> bool {
+    !matches!(
+        kind,
+        OperationKind::GetParticipant
+            | OperationKind::RemoveParticipant
+            | OperationKind::MuteParticipant
+            | OperationKind::StartHoldMusic
+            | OperationKind::StopHoldMusic
+    )
+}
