@@ -9,12 +9,12 @@ use trunkline_fleet::crowd::{Crowd, Habits, Noticed, judge};
 use trunkline_fleet::network::Network;
 use trunkline_fleet::redis::Redis;
 
-/// Activities a second for each worker.
-const EACH: u32 = 100;
 /// How long each number of workers is measured.
 const MEASURED: Duration = Duration::from_secs(20);
 
-pub(crate) fn run() {
+/// Measures at so many activities a second for each worker; each round is a row.
+pub(crate) fn run(each: u32, rounds: u32) {
+    println!("{each} activities a second for each worker");
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header([
         "workers",
@@ -26,13 +26,15 @@ pub(crate) fn run() {
         "p50",
         "p99",
     ]);
-    for workers in [1, 2, 4, 8] {
-        table.add_row(measured(workers));
-        println!("{table}\n");
+    for _ in 0..rounds {
+        for workers in [1, 2, 4, 8] {
+            table.add_row(measured(workers, each));
+            println!("{table}\n");
+        }
     }
 }
 
-fn measured(workers: u32) -> Vec<String> {
+fn measured(workers: u32, each: u32) -> Vec<String> {
     let network = Network::Loopback;
     let directory = tempfile::tempdir().unwrap();
     let redis = Redis::start(directory.path(), &network, &[]);
@@ -53,7 +55,7 @@ fn measured(workers: u32) -> Vec<String> {
         &cluster.surroundings,
         Habits {
             people: 500,
-            per_second: Some(f64::from(workers * EACH)),
+            per_second: Some(f64::from(workers * each)),
             patience: Duration::from_secs(15),
             ..Habits::default()
         },
@@ -70,16 +72,16 @@ fn measured(workers: u32) -> Vec<String> {
     assert!(wrong.is_empty(), "{wrong:#?}");
     let noticed = Noticed::of(&talks, &span);
     let activities = after.deliveries - before.deliveries;
-    let each = |after: Duration, before: Duration| {
+    let cpu = |after: Duration, before: Duration| {
         let used = after.saturating_sub(before);
         format!("{:.0}", used.as_secs_f64() * 1e6 / activities)
     };
     vec![
         workers.to_string(),
         format!("{:.0}", activities / MEASURED.as_secs_f64()),
-        each(after.workers, before.workers),
-        each(after.ingress, before.ingress),
-        each(after.redis, before.redis),
+        cpu(after.workers, before.workers),
+        cpu(after.ingress, before.ingress),
+        cpu(after.redis, before.redis),
         format!("{:.2}", activities / (after.frames - before.frames)),
         format!("{:.1} ms", noticed.quantile(0.5).as_secs_f64() * 1e3),
         format!("{:.1} ms", noticed.quantile(0.99).as_secs_f64() * 1e3),
