@@ -1,7 +1,13 @@
 //! Compiles the contracts without a system protoc: `protox` parses, `tonic-prost-build` generates.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    const CONTRACTS: [&str; 4] = ["admin.proto", "cluster.proto", "peer.proto", "routing.proto"];
+    const CONTRACTS: [&str; 5] = [
+        "admin.proto",
+        "cluster.proto",
+        "media.proto",
+        "peer.proto",
+        "routing.proto",
+    ];
     for contract in CONTRACTS {
         println!("cargo::rerun-if-changed={contract}");
     }

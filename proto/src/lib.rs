@@ -1,7 +1,8 @@
 //! The contracts between the processes of Trunkline, as generated from the `.proto` files beside this crate.
 //!
 //! Knows messages and nothing else: no role, no socket, no rule. `admin` is what operators ask,
-//! `cluster` what the processes of a cluster keep and tell of themselves, `peer` what workers tell each other, `routing` the stream between ingress and worker.
+//! `cluster` what the processes of a cluster keep and tell of themselves, `media` what workers ask of media hosts, `peer` what
+//! workers tell each other, `routing` the stream between ingress and worker.
 #![allow(
     missing_docs,
     unreachable_pub,
@@ -18,6 +19,14 @@ pub mod admin {
 /// The shard map (`cluster.proto`).
 pub mod cluster {
     tonic::include_proto!("trunkline.cluster.v1");
+}
+
+/// Worker to media host (`media.proto`).
+pub mod media {
+    tonic::include_proto!("trunkline.media.v1");
+
+    /// The version of the contract that this build speaks.
+    pub const PROTOCOL: u32 = 1;
 }
 
 /// Worker to worker (`peer.proto`).

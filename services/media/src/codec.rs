@@ -27,6 +27,15 @@ impl Codec {
         }
     }
 
+    /// The name alone.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
     /// The codec of an `a=rtpmap`'s encoding, in any case; one channel may be written or not.
     pub fn of_encoding(encoding: &str) -> Option<Self> {
         let plain = encoding.strip_suffix("/1").unwrap_or(encoding);

@@ -3,6 +3,7 @@
 //! This crate knows packets, codecs' payloads, files of audio and the machines that WebRTC consists of. It must not know
 //! conversations, bots, Graph or the store. The way of the data: a datagram belongs to a leg, the [`leg::Leg`] is a value that
 //! takes it with the time and puts datagrams and events out. [`thread::MediaThread`] owns the sockets and drives thousands of legs.
+//! Peers reach their legs by [`whip`], workers by [`control`].
 //!
 //! **No process of this build hosts media.** What stands here is used by its own tests; the role that offers it to workers and
 //! the call actor that asks for it are not built.
@@ -12,6 +13,7 @@
 
 pub mod audio;
 pub mod codec;
+pub mod control;
 pub mod dtls;
 pub mod ice;
 pub mod leg;
@@ -22,3 +24,4 @@ pub mod sdp;
 mod srtp;
 pub mod thread;
 pub mod tone;
+pub mod whip;

@@ -29,6 +29,22 @@ pub enum EndReason {
     InternalError,
 }
 
+impl EndReason {
+    /// As workers are told.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConsentExpired => "consent_expired",
+            Self::HandshakeFailed => "handshake_failed",
+            Self::WrongCertificate => "wrong_certificate",
+            Self::PeerClosed => "peer_closed",
+            Self::PeerHungUp => "peer_hung_up",
+            Self::Closed => "closed",
+            Self::Orphaned => "orphaned",
+            Self::InternalError => "internal_error",
+        }
+    }
+}
+
 /// Something that happened on a leg.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LegEvent {

@@ -98,7 +98,8 @@ impl Host {
     }
 }
 
-fn bound() -> UdpSocket {
+/// A socket that waits for 50 ms.
+pub fn bound() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     socket

@@ -1,0 +1,443 @@
+//! The actor of one leg.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::host::{Host, LegId};
+use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason};
+use crate::codec::Codec;
+use crate::leg::{EndReason, LegEvent, Play};
+use crate::record::{Direction, Finished};
+use crate::sdp::{Answer, Fragment, Offer, SdpError};
+use crate::thread::{LegError, LegKey, OpenError};
+use crate::tone::Key;
+use crate::whip::{Patch, Session, SessionRefusal};
+
+/// How often time alone is looked at: tokens that expire, owners that do not come back.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Why a peer's request is refused.
+#[derive(Debug, PartialEq)]
+pub(crate) enum PeerRefusal {
+    Session(SessionRefusal),
+    Offer(SdpError),
+    NoRoom,
+}
+
+impl From<SessionRefusal> for PeerRefusal {
+    fn from(refusal: SessionRefusal) -> Self {
+        Self::Session(refusal)
+    }
+}
+
+/// An offer that was answered.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) location: String,
+    pub(crate) tag: String,
+    pub(crate) answer: String,
+}
+
+/// A PATCH that was carried out.
+#[derive(Debug)]
+pub(crate) enum Patched {
+    Restarted { tag: String, fragment: String },
+    NothingToDo,
+}
+
+/// A command that was looked at.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Fenced(u64),
+    Outcome(Outcome),
+}
+
+/// An owner that was attached.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) missed: Vec<Numbered>,
+    pub(crate) events_lost: bool,
+    pub(crate) has_peer: bool,
+}
+
+/// Where an owner hears of its legs.
+pub(crate) type Listener = mpsc::Sender<(LegId, Numbered)>;
+
+/// What an actor is told.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Post {
+        bearer: String,
+        offer: String,
+        reply: oneshot::Sender<Result<Answered, PeerRefusal>>,
+    },
+    Patch {
+        bearer: String,
+        condition: Option<String>,
+        fragment: String,
+        reply: oneshot::Sender<Result<Patched, PeerRefusal>>,
+    },
+    Delete {
+        bearer: String,
+        reply: oneshot::Sender<Result<(), PeerRefusal>>,
+    },
+    Order {
+        epoch: u64,
+        operation: u64,
+        order: Order,
+        reply: oneshot::Sender<Verdict>,
+    },
+    Attach {
+        epoch: u64,
+        last_event: u64,
+        listener: Listener,
+        reply: oneshot::Sender<Result<Attached, u64>>,
+    },
+    Event(LegEvent),
+    RecordingEnded {
+        operation: u64,
+        direction: Direction,
+        result: Result<String, String>,
+    },
+}
+
+pub(super) struct Actor {
+    host: Arc<Host>,
+    leg: LegId,
+    codecs: Vec<Codec>,
+    session: Session,
+    ownership: Ownership,
+    listener: Option<Listener>,
+    key: Option<(LegKey, Codec)>,
+    location: Option<String>,
+    own_mailbox: mpsc::WeakSender<Message>,
+}
+
+impl Actor {
+    pub(super) fn new(
+        host: Arc<Host>,
+        leg: LegId,
+        epoch: u64,
+        codecs: Vec<Codec>,
+        session: Session,
+        own_mailbox: mpsc::WeakSender<Message>,
+    ) -> Self {
+        Self {
+            host,
+            leg,
+            codecs,
+            session,
+            ownership: Ownership::new(epoch, Instant::now()),
+            listener: None,
+            key: None,
+            location: None,
+            own_mailbox,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let is_over = tokio::select! {
+                message = messages.recv() => match message {
+                    Some(message) => self.message(message).await,
+                    None => true,
+                },
+                _ = ticks.tick() => self.tick().await,
+            };
+            if is_over {
+                break;
+            }
+        }
+        self.host.forget(&self.leg, self.location.as_deref());
+    }
+
+    /// Carries a message out; `true` when the leg has ended. Who asked may have gone: then nobody is answered.
+    async fn message(&mut self, message: Message) -> bool {
+        match message {
+            Message::Post { bearer, offer, reply } => {
+                let _ = reply.send(self.post(&bearer, &offer).await);
+            }
+            Message::Patch {
+                bearer,
+                condition,
+                fragment,
+                reply,
+            } => {
+                let _ = reply.send(self.patch(&bearer, condition.as_deref(), &fragment).await);
+            }
+            Message::Delete { bearer, reply } => {
+                let deleted = self.session.delete(&bearer).map_err(PeerRefusal::from);
+                let is_over = deleted.is_ok() && self.end(EndReason::PeerHungUp).await;
+                let _ = reply.send(deleted);
+                return is_over;
+            }
+            Message::Order {
+                epoch,
+                operation,
+                order,
+                reply,
+            } => return self.order(epoch, operation, order, reply).await,
+            Message::Attach {
+                epoch,
+                last_event,
+                listener,
+                reply,
+            } => {
+                let _ = reply.send(self.attach(epoch, last_event, listener));
+            }
+            Message::Event(event) => {
+                let is_over = matches!(event, LegEvent::Ended(_));
+                self.tell(Happening::Leg(event));
+                return is_over;
+            }
+            Message::RecordingEnded {
+                operation,
+                direction,
+                result,
+            } => self.tell(Happening::RecordingEnded {
+                operation,
+                direction: direction.name(),
+                result,
+            }),
+        }
+        false
+    }
+
+    async fn tick(&mut self) -> bool {
+        let now = Instant::now();
+        if self.listener.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            self.listener = None;
+            self.ownership.detached(now);
+        }
+        if self.session.is_expired(now) || self.ownership.is_orphaned(now) {
+            return self.end(EndReason::Orphaned).await;
+        }
+        false
+    }
+
+    /// Ends the leg. With a peer the thread tells the end, which is then the last message; `true` if there is no thread to tell.
+    async fn end(&mut self, reason: EndReason) -> bool {
+        if let Some((key, _)) = self.key
+            && self.host.media.close(key, reason).await.is_ok()
+        {
+            return false;
+        }
+        self.tell(Happening::Leg(LegEvent::Ended(reason)));
+        true
+    }
+
+    fn tell(&mut self, event: Happening) {
+        let numbered = self.ownership.happened(event);
+        let Some(listener) = &self.listener else { return };
+        // An owner that does not keep up is cut: it attaches again and hears what it missed.
+        if listener.try_send((self.leg.clone(), numbered)).is_err() {
+            self.listener = None;
+            self.ownership.detached(Instant::now());
+        }
+    }
+
+    async fn post(&mut self, bearer: &str, offer: &str) -> Result<Answered, PeerRefusal> {
+        self.session.may_post(bearer, Instant::now())?;
+        let refused = |error| PeerRefusal::Offer(error);
+        let read = Offer::read(offer).and_then(|offer| Ok((offer.negotiate(&self.codecs)?, offer)));
+        let (negotiated, offer) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                self.session.offer_refused();
+                return Err(refused(error));
+            }
+        };
+        let opened = self
+            .host
+            .media
+            .open(negotiated.clone())
+            .await
+            .map_err(|error| match error {
+                OpenError::Full | OpenError::Busy | OpenError::NoPort => PeerRefusal::NoRoom,
+            })?;
+        let answer = Answer {
+            offer: &offer,
+            negotiated: &negotiated,
+            session: rand::random::<u64>() >> 1 | 1,
+            credentials: &opened.credentials,
+            fingerprint: self.host.identity.fingerprint(),
+            source: opened.source,
+            candidates: &opened.candidates,
+        };
+        let answer = answer.to_string();
+        self.key = Some((opened.leg, negotiated.codec));
+        let location = self.host.has_peer(&self.leg, opened.leg);
+        self.location = Some(location.clone());
+        self.session.established();
+        Ok(Answered {
+            location,
+            tag: self.session.tag(),
+            answer,
+        })
+    }
+
+    async fn patch(&mut self, bearer: &str, condition: Option<&str>, text: &str) -> Result<Patched, PeerRefusal> {
+        if self.session.may_patch(bearer, condition)? == Patch::Candidates {
+            return Ok(Patched::NothingToDo);
+        }
+        let fragment = Fragment::read(text).map_err(PeerRefusal::Offer)?;
+        let (key, _) = self.key.ok_or(SessionRefusal::NotFound)?;
+        let restarted = self.host.media.restart(key, fragment.peer_fragment).await;
+        let credentials = restarted.map_err(|error| match error {
+            LegError::Busy => PeerRefusal::NoRoom,
+            _ => PeerRefusal::Session(SessionRefusal::NotFound),
+        })?;
+        self.session.restarted();
+        Ok(Patched::Restarted {
+            tag: self.session.tag(),
+            fragment: Fragment::answer(&credentials).to_string(),
+        })
+    }
+
+    fn attach(&mut self, epoch: u64, last_event: u64, listener: Listener) -> Result<Attached, u64> {
+        // Attaching is no operation: it may be repeated.
+        if let Admission::Fenced(highest) = self.ownership.admit(epoch, 0) {
+            return Err(highest);
+        }
+        self.listener = Some(listener);
+        self.ownership.attached();
+        let (missed, events_lost) = self.ownership.after(last_event);
+        Ok(Attached {
+            missed,
+            events_lost,
+            has_peer: self.session.has_peer(),
+        })
+    }
+
+    async fn order(&mut self, epoch: u64, operation: u64, order: Order, reply: oneshot::Sender<Verdict>) -> bool {
+        let is_close = order == Order::Close;
+        let verdict = match self.ownership.admit(epoch, operation) {
+            Admission::Fenced(highest) => Verdict::Fenced(highest),
+            Admission::Known(outcome) => Verdict::Outcome(outcome),
+            Admission::New if is_close => {
+                let is_over = self.end(EndReason::Closed).await;
+                self.ownership.completed(operation, Outcome::Accepted);
+                let _ = reply.send(Verdict::Outcome(Outcome::Accepted));
+                return is_over;
+            }
+            Admission::New => {
+                let outcome = match self.carry_out(operation, order).await {
+                    Ok(outcome) => outcome,
+                    Err((reason, detail)) => Outcome::Refused(reason, detail),
+                };
+                self.ownership.completed(operation, outcome.clone());
+                Verdict::Outcome(outcome)
+            }
+        };
+        let _ = reply.send(verdict);
+        false
+    }
+
+    async fn carry_out(&mut self, operation: u64, order: Order) -> Result<Outcome, (Reason, String)> {
+        let (key, codec) = self.key.ok_or_else(|| invalid("the leg has no peer yet"))?;
+        let media = &self.host.media;
+        let done = match order {
+            Order::Play {
+                prompts,
+                repeat,
+                stops_at_tone,
+            } => {
+                let library = self.host.library.clone();
+                let load = move || {
+                    prompts
+                        .iter()
+                        .map(|name| library.prompt(name, codec))
+                        .collect::<Result<Vec<_>, _>>()
+                };
+                let loaded = tokio::task::spawn_blocking(load).await.map_err(invalid)?;
+                let play = Play {
+                    operation,
+                    prompts: loaded.map_err(invalid)?,
+                    repeat,
+                    stops_at_tone,
+                };
+                media.play(key, play).await
+            }
+            Order::StopPlaying(of) => media.stop(key, of).await,
+            Order::SendTones(keys) => {
+                let keys = Key::all_of(&keys).ok_or_else(|| invalid("keys are digits, *, #, A to D"))?;
+                media.send_tones(key, operation, keys).await
+            }
+            Order::Relay(relay) => media.relay(key, relay).await,
+            Order::Bridge(other) => {
+                let other = self
+                    .host
+                    .key_of(&other)
+                    .ok_or_else(|| invalid("the other leg has no peer, or is gone"))?;
+                media.bridge(key, other).await
+            }
+            Order::Record { name, received, sent } => {
+                let directions = [(received, Direction::Received), (sent, Direction::Sent)];
+                for (_, direction) in directions.into_iter().filter(|(is_wanted, _)| *is_wanted) {
+                    self.record(key, codec, operation, &name, direction).await?;
+                }
+                Ok(())
+            }
+            Order::StopRecording(of) => media.stop_recording(key, of).await,
+            Order::Statistics => {
+                let statistics = media.statistics(key).await.map_err(refusal)?;
+                return Ok(Outcome::Statistics(Box::new(statistics)));
+            }
+            // Handled before: it ends the actor.
+            Order::Close => Ok(()),
+        };
+        done.map_err(refusal)?;
+        Ok(Outcome::Accepted)
+    }
+
+    async fn record(
+        &self,
+        key: LegKey,
+        codec: Codec,
+        operation: u64,
+        name: &str,
+        direction: Direction,
+    ) -> Result<(), (Reason, String)> {
+        let (recorder, name) = (self.host.recorder.clone(), name.to_owned());
+        let open = move || recorder.begin(&name, operation, direction, codec);
+        let begun = tokio::task::spawn_blocking(open).await.map_err(invalid)?;
+        let (tap, finished) = begun.map_err(invalid)?;
+        self.host.media.record(key, tap).await.map_err(refusal)?;
+        tokio::spawn(tell_end(self.own_mailbox.clone(), operation, direction, finished));
+        Ok(())
+    }
+}
+
+/// Carries the end of a recording to the actor, if that still lives.
+async fn tell_end(mailbox: mpsc::WeakSender<Message>, operation: u64, direction: Direction, finished: Finished) {
+    let result = match finished.await {
+        Ok(Ok(manifest)) => Ok(manifest.sha256),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the recorder ended".to_owned()),
+    };
+    if let Some(mailbox) = mailbox.upgrade() {
+        let message = Message::RecordingEnded {
+            operation,
+            direction,
+            result,
+        };
+        let _ = mailbox.send(message).await;
+    }
+}
+
+fn invalid(error: impl std::fmt::Display) -> (Reason, String) {
+    (Reason::Invalid, error.to_string())
+}
+
+fn refusal(error: LegError) -> (Reason, String) {
+    let reason = match error {
+        LegError::Gone => Reason::Gone,
+        LegError::Busy => Reason::Busy,
+        _ => Reason::Invalid,
+    };
+    (reason, error.to_string())
+}

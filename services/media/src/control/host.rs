@@ -1,0 +1,226 @@
+//! A media host: its media thread, its legs, and how they are found.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+
+use super::actor::{Actor, Message};
+use crate::codec::Codec;
+use crate::dtls::{Identity, IdentityError};
+use crate::prompt::Library;
+use crate::record::{Recorder, RecorderConfig};
+use crate::thread::{Events, LegKey, MediaThread, ThreadConfig};
+use crate::whip::{Session, TOKEN_VALID};
+
+/// Messages that may wait for a leg's actor.
+const MAILBOX: usize = 1_024;
+/// Characters of identifiers and tokens: 6 bits each, safe in paths.
+const CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+/// 128 bits and more.
+const IDENTIFIER: usize = 22;
+/// 256 bits and more.
+const TOKEN: usize = 43;
+
+/// Names a leg in commands and in the address of its offer. It begins with the incarnation of its host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LegId(pub(super) String);
+
+impl LegId {
+    /// A leg's name as it came.
+    pub fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for LegId {
+    fn fmt(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+        text.write_str(&self.0)
+    }
+}
+
+/// The settings of a host.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Its media thread.
+    pub thread: ThreadConfig,
+    /// Where prompts are.
+    pub prompts: PathBuf,
+    /// Where recordings go.
+    pub recordings: PathBuf,
+}
+
+/// Why a host did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The certificate of the legs.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// Sockets or threads.
+    #[error("the media thread or the recorder cannot be started")]
+    Io(#[from] std::io::Error),
+}
+
+/// As many legs as the host may have wait for a peer or have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the host has as many legs as it may have")]
+pub struct NoRoom;
+
+/// A leg that waits for its peer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpenedLeg {
+    /// Its name; its offer goes to `/legs/` and this.
+    pub leg: LegId,
+    /// The peer's bearer token, valid for [`TOKEN_VALID`]. A secret.
+    pub token: String,
+}
+
+impl fmt::Debug for OpenedLeg {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("OpenedLeg")
+            .field("leg", &self.leg)
+            .field("token", &"...")
+            .finish()
+    }
+}
+
+pub(super) type Mailbox = mpsc::Sender<Message>;
+
+/// How legs are found.
+#[derive(Default)]
+struct Registry {
+    by_name: HashMap<LegId, Mailbox>,
+    by_location: HashMap<String, Mailbox>,
+    by_key: HashMap<LegKey, Mailbox>,
+    keys: HashMap<LegId, LegKey>,
+}
+
+/// A media host.
+pub struct Host {
+    pub(super) media: MediaThread,
+    pub(super) identity: Arc<Identity>,
+    pub(super) library: Arc<Library>,
+    pub(super) recorder: Arc<Recorder>,
+    registry: Mutex<Registry>,
+    incarnation: u64,
+    limit: usize,
+}
+
+impl Host {
+    /// Starts the threads of a host, and the task that carries events to the actors. Within a tokio runtime.
+    pub fn start(config: HostConfig) -> Result<Arc<Self>, StartError> {
+        let identity = Identity::generate()?;
+        let limit = config.thread.legs as usize;
+        let (media, events) = MediaThread::start(config.thread, identity.clone())?;
+        let host = Arc::new(Self {
+            media,
+            identity,
+            library: Arc::new(Library::new(config.prompts, Library::DEFAULT_LIMIT)),
+            recorder: Arc::new(Recorder::start(RecorderConfig::new(config.recordings))?),
+            registry: Mutex::default(),
+            incarnation: rand::random(),
+            limit,
+        });
+        tokio::spawn(carry_events(Arc::downgrade(&host), events));
+        Ok(host)
+    }
+
+    /// Identity of this run.
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// A leg that waits for its peer. It ends if the peer does not come in time, or if its owner does not attach.
+    pub fn open(self: &Arc<Self>, epoch: u64, codecs: Vec<Codec>) -> Result<OpenedLeg, NoRoom> {
+        let leg = LegId(format!("{:016x}.{}", self.incarnation, random_text(IDENTIFIER)));
+        let token = random_text(TOKEN);
+        let (mailbox, messages) = mpsc::channel(MAILBOX);
+        {
+            let mut registry = self.registry();
+            if registry.by_name.len() >= self.limit {
+                return Err(NoRoom);
+            }
+            registry.by_name.insert(leg.clone(), mailbox.clone());
+        }
+        let session = Session::new(&token, Instant::now());
+        let actor = Actor::new(self.clone(), leg.clone(), epoch, codecs, session, mailbox.downgrade());
+        tokio::spawn(actor.run(messages));
+        Ok(OpenedLeg { leg, token })
+    }
+
+    /// So long a token of [`Self::open`] is valid.
+    pub const fn token_valid() -> std::time::Duration {
+        TOKEN_VALID
+    }
+
+    pub(crate) fn by_name(&self, leg: &LegId) -> Option<Mailbox> {
+        self.registry().by_name.get(leg).cloned()
+    }
+
+    pub(crate) fn by_location(&self, location: &str) -> Option<Mailbox> {
+        self.registry().by_location.get(location).cloned()
+    }
+
+    pub(super) fn key_of(&self, leg: &LegId) -> Option<LegKey> {
+        self.registry().keys.get(leg).copied()
+    }
+
+    /// A leg has a peer; gives the address of its session.
+    pub(super) fn has_peer(&self, leg: &LegId, key: LegKey) -> String {
+        let location = random_text(IDENTIFIER);
+        let mut registry = self.registry();
+        if let Some(mailbox) = registry.by_name.get(leg).cloned() {
+            registry.by_location.insert(location.clone(), mailbox.clone());
+            registry.by_key.insert(key, mailbox);
+            registry.keys.insert(leg.clone(), key);
+        }
+        location
+    }
+
+    pub(super) fn forget(&self, leg: &LegId, location: Option<&str>) {
+        let mut registry = self.registry();
+        registry.by_name.remove(leg);
+        if let Some(location) = location {
+            registry.by_location.remove(location);
+        }
+        if let Some(key) = registry.keys.remove(leg) {
+            registry.by_key.remove(&key);
+        }
+    }
+
+    /// Legs that wait for a peer or have one.
+    pub fn legs(&self) -> usize {
+        self.registry().by_name.len()
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        // Each change is whole, whoever panicked.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn carry_events(host: std::sync::Weak<Host>, mut events: Events) {
+    while let Some((key, event)) = events.recv().await {
+        let Some(host) = host.upgrade() else { return };
+        let mailbox = host.registry().by_key.get(&key).cloned();
+        drop(host);
+        // An actor that does not keep up with a thousand events is lost anyway; its leg ends as orphaned.
+        if let Some(mailbox) = mailbox
+            && mailbox.try_send(Message::Event(event)).is_err()
+        {
+            tracing::warn!(
+                leg = key.index,
+                "the actor of a leg has too many events waiting, one is dropped"
+            );
+        }
+    }
+}
+
+fn random_text(length: usize) -> String {
+    let character = |_| char::from(CHARACTERS[usize::from(rand::random::<u8>() & 63)]);
+    (0..length).map(character).collect()
+}

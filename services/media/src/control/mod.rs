@@ -1,0 +1,17 @@
+//! The control half of legs: who owns them, what they are told, what their peers ask over HTTP.
+//!
+//! Each leg has an actor, a task with a mailbox, which lives from `open` to the leg's last event. It holds two values that decide
+//! ([`Ownership`] towards workers, [`crate::whip::Session`] towards the peer) and carries out what they allow on the media
+//! thread. The [`Host`] finds actors; it knows nothing of what they do.
+
+mod actor;
+mod host;
+mod orders;
+mod ownership;
+mod service;
+
+pub(crate) use actor::{Message, Patched, PeerRefusal};
+pub use host::{Host, HostConfig, LegId, NoRoom, OpenedLeg, StartError};
+pub use orders::{Order, Outcome, Reason};
+pub use ownership::{Admission, Happening, Numbered, ORPHANED_AFTER, Ownership};
+pub use service::MediaService;

@@ -1,0 +1,64 @@
+//! What an owner tells a leg, and what comes of it.
+
+use crate::leg::{Relay, Statistics};
+
+use super::LegId;
+
+/// Something that a leg is told to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// Play prompts, by the names of their files.
+    Play {
+        /// The prompts, one after the other.
+        prompts: Vec<String>,
+        /// Until stopped.
+        repeat: bool,
+        /// A key stops it.
+        stops_at_tone: bool,
+    },
+    /// Stop playing an operation, or everything.
+    StopPlaying(Option<u64>),
+    /// Send keys.
+    SendTones(String),
+    /// Say where received audio goes.
+    Relay(Relay),
+    /// Join another leg.
+    Bridge(LegId),
+    /// Record to files.
+    Record {
+        /// Path without ending.
+        name: String,
+        /// What the peer says.
+        received: bool,
+        /// What the leg says.
+        sent: bool,
+    },
+    /// Stop recording an operation.
+    StopRecording(u64),
+    /// Give the figures.
+    Statistics,
+    /// End the leg.
+    Close,
+}
+
+/// Why an order is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The leg has ended.
+    Gone,
+    /// The media thread is late.
+    Busy,
+    /// It cannot be carried out.
+    Invalid,
+}
+
+/// What came of an order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Done, or begun: what ends later is told by an event.
+    Accepted,
+    /// The figures.
+    Statistics(Box<Statistics>),
+    /// Refused.
+    Refused(Reason, String),
+}

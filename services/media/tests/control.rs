@@ -1,0 +1,505 @@
+//! A whole host: a worker over gRPC, a peer over HTTPS, audio over UDP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, StatusCode};
+use rtc_srtp::protection_profile::ProtectionProfile;
+use support::caller::{Caller, CallerIdentity, Heard, TONES};
+use support::{PATIENCE, UdpCaller, bound};
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use trunkline_media::control::{Host, HostConfig, MediaService};
+use trunkline_media::thread::{LegKey, Ports, ThreadConfig};
+use trunkline_media::whip::{Settings, serve};
+use trunkline_proto::media::acknowledgement::What as Ack;
+use trunkline_proto::media::command::What;
+use trunkline_proto::media::event::What as Told;
+use trunkline_proto::media::media_client::MediaClient;
+use trunkline_proto::media::media_server::MediaServer;
+use trunkline_proto::media::to_host::Message as ToHostMessage;
+use trunkline_proto::media::to_worker::Message as ToWorkerMessage;
+use trunkline_proto::media::{
+    Attach, Bridge, Close, Command, Event, Hello, Open, Opened, Play, Record, Relay, SendTones, Statistics,
+    StopRecording, ToHost, ToWorker,
+};
+
+const SDP: &str = "application/sdp";
+const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+
+/// A host with both of its servers, and directories of its own.
+struct World {
+    host: Arc<Host>,
+    https: String,
+    grpc: String,
+    client: Client,
+    directory: tempfile::TempDir,
+    callers: u32,
+}
+
+impl World {
+    async fn start(legs: u32) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut thread = ThreadConfig::loopback(Ports::Single(0));
+        thread.legs = legs;
+        let config = HostConfig {
+            thread,
+            prompts: directory.path().join("prompts"),
+            recordings: directory.path().join("recordings"),
+        };
+        std::fs::create_dir(&config.prompts).unwrap();
+        let host = Host::start(config).unwrap();
+
+        let grpc = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let grpc_address = format!("http://{}", grpc.local_addr().unwrap());
+        let service = MediaServer::new(MediaService::new(host.clone()));
+        let server = tonic::transport::Server::builder().add_service(service);
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(grpc)));
+
+        let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+        let tls = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .unwrap();
+        let https = TcpListener::bind("127.0.0.1:0").unwrap();
+        let https_address = format!("https://localhost:{}", https.local_addr().unwrap().port());
+        let settings = Settings {
+            origins: vec!["https://page.example".to_owned()],
+        };
+        actix_web::rt::spawn(serve(host.clone(), https, tls, settings).unwrap());
+        let root = reqwest::Certificate::from_der(certified.cert.der()).unwrap();
+        let client = Client::builder().tls_certs_only([root]).build().unwrap();
+        Self {
+            host,
+            https: https_address,
+            grpc: grpc_address,
+            client,
+            directory,
+            callers: 0,
+        }
+    }
+
+    async fn worker(&self) -> Worker {
+        let mut client = MediaClient::connect(self.grpc.clone()).await.unwrap();
+        let (commands, stream) = mpsc::channel(64);
+        let hello = Hello {
+            protocol: 1,
+            worker: "worker".to_owned(),
+        };
+        let hello = ToHost {
+            message: Some(ToHostMessage::Hello(hello)),
+        };
+        commands.send(hello).await.unwrap();
+        let incoming = client.legs(ReceiverStream::new(stream)).await.unwrap().into_inner();
+        let mut worker = Worker {
+            commands,
+            incoming,
+            events: Vec::new(),
+            operation: 0,
+            epoch: 1,
+        };
+        assert!(matches!(worker.next().await, ToWorkerMessage::Welcome(_)));
+        worker
+    }
+
+    fn caller(&mut self) -> Caller {
+        self.callers += 1;
+        Caller::new(&CallerIdentity::new(ProtectionProfile::AeadAes128Gcm), self.callers)
+    }
+
+    async fn post(&self, path: &str, token: &str, kind: &str, body: String) -> reqwest::Response {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.https))
+            .header("content-type", kind);
+        request.bearer_auth(token).body(body).send().await.unwrap()
+    }
+
+    async fn patch(&self, location: &str, token: &str, condition: Option<&str>, body: String) -> reqwest::Response {
+        let request = self
+            .client
+            .patch(format!("{}{location}", self.https))
+            .header("content-type", FRAGMENT);
+        let request = condition
+            .into_iter()
+            .fold(request, |request, tag| request.header("if-match", tag));
+        request.bearer_auth(token).body(body).send().await.unwrap()
+    }
+
+    /// Opens a leg, posts its offer, and brings the call up.
+    async fn call(&mut self, worker: &mut Worker) -> (String, UdpCaller, Session) {
+        let (leg, opened) = worker.open().await;
+        worker.attach(&leg, 0).await;
+        let mut caller = self.caller();
+        let answer = self.post(&opened.path, &opened.token, SDP, caller.offer()).await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let session = Session {
+            location: header("location"),
+            tag: header("etag"),
+            token: opened.token,
+        };
+        let host = caller.answered(&answer.text().await.unwrap())[0];
+        let mut caller = UdpCaller {
+            caller,
+            socket: bound(),
+            host,
+            // Workers name legs by text: the thread's name of it is not known here.
+            leg: LegKey {
+                index: 0,
+                generation: 0,
+            },
+        };
+        caller.connect();
+        worker.event(&leg, |told| matches!(told, Told::Connected(_))).await;
+        (leg, caller, session)
+    }
+}
+
+struct Session {
+    location: String,
+    tag: String,
+    token: String,
+}
+
+/// A worker at its end of the stream.
+struct Worker {
+    commands: mpsc::Sender<ToHost>,
+    incoming: tonic::Streaming<ToWorker>,
+    events: Vec<Event>,
+    operation: u64,
+    epoch: u64,
+}
+
+impl Worker {
+    async fn next(&mut self) -> ToWorkerMessage {
+        let next = tokio::time::timeout(PATIENCE, self.incoming.next())
+            .await
+            .expect("something comes");
+        next.expect("the stream goes on").unwrap().message.unwrap()
+    }
+
+    async fn send(&mut self, leg: &str, operation: u64, what: What) -> (String, Ack) {
+        let command = Command {
+            operation,
+            epoch: self.epoch,
+            leg: leg.to_owned(),
+            what: Some(what),
+        };
+        let message = ToHost {
+            message: Some(ToHostMessage::Command(command)),
+        };
+        self.commands.send(message).await.unwrap();
+        loop {
+            match self.next().await {
+                ToWorkerMessage::Acknowledgement(ack) if ack.operation == operation => {
+                    return (ack.leg, ack.what.unwrap());
+                }
+                ToWorkerMessage::Event(event) => self.events.push(event),
+                other => panic!("unexpected {other:?}"),
+            }
+        }
+    }
+
+    /// A new operation; gives its number and what came of it.
+    async fn does(&mut self, leg: &str, what: What) -> (u64, Ack) {
+        self.operation += 1;
+        let operation = self.operation;
+        (operation, self.send(leg, operation, what).await.1)
+    }
+
+    async fn accepts(&mut self, leg: &str, what: What) -> u64 {
+        let (operation, ack) = self.does(leg, what).await;
+        assert!(matches!(ack, Ack::Accepted(_)), "{ack:?}");
+        operation
+    }
+
+    async fn open(&mut self) -> (String, Opened) {
+        self.operation += 1;
+        let operation = self.operation;
+        match self.send("", operation, What::Open(Open { codecs: Vec::new() })).await {
+            (leg, Ack::Opened(opened)) => (leg, opened),
+            other => panic!("not opened: {other:?}"),
+        }
+    }
+
+    async fn attach(&mut self, leg: &str, last_event: u64) {
+        let (_, ack) = self.does(leg, What::Attach(Attach { last_event })).await;
+        assert!(matches!(ack, Ack::Attached(_)), "{ack:?}");
+    }
+
+    /// Waits for an event; those before it are kept.
+    async fn event(&mut self, leg: &str, is_wanted: impl Fn(&Told) -> bool) -> Told {
+        loop {
+            let index = self
+                .events
+                .iter()
+                .position(|event| event.leg == leg && event.what.as_ref().is_some_and(&is_wanted));
+            if let Some(index) = index {
+                return self.events.remove(index).what.unwrap();
+            }
+            if let ToWorkerMessage::Event(event) = self.next().await {
+                self.events.push(event);
+            }
+        }
+    }
+}
+
+/// A second of a sawtooth, 16 kHz, as a WAV file.
+fn wav() -> Vec<u8> {
+    let mut file =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\0\x7d\0\0".to_vec();
+    file.extend((0..16_000u32).flat_map(|index| i16::try_from(index % 64 * 100).unwrap().to_le_bytes()));
+    file
+}
+
+/// Tests over HTTPS need actix' runtime, which has one thread; the callers' sockets block it for moments only.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    actix_web::rt::System::with_tokio_rt(runtime).block_on(test);
+}
+
+#[test]
+fn a_worker_opens_a_leg_its_peer_calls_and_everything_a_bot_can_do_is_done() {
+    run(async {
+        let mut world = World::start(10).await;
+        std::fs::write(world.directory.path().join("prompts/hello.wav"), wav()).unwrap();
+        let mut worker = world.worker().await;
+        let (leg, mut caller, _) = world.call(&mut worker).await;
+
+        let record = Record {
+            name: "tenant/call".to_owned(),
+            received: true,
+            sent: true,
+        };
+        let recording = worker.accepts(&leg, What::Record(record)).await;
+        worker.accepts(&leg, What::Relay(Relay { echo: true })).await;
+        for count in 0..5u8 {
+            caller.say(&[0x78, count]);
+            assert_eq!(caller.hear().payload, [0x78, count]);
+        }
+        let play = Play {
+            prompts: vec!["hello.wav".to_owned()],
+            repeat: false,
+            stops_at_tone: false,
+        };
+        let operation = worker.accepts(&leg, What::Play(play.clone())).await;
+        assert!(caller.hear().marker);
+        let finished = worker.event(&leg, |told| matches!(told, Told::Finished(_))).await;
+        let Told::Finished(finished) = finished else { panic!() };
+        assert_eq!(
+            (finished.operation, finished.reason.as_str(), finished.packets),
+            (operation, "played", 50)
+        );
+
+        // A key, its end thrice.
+        for is_end in [0u8, 0x80, 0x80, 0x80] {
+            let packet = caller
+                .caller
+                .packet(TONES, false, 90_000, &[5, is_end + 10, 0x12, 0xC0]);
+            caller.send(&packet);
+        }
+        let Told::Tone(tone) = worker.event(&leg, |told| matches!(told, Told::Tone(_))).await else {
+            panic!()
+        };
+        assert_eq!((tone.key.as_str(), tone.duration_ms), ("5", 100));
+        worker
+            .accepts(&leg, What::SendTones(SendTones { keys: "1#".to_owned() }))
+            .await;
+        while caller.hear().payload_type != TONES {}
+
+        let (_, ack) = worker.does(&leg, What::Statistics(Statistics {})).await;
+        let Ack::Figures(figures) = ack else { panic!("{ack:?}") };
+        assert!(
+            figures.received_packets >= 9 && figures.sent_packets >= 55,
+            "{figures:?}"
+        );
+
+        worker
+            .accepts(&leg, What::StopRecording(StopRecording { of: recording }))
+            .await;
+        for _ in 0..2 {
+            let ended = worker.event(&leg, |told| matches!(told, Told::RecordingEnded(_))).await;
+            let Told::RecordingEnded(ended) = ended else { panic!() };
+            assert_eq!((ended.operation, ended.error.as_str()), (recording, ""));
+            let file = format!("recordings/tenant/call-{}.opus", ended.direction);
+            assert!(world.directory.path().join(file).exists());
+        }
+
+        // What cannot be done is refused with its reason, and an operation that was done is not done again.
+        let missing = Play {
+            prompts: vec!["missing.wav".to_owned()],
+            ..play.clone()
+        };
+        let (_, ack) = worker.does(&leg, What::Play(missing)).await;
+        assert!(
+            matches!(&ack, Ack::Refused(refused) if refused.detail.contains("missing.wav")),
+            "{ack:?}"
+        );
+        assert!(matches!(
+            worker.send(&leg, operation, What::Play(play)).await.1,
+            Ack::Accepted(_)
+        ));
+
+        worker.accepts(&leg, What::Close(Close {})).await;
+        let ended = worker.event(&leg, |told| matches!(told, Told::Ended(_))).await;
+        assert_eq!(ended, Told::Ended("closed".to_owned()));
+        assert!(
+            matches!(worker.does(&leg, What::Close(Close {})).await.1, Ack::Refused(refused) if refused.reason == 1)
+        );
+        assert_eq!(world.host.legs(), 0);
+    });
+}
+
+#[test]
+fn a_new_owner_takes_over_and_the_old_one_is_fenced() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut old = world.worker().await;
+        let (leg, mut caller, _) = world.call(&mut old).await;
+        old.accepts(&leg, What::Relay(Relay { echo: true })).await;
+
+        let mut new = world.worker().await;
+        new.epoch = 2;
+        // It hears what it missed: from the beginning of the leg on.
+        new.attach(&leg, 0).await;
+        new.event(&leg, |told| matches!(told, Told::Connected(_))).await;
+        let (_, ack) = old.does(&leg, What::Close(Close {})).await;
+        assert_eq!(ack, Ack::Fenced(2));
+        // Audio did not notice.
+        caller.say(b"x");
+        assert_eq!(caller.hear().payload, b"x");
+
+        let (other, mut second, _) = world.call(&mut new).await;
+        new.accepts(&leg, What::Bridge(Bridge { other: other.clone() })).await;
+        caller.say(b"over the bridge");
+        assert_eq!(second.hear().payload, b"over the bridge");
+        new.accepts(&other, What::Close(Close {})).await;
+        new.event(&leg, |told| matches!(told, Told::BridgeEnded(_))).await;
+    });
+}
+
+#[test]
+fn the_peer_restarts_and_hangs_up_over_https() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        let (leg, mut caller, session) = world.call(&mut worker).await;
+        worker.accepts(&leg, What::Relay(Relay { echo: true })).await;
+
+        let fragment = caller.caller.restart();
+        let (location, token) = (session.location.as_str(), session.token.as_str());
+        assert_eq!(world.patch(location, token, None, fragment.clone()).await.status(), 428);
+        assert_eq!(
+            world
+                .patch(location, token, Some("\"9\""), fragment.clone())
+                .await
+                .status(),
+            412
+        );
+        assert_eq!(
+            world
+                .patch(location, "wrong", Some("*"), fragment.clone())
+                .await
+                .status(),
+            401
+        );
+        assert_eq!(
+            world
+                .patch(location, token, Some(&session.tag), fragment.clone())
+                .await
+                .status(),
+            204
+        );
+        let restarted = world.patch(location, token, Some("*"), fragment).await;
+        assert_eq!(restarted.status(), 200);
+        assert_ne!(restarted.headers()["etag"].to_str().unwrap(), session.tag);
+        caller.caller.answered(&restarted.text().await.unwrap());
+        caller.rebind();
+        caller.nominate();
+        caller.say(b"after");
+        assert_eq!(caller.hear().payload, b"after");
+
+        let delete = || world.client.delete(format!("{}{location}", world.https));
+        assert_eq!(delete().bearer_auth("wrong").send().await.unwrap().status(), 401);
+        assert_eq!(delete().bearer_auth(token).send().await.unwrap().status(), 200);
+        let ended = worker.event(&leg, |told| matches!(told, Told::Ended(_))).await;
+        assert_eq!(ended, Told::Ended("peer_hung_up".to_owned()));
+        let until = Instant::now() + PATIENCE;
+        while caller.receive() != Some(Heard::Closed) {
+            assert!(Instant::now() < until, "the farewell comes");
+        }
+        while world.host.legs() > 0 {
+            assert!(Instant::now() < until, "the leg is forgotten");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(delete().bearer_auth(token).send().await.unwrap().status(), 404);
+    });
+}
+
+#[test]
+fn strangers_and_broken_offers_are_refused_by_status() {
+    run(async {
+        let mut world = World::start(1).await;
+        let mut worker = world.worker().await;
+        let (_, opened) = worker.open().await;
+        let (path, token) = (opened.path.as_str(), opened.token.as_str());
+        let offer = world.caller().offer();
+        let passive = offer.replace("a=setup:actpass", "a=setup:passive");
+
+        assert_eq!(world.post(path, "wrong", SDP, offer.clone()).await.status(), 401);
+        assert_eq!(
+            world.post("/legs/unknown", token, SDP, offer.clone()).await.status(),
+            401
+        );
+        assert_eq!(world.post(path, token, "text/plain", offer.clone()).await.status(), 415);
+        assert_eq!(world.post(path, token, SDP, "x".repeat(40_000)).await.status(), 413);
+        assert_eq!(world.post(path, token, SDP, "hello".to_owned()).await.status(), 400);
+        let refused = world.post(path, token, SDP, passive).await;
+        assert_eq!(refused.status(), 422);
+        assert_eq!(refused.headers()["content-type"], "application/problem+json");
+        let problem: serde_json::Value = serde_json::from_str(&refused.text().await.unwrap()).unwrap();
+        assert_eq!(problem["line"], 14);
+
+        let answer = world.post(path, token, SDP, offer.clone()).await;
+        assert_eq!(answer.status(), 201);
+        assert_eq!(world.post(path, token, SDP, offer).await.status(), 409);
+        let get = world.client.get(format!("{}{path}", world.https)).send().await.unwrap();
+        // The eleventh request of a second may come first on a fast machine.
+        assert!([405, 429].contains(&get.status().as_u16()));
+        assert!(
+            matches!(worker.does("", What::Open(Open { codecs: Vec::new() })).await.1, Ack::Refused(refused) if refused.reason == 2)
+        );
+
+        // Whoever asks too often is told to come again.
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let preflight = world
+                .client
+                .request(reqwest::Method::OPTIONS, format!("{}{path}", world.https));
+            let answer = preflight.header("origin", "https://page.example").send().await.unwrap();
+            if answer.status() == 429 {
+                assert_eq!(answer.headers()["retry-after"], "1");
+                break;
+            }
+            assert_eq!(answer.headers()["accept-post"], SDP);
+            assert_eq!(answer.headers()["access-control-allow-origin"], "https://page.example");
+            assert!(Instant::now() < until, "the rate is limited");
+        }
+    });
+}
