@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rtc_srtp::protection_profile::ProtectionProfile;
@@ -390,4 +391,94 @@ fn a_flood_of_forged_packets_changes_nothing() {
 }
 
 mod recording;
+/// Something that the network brings to a leg, or that time does.
+#[derive(Debug, Clone)]
+enum Step {
+    /// The caller checks, nominating or not.
+    Check {
+        port: u16,
+        nominate: bool,
+    },
+    /// The caller speaks.
+    Audio {
+        port: u16,
+    },
+    /// Somebody sends noise that looks like something.
+    Forged {
+        port: u16,
+        first: u8,
+        rest: Vec<u8>,
+    },
+    /// Somebody repeats a check of the caller with a byte changed.
+    Changed {
+        port: u16,
+        at: usize,
+        mask: u8,
+    },
+    Pass {
+        milliseconds: u64,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let port = 1u16..6;
+    let noise = proptest::collection::vec(any::<u8>(), 0..120);
+    let step = prop_oneof![
+        (port.clone(), any::<bool>()).prop_map(|(port, nominate)| Step::Check { port, nominate }),
+        port.clone().prop_map(|port| Step::Audio { port }),
+        (port.clone(), any::<u8>(), noise).prop_map(|(port, first, rest)| Step::Forged { port, first, rest }),
+        (port, any::<usize>(), 1u8..).prop_map(|(port, at, mask)| Step::Changed { port, at, mask }),
+        (0u64..3_000).prop_map(|milliseconds| Step::Pass { milliseconds }),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever happens, a leg sends only to addresses from which an authentic check came, and audio only to one that was
+    /// nominated.
+    #[test]
+    fn nothing_is_ever_sent_to_an_address_that_was_not_proven(steps in steps()) {
+        let mut call = Call::connected();
+        call.leg.set_relay(Relay::Echo);
+        let mut checked = std::collections::BTreeSet::from([call.address]);
+        let mut nominated = checked.clone();
+        for step in steps {
+            let at = |port| SocketAddr::from(([203, 0, 113, 1], port));
+            let (from, datagram) = match step {
+                Step::Check { port, nominate } => {
+                    checked.insert(at(port));
+                    if nominate {
+                        nominated.insert(at(port));
+                    }
+                    (at(port), call.caller.check(nominate))
+                }
+                Step::Audio { port } => (at(port), call.caller.audio(OPUS, b"x")),
+                Step::Forged { port, first, mut rest } => {
+                    rest.insert(0, first);
+                    (at(port), rest)
+                }
+                Step::Changed { port, at: place, mask } => {
+                    let mut check = call.caller.check(true);
+                    let place = place % check.len();
+                    check[place] ^= mask;
+                    (at(port), check)
+                }
+                Step::Pass { milliseconds } => {
+                    call.now += Duration::from_millis(milliseconds);
+                    call.leg.tick(call.now, &mut call.out);
+                    (call.address, Vec::new())
+                }
+            };
+            call.leg.datagram(from, &datagram, call.now, &mut call.out);
+            for (to, datagram) in call.out.datagrams() {
+                prop_assert!(checked.contains(&to), "{to}");
+                prop_assert!(datagram[0] <= 3 || nominated.contains(&to), "{to}");
+            }
+            call.out.clear();
+        }
+    }
+}
+
 mod saying;
