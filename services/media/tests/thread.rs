@@ -102,14 +102,19 @@ async fn there_are_no_more_legs_than_allowed() {
         let offer = trunkline_media::sdp::Offer::read(&offer).unwrap();
         offer.negotiate(&trunkline_media::codec::Codec::PREFERRED).unwrap()
     };
-    assert_eq!(host.media.open(negotiated()).await.err(), Some(OpenError::Full));
+    assert_eq!(host.open_for(negotiated()).await.err(), Some(OpenError::Full));
     host.media.close(first.leg, EndReason::Closed).await.unwrap();
-    assert!(host.media.open(negotiated()).await.is_ok());
+    assert!(host.open_for(negotiated()).await.is_ok());
     assert_eq!(host.media.statistics(first.leg).await, Err(LegError::Gone));
 
-    let none = Host::start(ThreadConfig::loopback(Ports::Range(21_060..=21_060)));
-    assert!(none.media.open(negotiated()).await.is_ok());
-    assert_eq!(none.media.open(negotiated()).await.err(), Some(OpenError::NoPort));
+    let free = std::net::UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let none = Host::start(ThreadConfig::loopback(Ports::Range(free..=free)));
+    assert!(none.open_for(negotiated()).await.is_ok());
+    assert_eq!(none.open_for(negotiated()).await.err(), Some(OpenError::NoPort));
 }
 
 #[tokio::test]

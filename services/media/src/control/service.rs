@@ -1,5 +1,6 @@
 //! The gRPC service: streams of workers, commands to actors, events back. It decides nothing.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,8 @@ use crate::leg::{LegEvent, PlayEnd, Relay, Statistics};
 const COMMANDS: usize = 1_024;
 /// Events that may wait for a worker; one that does not take them is cut off its legs and attaches again.
 const EVENTS: usize = 4_096;
+/// A leg of which nothing is said for so long needs no task.
+const REST: Duration = Duration::from_secs(30);
 /// A stream that says nothing is ended.
 const HELLO_TIME: Duration = Duration::from_secs(5);
 
@@ -76,27 +79,35 @@ async fn send_events(mut events: mpsc::Receiver<(LegId, Numbered)>, outgoing: Ou
     }
 }
 
-/// Commands of one leg reach its actor in order; that each waits for the last one's answer keeps it simple, and one leg's slow
-/// command must not hold up another's: so legs have tasks of their own.
+/// Commands of one leg are carried out in order, those of different legs beside each other: one that loads a prompt must not
+/// hold up another leg. So each leg that is spoken of has a task, until nothing is said of it for a while.
 async fn take_commands(host: Arc<Host>, mut incoming: Streaming<wire::ToHost>, listener: Listener, outgoing: Outgoing) {
-    let mut legs: std::collections::HashMap<String, mpsc::Sender<wire::Command>> = std::collections::HashMap::new();
+    let mut legs: HashMap<String, mpsc::Sender<wire::Command>> = HashMap::new();
     while let Some(Ok(received)) = incoming.next().await {
         let Some(wire::to_host::Message::Command(command)) = received.message else {
             continue;
         };
         legs.retain(|_, commands| !commands.is_closed());
-        let commands = legs.entry(command.leg.clone()).or_insert_with(|| {
-            let (commands, waiting) = mpsc::channel(COMMANDS);
-            tokio::spawn(carry_out_in_order(
-                host.clone(),
-                waiting,
-                listener.clone(),
-                outgoing.clone(),
-            ));
-            commands
-        });
-        if commands.send(command).await.is_err() {
-            return;
+        let mut undelivered = Some(command);
+        while let Some(command) = undelivered.take() {
+            let commands = legs.entry(command.leg.clone()).or_insert_with(|| {
+                let (commands, waiting) = mpsc::channel(COMMANDS);
+                tokio::spawn(carry_out_in_order(
+                    host.clone(),
+                    waiting,
+                    listener.clone(),
+                    outgoing.clone(),
+                ));
+                commands
+            });
+            // The task may have gone to rest just now.
+            if let Err(mpsc::error::SendError(command)) = commands.send(command).await {
+                if outgoing.is_closed() {
+                    return;
+                }
+                legs.remove(&command.leg);
+                undelivered = Some(command);
+            }
         }
     }
 }
@@ -107,17 +118,23 @@ async fn carry_out_in_order(
     listener: Listener,
     outgoing: Outgoing,
 ) {
-    while let Some(command) = commands.recv().await {
+    loop {
+        let command = if let Ok(command) = tokio::time::timeout(REST, commands.recv()).await {
+            command
+        } else {
+            // What came in the meantime is carried out, then this is over.
+            commands.close();
+            commands.recv().await
+        };
+        let Some(command) = command else { return };
         let (operation, leg) = (command.operation, command.leg.clone());
-        let (leg, what) = carry_out(&host, command, &listener, &outgoing)
-            .await
-            .unwrap_or_else(|what| (leg, what));
-        let acknowledgement = wire::Acknowledgement {
+        let carried_out = carry_out(&host, command, &listener, &outgoing).await;
+        let (leg, what) = carried_out.unwrap_or_else(|what| (leg, what));
+        let acknowledgement = wire::to_worker::Message::Acknowledgement(wire::Acknowledgement {
             operation,
             leg,
             what: Some(what),
-        };
-        let acknowledgement = wire::to_worker::Message::Acknowledgement(acknowledgement);
+        });
         if outgoing.send(Ok(message(acknowledgement))).await.is_err() {
             return;
         }

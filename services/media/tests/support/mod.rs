@@ -10,8 +10,8 @@ use rtc_srtp::protection_profile::ProtectionProfile;
 use trunkline_media::codec::Codec;
 use trunkline_media::dtls::Identity;
 use trunkline_media::leg::LegEvent;
-use trunkline_media::sdp::{Answer, Offer};
-use trunkline_media::thread::{Events, LegKey, MediaThread, OpenError, Ports, ThreadConfig};
+use trunkline_media::sdp::{Answer, Negotiated, Offer};
+use trunkline_media::thread::{Events, LegKey, MediaThread, OpenError, Opened, Ports, ThreadConfig};
 
 use caller::{Caller, CallerIdentity, Heard, OPUS, Packet};
 
@@ -50,14 +50,7 @@ impl Host {
         let mut caller = Caller::new(&self.callers, self.next);
         let offer = Offer::read(&caller.offer()).unwrap();
         let negotiated = offer.negotiate(&Codec::PREFERRED).unwrap();
-        // A busy machine makes the thread late, and a late thread refuses: like any caller, come again.
-        let until = Instant::now() + PATIENCE;
-        let opened = loop {
-            match self.media.open(negotiated.clone()).await {
-                Err(OpenError::Busy) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(5)).await,
-                opened => break opened.unwrap(),
-            }
-        };
+        let opened = self.open_for(negotiated.clone()).await.unwrap();
         let answer = Answer {
             offer: &offer,
             negotiated: &negotiated,
@@ -73,6 +66,17 @@ impl Host {
             socket: bound(),
             host,
             leg: opened.leg,
+        }
+    }
+
+    /// Opens a leg. A busy machine makes the thread late, and a late thread refuses: like any caller, come again.
+    pub async fn open_for(&self, negotiated: Negotiated) -> Result<Opened, OpenError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.media.open(negotiated.clone()).await {
+                Err(OpenError::Busy) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(5)).await,
+                opened => return opened,
+            }
         }
     }
 
