@@ -267,40 +267,51 @@ impl Calls {
         let Some(delivery) = self.deliveries.remove(&delivery) else {
             return;
         };
-        for (key, outgoing) in delivery.parts {
-            self.settle_part(key, outgoing, outcome, now);
+        let mut parts = delivery.parts;
+        while let Some((key, _)) = parts.first() {
+            let key = *key;
+            let (own, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(call, _)| *call == key);
+            parts = others;
+            let own = own.into_iter().map(|(_, outgoing)| outgoing).collect();
+            self.settle_call(key, own, outcome, now);
         }
     }
 
-    fn settle_part(&mut self, key: CallKey, outgoing: Outgoing, outcome: &Outcome, now: u64) {
+    /// What came of one call's notifications in one body.
+    fn settle_call(&mut self, key: CallKey, mut sent: Vec<Outgoing>, outcome: &Outcome, now: u64) {
         let status = match outcome {
             Outcome::Answered { status, .. } => Some(*status),
             Outcome::Silent | Outcome::Broken(_) => None,
         };
-        self.counters.delivered(&outgoing.label, status);
         let Some(call) = self.book.get_mut(&key) else { return };
-        call.lane.settled += 1;
-        call.note(CallEvent {
-            at: now,
-            deed: Deed::Notification {
-                what: outgoing.label.clone(),
-                status,
-                attempt: outgoing.attempts,
-                repeat: outgoing.is_repeat,
-            },
-        });
+        for outgoing in &sent {
+            self.counters.delivered(&outgoing.label, status);
+            call.lane.settled += 1;
+            call.note(CallEvent {
+                at: now,
+                deed: Deed::Notification {
+                    what: outgoing.label.clone(),
+                    status,
+                    attempt: outgoing.attempts,
+                    repeat: outgoing.is_repeat,
+                },
+            });
+        }
         self.changed(key);
-        match outgoing.kind {
-            NoteKind::Incoming | NoteKind::Legacy => self.settle_incoming(key, outgoing, outcome, now),
-            NoteKind::Later if status.is_some_and(|status| (200..300).contains(&status)) => {
-                self.free_lane(key, &outgoing, now);
+        let is_accepted = status.is_some_and(|status| (200..300).contains(&status));
+        match sent.first().map(|first| (first.kind, first.is_in_lane)) {
+            Some((NoteKind::Incoming | NoteKind::Legacy, _)) => {
+                // They share their body with none.
+                self.settle_incoming(key, sent.remove(0), outcome, now);
             }
-            NoteKind::Later => self.retry(key, outgoing, now),
+            Some((NoteKind::Later, is_in_lane)) if is_accepted => self.free_lane(key, is_in_lane, now),
+            Some((NoteKind::Later, is_in_lane)) => self.retry(key, sent, is_in_lane, now),
+            None => {}
         }
     }
 
-    fn free_lane(&mut self, key: CallKey, outgoing: &Outgoing, now: u64) {
-        if outgoing.is_in_lane {
+    fn free_lane(&mut self, key: CallKey, is_in_lane: bool, now: u64) {
+        if is_in_lane {
             if let Some(call) = self.book.get_mut(&key) {
                 call.lane.is_busy = false;
             }
@@ -309,20 +320,25 @@ impl Calls {
         self.forget_when_done(key);
     }
 
-    /// A later notification is sent again after a pause; its lane waits for it.
-    fn retry(&mut self, key: CallKey, outgoing: Outgoing, now: u64) {
-        let pause = self.settings.retries.get(outgoing.attempts as usize - 1);
+    /// Later notifications are sent again after a pause, in their order; their lane waits for it.
+    fn retry(&mut self, key: CallKey, sent: Vec<Outgoing>, is_in_lane: bool, now: u64) {
+        let attempts = sent.first().map_or(1, |first| first.attempts);
+        let pause = self.settings.retries.get(attempts as usize - 1);
         let Some(pause) = pause.map(|pause| self.settings.span(*pause)) else {
-            self.counters.lost += 1;
-            self.free_lane(key, &outgoing, now);
+            self.counters.lost += sent.len() as u64;
+            self.free_lane(key, is_in_lane, now);
             return;
         };
-        if !outgoing.is_in_lane {
-            self.agenda.add(now + pause, key, Step::Stray(Box::new(outgoing)));
+        if !is_in_lane {
+            for outgoing in sent {
+                self.agenda.add(now + pause, key, Step::Stray(Box::new(outgoing)));
+            }
             return;
         }
         if let Some(call) = self.book.get_mut(&key) {
-            call.lane.waiting.push_front(outgoing);
+            for outgoing in sent.into_iter().rev() {
+                call.lane.waiting.push_front(outgoing);
+            }
             self.agenda.add(now + pause, key, Step::Resend);
         }
     }

@@ -22,6 +22,7 @@ use trunkline_simulated_teams::{
 pub(crate) const BOT: BotNumber = BotNumber(0);
 pub(crate) const INES: PersonNumber = PersonNumber(0);
 pub(crate) const TOMASZ: PersonNumber = PersonNumber(1);
+pub(crate) const PRIYA: PersonNumber = PersonNumber(2);
 pub(crate) const SAMUEL: PersonNumber = PersonNumber(3);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -82,6 +82,11 @@ impl Webhook {
             .unwrap()
     }
 
+    /// What has come already.
+    pub(crate) fn now(&mut self) -> Option<Told> {
+        self.told.try_recv().ok()
+    }
+
     /// The next notification with this `changeType` whose data has this type and, if it is a call, this state.
     pub(crate) async fn until(&mut self, change: &str, type_name: &str, state: Option<&str>) -> Value {
         loop {

@@ -415,3 +415,68 @@ fn faults_come_before_or_after_the_effect() {
     assert_eq!(bench.post(&format!("{id}/answer"), &answer()).status, 503);
     assert_eq!(bench.view(&id).state, CallState::Establishing);
 }
+
+#[test]
+fn a_late_notification_leaves_its_lane_and_a_first_one_may_lack_its_scenario() {
+    let mut settings = settings();
+    settings.disorder.late = 1.0;
+    settings.disorder.late_by = Duration::from_secs(3);
+    settings.disorder.nameless = 1.0;
+    let mut bench = Bench::new(settings);
+    let id = bench.ring();
+    let has_scenario = |post: &Post| post.headers.iter().any(|(name, _)| *name == "Scenario-Id");
+    assert!(!has_scenario(&bench.sent[0]));
+    bench.post(&format!("{id}/answer"), &answer());
+    bench.pass(Duration::from_secs(1));
+    bench.calls.hang_up(&id, bench.now).unwrap();
+    bench.pass(Duration::from_millis(1_500));
+    assert_eq!(bench.labels(), ["created incoming"]);
+    bench.pass(Duration::from_secs(5));
+    assert_eq!(bench.labels().len(), 5);
+    assert!(has_scenario(&bench.sent[1]));
+}
+
+#[test]
+fn only_so_many_ended_calls_are_kept() {
+    let mut bench = Bench::new(CallSettings { kept: 3, ..settings() });
+    for _ in 0..10 {
+        let id = bench.talking();
+        bench.request("DELETE", &id, &Value::Null);
+        bench.pass(Duration::from_secs(3_600));
+    }
+    assert_eq!((bench.calls.views().len(), bench.calls.by_id.len()), (3, 3));
+    assert!(
+        bench.calls.next_due().is_none(),
+        "something waits for calls that are gone"
+    );
+    assert_eq!(bench.calls.counters().ended, 10);
+}
+
+#[test]
+fn notifications_that_failed_in_one_body_are_sent_again_in_their_order() {
+    let mut settings = settings();
+    settings.disorder.batched = 1.0;
+    settings.delays = CallDelays::none();
+    let mut bench = Bench::new(settings);
+    let mut fails = true;
+    bench.answer = Box::new(move |post| {
+        let is_shared = post.title.contains(" + ");
+        let status = if is_shared && std::mem::take(&mut fails) {
+            500
+        } else {
+            202
+        };
+        Outcome::Answered { status, location: None }
+    });
+    let id = bench.ring();
+    bench.post(&format!("{id}/answer"), &answer());
+    bench.pass(Duration::from_secs(5));
+    let shared = bench.labels().iter().position(|label| label.contains(" + ")).unwrap();
+    let (first, second) = bench.labels()[shared].split_once(" + ").unwrap();
+    assert_eq!(
+        bench.labels()[shared + 1..shared + 3],
+        [first, second],
+        "{:?}",
+        bench.labels()
+    );
+}

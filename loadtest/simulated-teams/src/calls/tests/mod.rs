@@ -32,6 +32,8 @@ struct Bench {
     /// Lengths of prompts that are on this machine.
     prompt: Result<Duration, FetchFailure>,
     sent: Vec<Post>,
+    /// Places of those that the bot took.
+    taken: Vec<usize>,
 }
 
 fn accepted() -> Outcome {
@@ -75,6 +77,7 @@ impl Bench {
             answer: Box::new(|_| accepted()),
             prompt: Ok(Duration::from_secs(3)),
             sent: Vec::new(),
+            taken: Vec::new(),
         }
     }
 
@@ -91,6 +94,9 @@ impl Bench {
                     Action::Post(post) => {
                         let outcome = (self.answer)(&post);
                         let delivery = post.delivery;
+                        if matches!(outcome, Outcome::Answered { status: 200..=299, .. }) {
+                            self.taken.push(self.sent.len());
+                        }
                         self.sent.push(*post);
                         self.calls.delivered(delivery, &outcome, self.now);
                     }
