@@ -253,7 +253,7 @@ impl Calls {
             url: first.url.clone(),
             title: labels.join(" + "),
             attempt: first.attempts,
-            patience: self.settings.span(patience),
+            patience: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
             body: envelope(&parts),
             headers,
         };

@@ -1,5 +1,5 @@
 //! What the calling half of a simulated Teams can be told. Durations are those of real Graph; [`CallSettings::pace`]
-//! shortens them all.
+//! shortens them, but not those that the bot's HTTP has.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ pub struct CallSettings {
     /// `iss` of the tokens on notifications: `https://api.botframework.com` (documented; the default) or
     /// `https://graph.microsoft.com` (in the source of Microsoft's samples).
     pub issuer: String,
-    /// How many times faster than real ones all clocks of calls run: limits, delays, prompts, recordings. Default 1.
+    /// How many times faster than real ones the clocks of calls run: limits, delays, prompts, recordings. Default 1. What HTTP
+    /// may take ([`CallLimits::acknowledge`], [`CallLimits::notify`]) stays as it is.
     pub pace: f64,
     /// How enums are spelled. Default [`Casing::Page`].
     pub casing: Casing,
