@@ -51,6 +51,7 @@ impl World {
             thread,
             prompts: directory.path().join("prompts"),
             recordings: directory.path().join("recordings"),
+            orphaned_after: Duration::from_secs(2),
         };
         std::fs::create_dir(&config.prompts).unwrap();
         let host = Host::start(config).unwrap();
@@ -400,6 +401,37 @@ fn a_new_owner_takes_over_and_the_old_one_is_fenced() {
         assert_eq!(second.hear().payload, b"over the bridge");
         new.accepts(&other, What::Close(Close {})).await;
         new.event(&leg, |told| matches!(told, Told::BridgeEnded(_))).await;
+    });
+}
+
+#[test]
+fn a_leg_whose_worker_dies_goes_on_and_ends_only_if_nobody_comes() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        let (leg, mut caller, _) = world.call(&mut worker).await;
+        worker.accepts(&leg, What::Relay(Relay { echo: true })).await;
+        drop(worker);
+        // Audio does not notice, and a worker that comes in time keeps the leg.
+        for _ in 0..2 {
+            caller.say(b"x");
+            assert_eq!(caller.hear().payload, b"x");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        let mut next = world.worker().await;
+        next.epoch = 2;
+        next.attach(&leg, 0).await;
+        drop(next);
+
+        let until = Instant::now() + PATIENCE;
+        while caller.receive() != Some(Heard::Closed) {
+            assert!(Instant::now() < until, "the farewell comes");
+            tokio::task::yield_now().await;
+        }
+        while world.host.legs() > 0 {
+            assert!(Instant::now() < until, "the leg is forgotten");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     });
 }
 

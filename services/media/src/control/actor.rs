@@ -124,12 +124,13 @@ impl Actor {
         session: Session,
         own_mailbox: mpsc::WeakSender<Message>,
     ) -> Self {
+        let ownership = Ownership::new(epoch, host.orphaned_after, Instant::now());
         Self {
             host,
             leg,
             codecs,
             session,
-            ownership: Ownership::new(epoch, Instant::now()),
+            ownership,
             listener: None,
             key: None,
             location: None,

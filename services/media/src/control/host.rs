@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -51,6 +51,8 @@ pub struct HostConfig {
     pub prompts: PathBuf,
     /// Where recordings go.
     pub recordings: PathBuf,
+    /// A leg that no worker is attached to ends after so long; [`super::ORPHANED_AFTER`].
+    pub orphaned_after: Duration,
 }
 
 /// Why a host did not start.
@@ -105,6 +107,7 @@ pub struct Host {
     pub(super) identity: Arc<Identity>,
     pub(super) library: Arc<Library>,
     pub(super) recorder: Arc<Recorder>,
+    pub(super) orphaned_after: Duration,
     registry: Mutex<Registry>,
     incarnation: u64,
     limit: usize,
@@ -121,6 +124,7 @@ impl Host {
             identity,
             library: Arc::new(Library::new(config.prompts, Library::DEFAULT_LIMIT)),
             recorder: Arc::new(Recorder::start(RecorderConfig::new(config.recordings))?),
+            orphaned_after: config.orphaned_after,
             registry: Mutex::default(),
             incarnation: rand::random(),
             limit,
@@ -153,7 +157,7 @@ impl Host {
     }
 
     /// So long a token of [`Self::open`] is valid.
-    pub const fn token_valid() -> std::time::Duration {
+    pub const fn token_valid() -> Duration {
         TOKEN_VALID
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Outcome;
 use crate::leg::LegEvent;
 
-/// A leg that nobody is attached to ends after so long.
+/// A leg that nobody is attached to ends after so long, unless set otherwise.
 pub const ORPHANED_AFTER: Duration = Duration::from_secs(60);
 /// Operations that are remembered.
 const OPERATIONS: usize = 256;
@@ -55,6 +55,7 @@ pub enum Admission {
 pub struct Ownership {
     epoch: u64,
     operations: VecDeque<(u64, Outcome)>,
+    orphaned_after: Duration,
     detached_since: Option<Instant>,
     next_number: u64,
     events: VecDeque<Numbered>,
@@ -63,10 +64,11 @@ pub struct Ownership {
 
 impl Ownership {
     /// A leg of an owner that has still to attach.
-    pub fn new(epoch: u64, now: Instant) -> Self {
+    pub fn new(epoch: u64, orphaned_after: Duration, now: Instant) -> Self {
         Self {
             epoch,
             operations: VecDeque::new(),
+            orphaned_after,
             detached_since: Some(now),
             next_number: 1,
             events: VecDeque::new(),
@@ -108,7 +110,7 @@ impl Ownership {
     /// Whether the leg is nobody's.
     pub fn is_orphaned(&self, now: Instant) -> bool {
         self.detached_since
-            .is_some_and(|since| now.saturating_duration_since(since) >= ORPHANED_AFTER)
+            .is_some_and(|since| now.saturating_duration_since(since) >= self.orphaned_after)
     }
 
     /// Keeps an event and gives its number.
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_operation_is_done_once_and_a_lower_epoch_has_no_effect() {
-        let mut ownership = Ownership::new(3, Instant::now());
+        let mut ownership = Ownership::new(3, ORPHANED_AFTER, Instant::now());
         assert_eq!(ownership.admit(3, 1), Admission::New);
         ownership.completed(1, Outcome::Accepted);
         assert_eq!(ownership.admit(3, 1), Admission::Known(Outcome::Accepted));
@@ -178,7 +180,7 @@ mod tests {
     #[test]
     fn a_leg_is_orphaned_only_while_nobody_is_attached() {
         let now = Instant::now();
-        let mut ownership = Ownership::new(1, now);
+        let mut ownership = Ownership::new(1, ORPHANED_AFTER, now);
         assert!(ownership.is_orphaned(now + ORPHANED_AFTER));
         ownership.attached();
         assert!(!ownership.is_orphaned(now + 10 * ORPHANED_AFTER));
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn an_owner_that_comes_back_hears_what_it_missed_and_no_key_is_lost() {
-        let mut ownership = Ownership::new(1, Instant::now());
+        let mut ownership = Ownership::new(1, ORPHANED_AFTER, Instant::now());
         ownership.happened(tone(1));
         for _ in 0..1_000 {
             ownership.happened(Happening::Leg(LegEvent::Unstable));
@@ -211,7 +213,7 @@ mod tests {
         /// Whatever order commands come in, an epoch below the highest is never admitted, and nothing is new twice.
         #[test]
         fn epochs_only_rise(commands in proptest::collection::vec((0u64..5, 1u64..5), 1..60)) {
-            let mut ownership = Ownership::new(0, Instant::now());
+            let mut ownership = Ownership::new(0, ORPHANED_AFTER, Instant::now());
             let mut highest = 0;
             let mut done = std::collections::BTreeSet::new();
             for (epoch, operation) in commands {
