@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Frame, Out};
-use crate::rtp::{low16, low32, ticks_between, write_header};
+use crate::rtp::{low16, low32, ticks_between, ticks_of, write_header};
 use crate::srtp::Protection;
 
 /// A relayed packet that is ahead by more begins a new mapping.
@@ -75,10 +75,8 @@ impl Outbound {
 
     /// Our media clock.
     pub(super) fn clock(&self, now: Instant) -> u32 {
-        let since = now.saturating_duration_since(self.began).as_micros();
-        let ticks = since * u128::from(self.clock_rate) / 1_000_000;
-        self.first_timestamp
-            .wrapping_add(u64::try_from(ticks).map(low32).unwrap_or_default())
+        let since = now.saturating_duration_since(self.began);
+        self.first_timestamp.wrapping_add(ticks_of(since, self.clock_rate))
     }
 
     /// A timestamp for audio that begins now: the clock's, or later if that was used already.

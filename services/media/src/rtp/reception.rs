@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{low16, low32};
+use super::{low16, low32, ticks_of};
 
 /// A jump ahead by more is a new beginning of the stream, not a loss.
 const LARGEST_JUMP: u64 = 3_000;
@@ -88,8 +88,7 @@ impl Reception {
 
     /// Takes the timestamp of a packet of audio: the jitter is of these.
     pub(crate) fn timestamp(&mut self, timestamp: u32, now: Instant) {
-        let arrived = now.saturating_duration_since(self.began).as_micros() * u128::from(self.clock_rate) / 1_000_000;
-        let arrived = u64::try_from(arrived).map(low32).unwrap_or_default();
+        let arrived = ticks_of(now.saturating_duration_since(self.began), self.clock_rate);
         let transit = i64::from(arrived.wrapping_sub(timestamp));
         if let Some(before) = self.transit.replace(transit) {
             // Both wrap at 32 bits.

@@ -27,7 +27,7 @@ impl Wheel {
     /// The slot in which a time lies: never served before that time.
     pub(super) fn slot_of(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.began);
-        u64::try_from(since.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX).div_ceil(1_000)
     }
 
     /// Enters a leg; gives the slot that it got. An entry of the leg in another slot is stale, which the caller must know.
