@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use trunkline_simulated_teams::{Handle, SimulatedTeamsConfig};
+use trunkline_simulated_teams::{CallSettings, Handle, SimulatedTeamsConfig};
 
 use crate::balancer::Balancer;
 use crate::crowd::Surroundings;
+use crate::door::Door;
 use crate::message::Sender;
 use crate::network::{Host, Network};
 use crate::process::{Process, Recipe, free_port};
@@ -32,6 +33,17 @@ pub struct Plan {
     pub ingresses: usize,
     /// More settings of every process: full name and value.
     pub settings: Vec<(String, String)>,
+    /// How the bot takes calls, if it does. On loopback only: elsewhere calls must come by HTTPS.
+    pub calls: Option<Calling>,
+}
+
+/// How a bot takes calls.
+#[derive(Clone, Debug)]
+pub struct Calling {
+    /// The Graph that they come from; the webhook is set by [`Cluster::start`].
+    pub graph: CallSettings,
+    /// More settings of every process that name people of that Graph.
+    pub settings: fn(&Handle) -> Vec<(String, String)>,
 }
 
 /// One process of the cluster, running or not.
@@ -66,19 +78,36 @@ pub struct Cluster {
     network: Network,
     /// Where certificates of every role lie, if processes need them.
     certificates: Option<PathBuf>,
-    _teams: Handle,
+    /// Where its people live.
+    pub teams: Handle,
+    door: Option<Door>,
     _home: TempDir,
 }
 
 impl Cluster {
     /// Starts everything, workers first, and waits until all of it serves. `directory` is where the store lives too.
-    pub fn start(plan: Plan, network: &Network, directory: TempDir, store_url: &str) -> Self {
+    pub fn start(mut plan: Plan, network: &Network, directory: TempDir, store_url: &str) -> Self {
         let (recorder, connector) = Recorder::start(network.outside());
+        let door = plan.calls.as_ref().map(|_| Door::start(network.outside()));
+        let webhook = door.as_ref().map(|door| format!("http://{}/api/calls", door.address));
+        let calls = plan
+            .calls
+            .as_ref()
+            .map(|calling| calling.graph.clone())
+            .unwrap_or_default();
         let teams = teams::start(SimulatedTeamsConfig {
             listen: SocketAddr::new(network.outside(), 0),
             tenant: TENANT.to_owned(),
+            calls: CallSettings {
+                webhook: webhook.clone().unwrap_or(calls.webhook),
+                ..calls
+            },
             ..SimulatedTeamsConfig::default()
         });
+        if let (Some(webhook), Some(calling)) = (webhook, &plan.calls) {
+            plan.settings.extend(teams::calling(&plan.bot, &teams, webhook));
+            plan.settings.extend((calling.settings)(&teams));
+        }
         let service_url = format!("http://{connector}");
         let text = teams::configuration(&plan.bot, store_url, &teams, &service_url);
         let certificates = network.can_cut().then(|| certificates(&plan.program, directory.path()));
@@ -101,7 +130,8 @@ impl Cluster {
             directory: directory.path().to_owned(),
             network: network.clone(),
             certificates,
-            _teams: teams,
+            teams,
+            door,
             _home: directory,
             plan,
         };
@@ -119,6 +149,13 @@ impl Cluster {
             )
         });
         cluster.surroundings.ingresses = Balancer::checked(ingresses.collect());
+        if let Some(door) = &cluster.door {
+            let ways = cluster.ingresses.iter().map(|node| {
+                let ready = format!("http://{}/readyz", node.listen);
+                (node.listen.to_string(), ready)
+            });
+            door.leads_to(Balancer::checked(ways.collect()));
+        }
         cluster
     }
 

@@ -2,7 +2,7 @@
 //! of clients that counts what it noticed.
 //!
 //! This crate knows how to start the binary and a redis-server ([`process`], [`redis`], [`redis_server`]), where they live
-//! ([`network`]), how links between them break ([`relay`]), what clients say ([`crowd`]), what a Connector hears
+//! ([`network`]), the one address that Graph knows ([`door`]), how links between them break ([`relay`]), what clients say ([`crowd`]), what a Connector hears
 //! ([`recorder`]), and what both together prove ([`verdict`]; after a failover [`loss`]). It knows no crate of `services`: the
 //! binary is a path, and a reply's text is all it sees of a state. Everything here ends with its owner, and no packet leaves
 //! the machine.
@@ -18,6 +18,7 @@ pub mod balancer;
 pub mod chance;
 pub mod cluster;
 pub mod crowd;
+pub mod door;
 pub mod faults;
 pub mod loss;
 pub mod message;

@@ -58,3 +58,14 @@ service_hosts = ["{service_host}"]
         token_endpoint = teams.token_endpoint(),
     )
 }
+
+/// The settings by which the bot `name` takes calls of this Teams at that webhook: full name and value.
+pub fn calling(name: &str, teams: &Handle, webhook: String) -> Vec<(String, String)> {
+    let settings = [
+        (format!("bots.{name}.calling"), "true".to_owned()),
+        ("calls.callback".to_owned(), webhook),
+        ("calls.graph".to_owned(), teams.graph_url()),
+        ("calls.metadata".to_owned(), teams.calls_metadata_url()),
+    ];
+    settings.to_vec()
+}

@@ -16,6 +16,8 @@ use crate::metrics::StreamMetrics;
 #[derive(Clone, Debug)]
 pub struct Readiness {
     verifier: Arc<Verifier>,
+    /// Of notifications of calls, where they are taken.
+    calls: Option<Arc<Verifier>>,
     streams: Arc<StreamMetrics>,
     stopping: Arc<AtomicBool>,
     draining: Arc<AtomicBool>,
@@ -33,15 +35,19 @@ pub enum NotReady {
     /// It has never read the keys that tokens are signed with, so it would refuse everything.
     #[error("the signing keys were never read")]
     NoKeys,
+    /// The same for the keys of the calling platform: every call would be refused.
+    #[error("the signing keys of the calling platform were never read")]
+    NoCallKeys,
     /// It has never reached a worker.
     #[error("no worker was ever connected")]
     NoWorker,
 }
 
 impl Readiness {
-    pub(crate) fn new(verifier: Arc<Verifier>, streams: Arc<StreamMetrics>) -> Self {
+    pub(crate) fn new(verifier: Arc<Verifier>, calls: Option<Arc<Verifier>>, streams: Arc<StreamMetrics>) -> Self {
         Self {
             verifier,
+            calls,
             streams,
             stopping: Arc::default(),
             draining: Arc::default(),
@@ -58,6 +64,9 @@ impl Readiness {
         }
         if self.verifier.key_status().keys == 0 {
             return Err(NotReady::NoKeys);
+        }
+        if self.calls.as_ref().is_some_and(|calls| calls.key_status().keys == 0) {
+            return Err(NotReady::NoCallKeys);
         }
         if !self.streams.was_ever_connected() {
             return Err(NotReady::NoWorker);

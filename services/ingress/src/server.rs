@@ -90,10 +90,14 @@ impl Ingress {
             }
         }
         let stream_metrics = Arc::new(StreamMetrics::register(registry));
-        registry.register_collector(Box::new(KeyAge(verifier.clone())));
+        registry.register_collector(Box::new(KeyAge::of_messages(verifier.clone())));
+        let of_calls = config.calls.as_ref().map(|calls| calls.verifier.clone());
+        if let Some(verifier) = &of_calls {
+            registry.register_collector(Box::new(KeyAge::of_calls(verifier.clone())));
+        }
         let shared = Shared {
             metrics: RequestMetrics::register(registry),
-            readiness: Readiness::new(verifier.clone(), stream_metrics.clone()),
+            readiness: Readiness::new(verifier.clone(), of_calls, stream_metrics.clone()),
             refusals: RefusalLog::new(),
             verifier,
             config,

@@ -1,131 +1,13 @@
 //! One function by which a binary of the author's own gets all commands with the author's bots.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
-use std::sync::Arc;
-
-use clap::Parser as _;
-use trunkline_bot::logic::Logic;
-use trunkline_bot::{Bot, State};
 
 use crate::command::{self, Arguments, Command, DevArguments, DevCommand, Exit};
 use crate::configuration::{Code, Configuration, ConfigurationError, Inputs, Origin, Problem, Purpose};
-use crate::roles::{CrewEnd, DevOptions, Running};
+use crate::house::House;
+use crate::roles::{BotCode, CrewEnd, DevOptions, Running};
 use crate::telemetry::Telemetry;
-
-/// Bots by name.
-type Bots = Vec<(String, Arc<dyn Logic>)>;
-
-/// The bots of this process, as the author's code gathers them.
-pub struct House<'a> {
-    configuration: &'a Configuration,
-    bots: Bots,
-    offered: BTreeSet<String>,
-    problems: Vec<Problem>,
-}
-
-impl<'a> House<'a> {
-    fn new(configuration: &'a Configuration) -> Self {
-        Self {
-            configuration,
-            bots: Vec::new(),
-            offered: BTreeSet::new(),
-            problems: Vec::new(),
-        }
-    }
-
-    /// What the code of the bot `name` asks for: `[bots.NAME.settings]`, typed. An absent table is an empty one.
-    ///
-    /// # Errors
-    /// A wrong value or an unknown key, with its place and the nearest name.
-    pub fn settings<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, ConfigurationError> {
-        self.configuration.settings_of(name)
-    }
-
-    /// Hosts this bot. It needs a section `[bots.NAME]` (not in `dev`), and the section needs it.
-    pub fn bot<S: State, A: Send + Sync + 'static>(&mut self, bot: Bot<S, A>) -> &mut Self {
-        let name = bot.name().to_owned();
-        if self.bots.iter().any(|(known, _)| *known == name) {
-            self.refuse(
-                &name,
-                format!("two bots of this binary are called \"{name}\""),
-                "give each a name of its own",
-            );
-            return self;
-        }
-        match bot.build() {
-            Ok(logic) => self.bots.push((name, logic)),
-            Err(error) => self.refuse(&name, error.to_string(), "correct the bot's code"),
-        }
-        self
-    }
-
-    /// Hosts this bot if it has a section `[bots.NAME]`, and always in `dev`.
-    pub fn offer<S: State, A: Send + Sync + 'static>(&mut self, bot: Bot<S, A>) -> &mut Self {
-        self.offered.insert(bot.name().to_owned());
-        self.bot(bot)
-    }
-
-    fn refuse(&mut self, name: &str, message: String, remedy: &str) {
-        self.problems.push(Problem {
-            code: Code::Bots,
-            setting: format!("bots.{name}"),
-            message,
-            remedy: remedy.to_owned(),
-            origin: Origin::Default,
-        });
-    }
-
-    /// The bots, when code and configuration name the same ones.
-    fn checked(mut self, purpose: Purpose) -> Result<Bots, ConfigurationError> {
-        let configuration = self.configuration;
-        let names: Vec<String> = self.bots.iter().map(|(name, _)| name.clone()).collect();
-        for name in configuration.bots.keys().filter(|name| !names.contains(name)) {
-            self.problems.push(Problem {
-                code: Code::Bots,
-                setting: format!("bots.{name}"),
-                message: format!("this binary has no bot \"{name}\""),
-                remedy: match &names[..] {
-                    [] => "add it by `house.bot(..)`, or remove the section".to_owned(),
-                    names => format!(
-                        "it has {}; add it by `house.bot(..)`, or remove the section",
-                        names.join(", ")
-                    ),
-                },
-                origin: configuration.origin(&format!("bots.{name}")),
-            });
-        }
-        for (name, _) in configuration.bots.iter().filter(|(_, section)| section.calling) {
-            self.problems.push(Problem {
-                code: Code::Bots,
-                setting: format!("bots.{name}.calling"),
-                message: format!("this binary has no bot \"{name}\" that takes calls"),
-                remedy: "remove the setting".to_owned(),
-                origin: configuration.origin(&format!("bots.{name}.calling")),
-            });
-        }
-        if purpose != Purpose::Dev {
-            self.bots
-                .retain(|(name, _)| !self.offered.contains(name) || configuration.bots.contains_key(name));
-            for (name, _) in &self.bots {
-                if !configuration.bots.contains_key(name) {
-                    self.problems.push(Problem {
-                        code: Code::Bots,
-                        setting: format!("bots.{name}"),
-                        message: format!("the bot \"{name}\" of this binary is not configured"),
-                        remedy: format!("add [bots.{name}] with its app_id; `trunkline config explain bots` says more"),
-                        origin: Origin::Default,
-                    });
-                }
-            }
-        }
-        if self.problems.is_empty() {
-            Ok(self.bots)
-        } else {
-            Err(configuration.refuse(self.problems))
-        }
-    }
-}
+use clap::Parser as _;
 
 /// Why a process did not start or did not go on.
 enum Stopped {
@@ -177,7 +59,7 @@ pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCo
                     Stopped::Refused(error) => error,
                     Stopped::Failed(error) => refused_by_code(configuration, &error),
                 })?;
-                Ok(bots.into_iter().map(|(name, _)| name).collect())
+                Ok(bots.into_iter().map(|bot| bot.name).collect())
             })
         }
         Command::Dev(DevArguments {
@@ -224,7 +106,9 @@ pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCo
         }
         Command::Worker => {
             let inputs = arguments.sources.inputs(None);
-            ended(run(&inputs, Purpose::Worker, gather, Running::worker))
+            ended(run(&inputs, Purpose::Worker, gather, |running, configuration, bots| {
+                running.worker(configuration, &bots)
+            }))
         }
     };
     exit.into()
@@ -235,7 +119,7 @@ fn gathered(
     configuration: &Configuration,
     purpose: Purpose,
     gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>,
-) -> Result<Bots, Stopped> {
+) -> Result<Vec<BotCode>, Stopped> {
     let mut house = House::new(configuration);
     gather(&mut house)?;
     Ok(house.checked(purpose)?)
@@ -256,11 +140,11 @@ fn run(
     inputs: &Inputs,
     purpose: Purpose,
     gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>,
-    start: impl FnOnce(&mut Running, &Configuration, Bots) -> anyhow::Result<()>,
+    start: impl FnOnce(&mut Running, &Configuration, Vec<BotCode>) -> anyhow::Result<()>,
 ) -> Result<(), Stopped> {
     let configuration = Configuration::load(inputs, purpose)?;
     let bots = match purpose {
-        Purpose::Ingress => Bots::new(),
+        Purpose::Ingress => Vec::new(),
         Purpose::Inspect | Purpose::Dev | Purpose::Worker => gathered(&configuration, purpose, gather)?,
     };
     let service = match purpose {
@@ -276,8 +160,8 @@ fn run(
 
 fn started(
     configuration: &Configuration,
-    bots: Bots,
-    start: impl FnOnce(&mut Running, &Configuration, Bots) -> anyhow::Result<()>,
+    bots: Vec<BotCode>,
+    start: impl FnOnce(&mut Running, &Configuration, Vec<BotCode>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut running = Running::start(configuration)?;
     if let Err(error) = start(&mut running, configuration, bots) {

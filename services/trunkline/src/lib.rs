@@ -7,10 +7,12 @@
 pub mod command;
 pub mod configuration;
 mod host;
+mod house;
 pub mod roles;
 pub mod telemetry;
 
-pub use host::{House, host};
+pub use host::host;
+pub use house::House;
 
 /// For the stock binary and for an author's alike: turns make many short-lived small values on threads that never rest, where
 /// glibc's allocator took a quarter of a worker's time.

@@ -20,7 +20,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            prompts: "http://localhost:3978/prompts/meeting".to_owned(),
+            prompts: "http://localhost:3980/meeting".to_owned(),
         }
     }
 }

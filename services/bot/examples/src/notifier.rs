@@ -27,7 +27,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            prompts: "http://localhost:3978/prompts/notifier".to_owned(),
+            prompts: "http://localhost:3980/notifier".to_owned(),
             people: Vec::new(),
             account: None,
         }

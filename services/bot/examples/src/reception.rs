@@ -30,7 +30,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            prompts: "http://localhost:3978/prompts/reception".to_owned(),
+            prompts: "http://localhost:3980/reception".to_owned(),
             person: None,
             mailbox: None,
             voice_mails: "voice-mails".into(),

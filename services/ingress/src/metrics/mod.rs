@@ -351,29 +351,57 @@ impl Drop for OpenStream {
     }
 }
 
-/// How old the signing keys are, asked at every scrape.
+/// How the keys are by which senders are known.
 #[derive(Debug)]
-pub(crate) struct KeyAge(pub(crate) Arc<Verifier>);
+pub(crate) struct KeyAge {
+    verifier: Arc<Verifier>,
+    count: (&'static str, &'static str),
+    age: (&'static str, &'static str),
+}
+
+impl KeyAge {
+    /// The keys of who sends messages.
+    pub(crate) fn of_messages(verifier: Arc<Verifier>) -> Self {
+        Self {
+            verifier,
+            count: (
+                "trunkline_ingress_signing_keys",
+                "Signing keys of the token issuer; without any every request is refused.",
+            ),
+            age: (
+                "trunkline_ingress_signing_keys_age",
+                "Time since the signing keys were last read.",
+            ),
+        }
+    }
+
+    /// The keys of the calling platform.
+    pub(crate) fn of_calls(verifier: Arc<Verifier>) -> Self {
+        Self {
+            verifier,
+            count: (
+                "trunkline_ingress_call_signing_keys",
+                "Signing keys of the calling platform; without any every notification of a call is refused.",
+            ),
+            age: (
+                "trunkline_ingress_call_signing_keys_age",
+                "Time since the signing keys of the calling platform were last read.",
+            ),
+        }
+    }
+}
 
 impl Collector for KeyAge {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let status = self.0.key_status();
-        let mut count = encoder.encode_descriptor(
-            "trunkline_ingress_signing_keys",
-            "Signing keys of the token issuer; without any every request is refused.",
-            None,
-            MetricType::Gauge,
-        )?;
+        let status = self.verifier.key_status();
+        let (name, help) = self.count;
+        let mut count = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         count.encode_gauge(&u64::try_from(status.keys).unwrap_or(u64::MAX))?;
         let Some(age) = status.age else {
             return Ok(());
         };
-        let mut seconds = encoder.encode_descriptor(
-            "trunkline_ingress_signing_keys_age",
-            "Time since the signing keys were last read.",
-            Some(&Unit::Seconds),
-            MetricType::Gauge,
-        )?;
+        let (name, help) = self.age;
+        let mut seconds = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
         seconds.encode_gauge(&age.as_secs_f64())
     }
 }

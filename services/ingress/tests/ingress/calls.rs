@@ -95,6 +95,23 @@ fn updated(call: &str, state: &str) -> Value {
 }
 
 #[actix_web::test]
+async fn an_ingress_that_never_read_the_calling_platforms_keys_is_not_ready() {
+    let worker = FakeWorker::start().await;
+    let mut plan = plan(&worker);
+    let nowhere = "http://127.0.0.1:9/keys".to_owned();
+    let config = VerifierConfig::for_calls(plan.login.cloud(), vec![GRAPH.into()], nowhere, Vec::new());
+    let verifier = Verifier::new(config, Client::new()).unwrap();
+    plan.ingress.calls = Some(CallsEndpoint::new(Arc::new(verifier)));
+    let world = plan.start().await;
+    let is_all_but_that = || world.metric("trunkline_ingress_signing_keys") > 0.0;
+    until("the keys of messages", is_all_but_that).await;
+    let answer = world.client.get(world.url("/readyz")).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 503);
+    let said = answer.text().await.unwrap();
+    assert!(said.contains("calling platform"), "{said}");
+}
+
+#[actix_web::test]
 async fn a_notification_reaches_the_worker_of_its_call_byte_for_byte_and_is_answered_with_202() {
     let worker = FakeWorker::start().await;
     let world = world(&worker).await;

@@ -48,6 +48,7 @@ fn measured(workers: u32, each: u32) -> Vec<String> {
             ("ingress.threads".to_owned(), "1".to_owned()),
             ("log.filter".to_owned(), "warn".to_owned()),
         ],
+        calls: None,
     };
     let cluster = Cluster::start(plan, &network, directory, &redis.url());
     cluster.wait_until_whole();

@@ -23,6 +23,7 @@ pub(crate) fn start() -> (Cluster, Redis, Network) {
         workers: 3,
         ingresses: 2,
         settings: vec![("ingress.stop_notice".to_owned(), "500 ms".to_owned())],
+        calls: None,
     };
     let cluster = Cluster::start(plan, &network, directory, &redis.url());
     cluster.wait_until_whole();

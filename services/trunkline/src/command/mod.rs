@@ -15,7 +15,9 @@ pub use certificate::make as make_certificates;
 pub use config::run as run_config;
 pub use explain::run as run_explain;
 pub use operate::run as run_operation;
-pub use operations::{Asking, ConversationCommand, NodeCommand, OperationCommand, ParkedCommand, ShardCommand};
+pub use operations::{
+    Asking, CallCommand, ConversationCommand, NodeCommand, OperationCommand, ParkedCommand, ShardCommand,
+};
 pub use output::{print, report, report_failure};
 
 use std::process::ExitCode;

@@ -1,6 +1,10 @@
 //! The operator's part of the command line as types.
 
+mod call;
+
 use clap::{Args, Subcommand};
+
+pub use call::CallCommand;
 
 use super::Output;
 use super::operate::ParkedId;
@@ -43,6 +47,9 @@ pub enum OperationCommand {
     /// List, replay or drop work that was given up.
     #[command(subcommand)]
     Parked(ParkedCommand),
+    /// List, show or end calls; show those that ended, and the quota.
+    #[command(subcommand)]
+    Call(CallCommand),
 }
 
 impl OperationCommand {
@@ -58,6 +65,7 @@ impl OperationCommand {
                 | ParkedCommand::Replay { asking, .. }
                 | ParkedCommand::Drop { asking, .. },
             ) => asking,
+            Self::Call(command) => command.asking(),
         }
     }
 }

@@ -273,7 +273,11 @@ fn check_dev(found: &mut Found<'_>, purpose: Purpose) {
         return;
     }
     let dev = &found.configuration.dev;
-    for (setting, address) in [("dev.listen", dev.listen), ("dev.teams_listen", dev.teams_listen)] {
+    for (setting, address) in [
+        ("dev.listen", dev.listen),
+        ("dev.teams_listen", dev.teams_listen),
+        ("dev.prompts_listen", dev.prompts_listen),
+    ] {
         if !address.ip().is_loopback() {
             found.contradiction(
                 setting,

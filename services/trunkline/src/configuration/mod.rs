@@ -26,8 +26,8 @@ pub use layers::{Inputs, find_file};
 pub use problem::{Code, ConfigurationError, Problem, SourceFile};
 pub use show::{Effective, effective};
 pub use tree::Origin;
-pub(crate) use value::is_of_this_machine;
 pub use value::{Guid, HostPort, Size, StoreUrl};
+pub(crate) use value::{duration, is_of_this_machine};
 
 use schema::{
     AdminSection, BotSection, CallsSection, CloudSection, ClusterSection, DevSection, IngressSection, LogSection,

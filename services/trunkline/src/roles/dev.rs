@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
-use trunkline_bot::logic::Logic;
-use trunkline_ingress::{IngressConfig, StopTimes, Transport};
-use trunkline_simulated_teams::{Handle, SimulatedBot, SimulatedTeams, SimulatedTeamsConfig, SimulatedTeamsError};
-use trunkline_teams::cloud::{Cloud, ServiceHost};
+use trunkline_ingress::{CallsEndpoint, IngressConfig, StopTimes, Transport};
+use trunkline_simulated_teams::{
+    CallSettings, Handle, SimulatedBot, SimulatedTeams, SimulatedTeamsConfig, SimulatedTeamsError,
+};
+use trunkline_teams::cloud::{Calling, Cloud, ServiceHost};
 use trunkline_teams::connector::{Connector, http_client};
 use trunkline_teams::identity::BotIdentity;
 use trunkline_teams::token::{ClientCredentials, ClientCredentialsConfig, Proof, Secret};
@@ -21,7 +22,7 @@ use url::Url;
 
 use super::address::AddressUnavailable;
 use super::crew::Crew;
-use super::{Running, identity, ingress, worker};
+use super::{BotCode, Running, identity, ingress, prompts, worker};
 use crate::configuration::schema::{BotSection, Engine, StoreSection};
 use crate::configuration::{Configuration, is_of_this_machine};
 
@@ -39,9 +40,8 @@ pub struct DevOptions {
 
 /// A bot of the binary as dev hosts it.
 struct DevBot {
-    name: String,
+    code: BotCode,
     section: BotSection,
-    logic: Arc<dyn Logic>,
     registration: SimulatedBot,
     accepts_unauthenticated: bool,
 }
@@ -50,7 +50,7 @@ struct DevBot {
 pub(super) fn start(
     running: &mut Running,
     configuration: &Configuration,
-    bots: Vec<(String, Arc<dyn Logic>)>,
+    bots: Vec<BotCode>,
     options: DevOptions,
 ) -> anyhow::Result<String> {
     let data = fs::canonicalize(prepared(&configuration.dev.data, options.fresh)?)?;
@@ -63,7 +63,7 @@ pub(super) fn start(
         admin,
     } = running;
 
-    let teams = start_teams(crew, configuration, &bots, endpoint(configuration, listen))?;
+    let teams = start_teams(crew, configuration, &bots, listen)?;
     let cloud = simulated_cloud(&teams)?;
     let worker_config = trunkline_worker::WorkerConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -77,15 +77,26 @@ pub(super) fn start(
         directory: data.join("store"),
         ..configuration.store.clone()
     };
+    let has_calls = bots.iter().any(|bot| bot.code.calls.is_some());
+    if has_calls {
+        let directory = configuration.dev.prompts.clone();
+        prompts::start(crew, configuration.dev.prompts_listen, directory)?;
+    }
     let hosted = bots
         .iter()
-        .map(|bot| hosted(bot, &cloud))
+        .map(|bot| hosted(bot, &cloud, configuration, listen))
         .collect::<anyhow::Result<Vec<_>>>()?;
     let worker = worker::start(crew, worker_config, store, hosted, metrics.clone(), health)?;
 
+    let calls = if has_calls {
+        Some(calls_endpoint(configuration, &cloud, &bots)?)
+    } else {
+        None
+    };
     let identities = bots.iter().map(DevBot::identity).collect();
     let verifier = identity::verifier(cloud, identities, &configuration.ingress, loopback_client()?)?;
     let config = IngressConfig {
+        calls,
         listen: vec![listen],
         transport: Transport::PlainHttp,
         workers: vec![worker.to_string()],
@@ -103,33 +114,29 @@ pub(super) fn start(
 }
 
 /// The bots to host: all of the binary, or the one that was asked for.
-fn chosen(
-    configuration: &Configuration,
-    bots: Vec<(String, Arc<dyn Logic>)>,
-    options: DevOptions,
-) -> anyhow::Result<Vec<DevBot>> {
-    let names: Vec<String> = bots.iter().map(|(name, _)| name.clone()).collect();
+fn chosen(configuration: &Configuration, bots: Vec<BotCode>, options: DevOptions) -> anyhow::Result<Vec<DevBot>> {
+    let names: Vec<String> = bots.iter().map(|bot| bot.name.clone()).collect();
     let wanted = configuration.dev.bot.as_ref();
     let mut chosen: Vec<DevBot> = bots
         .into_iter()
-        .filter(|(name, _)| wanted.is_none_or(|wanted| wanted == name))
-        .map(|(name, logic)| {
+        .filter(|bot| wanted.is_none_or(|wanted| *wanted == bot.name))
+        .map(|code| {
+            let name = &code.name;
             let section = configuration
-                .bot(&name)
+                .bot(name)
                 .with_context(|| format!("bots.{name} has no usable defaults"))?;
             let registration = SimulatedBot {
                 name: name.clone(),
                 app_id: section
                     .app_id
                     .as_ref()
-                    .map_or_else(|| guid_of(&name), |guid| guid.as_str().to_owned()),
+                    .map_or_else(|| guid_of(name), |guid| guid.as_str().to_owned()),
                 ..SimulatedBot::default()
             };
             let accepts_unauthenticated = section.allow_unauthenticated;
             Ok(DevBot {
-                name,
+                code,
                 section,
-                logic,
                 registration,
                 accepts_unauthenticated,
             })
@@ -147,7 +154,7 @@ impl DevBot {
     /// Everybody who lives in the simulated Teams may talk to it.
     fn identity(&self) -> BotIdentity {
         BotIdentity {
-            name: self.name.clone(),
+            name: self.code.name.clone(),
             app_id: self.registration.app_id.clone(),
             allowed_tenants: Vec::new(),
             accepts_unauthenticated: self.accepts_unauthenticated,
@@ -155,13 +162,50 @@ impl DevBot {
     }
 }
 
-/// A bot with its way to the simulated Teams. One that accepts requests without a token may answer any tool on this machine.
-fn hosted(bot: &DevBot, cloud: &Cloud) -> anyhow::Result<HostedBot> {
+/// The webhook of the bots that take calls. Tools have no way to speak as the calling platform: all must show a token.
+fn calls_endpoint(configuration: &Configuration, cloud: &Cloud, bots: &[DevBot]) -> anyhow::Result<CallsEndpoint> {
+    let calling = bots.iter().filter(|bot| bot.code.calls.is_some());
+    let identities = calling.map(|bot| BotIdentity {
+        accepts_unauthenticated: false,
+        ..bot.identity()
+    });
+    let identities = identities.collect();
+    let verifier = identity::calls_verifier(cloud.clone(), identities, &configuration.ingress, loopback_client()?)?;
+    Ok(ingress::calls_endpoint(
+        &configuration.calls,
+        calls_path(configuration),
+        verifier,
+    ))
+}
+
+fn calls_path(configuration: &Configuration) -> &str {
+    configuration.calls.path.as_deref().unwrap_or("/api/calls")
+}
+
+/// Where the simulated Graph tells of calls.
+fn webhook(configuration: &Configuration, listen: SocketAddr) -> String {
+    format!("http://{listen}{}", calls_path(configuration))
+}
+
+/// A bot with its ways to the simulated Teams. One that accepts requests without a token may answer any tool on this machine.
+fn hosted(bot: &DevBot, cloud: &Cloud, configuration: &Configuration, listen: SocketAddr) -> anyhow::Result<HostedBot> {
     let proof = Proof::ClientSecret(Secret::new(bot.registration.app_secret.clone()));
-    let credentials = ClientCredentialsConfig::new(cloud, None, &bot.registration.app_id, proof);
+    let app_id = &bot.registration.app_id;
+    let credentials = ClientCredentialsConfig::new(cloud, None, app_id, proof.clone());
     let tokens = Arc::new(ClientCredentials::new(credentials, loopback_client()?));
-    let connector = Connector::new(http_client().no_proxy().build()?, Some(tokens));
-    let hosted = worker::with_limits(HostedBot::new(Arc::clone(&bot.logic), connector), &bot.section);
+    let http = http_client().no_proxy().build()?;
+    let connector = Connector::new(http.clone(), Some(tokens));
+    let mut hosted = worker::with_limits(HostedBot::new(worker::own_logic(&bot.code)?, connector), &bot.section);
+    if let Some(logic) = &bot.code.calls {
+        let ways = worker::Ways {
+            cloud: cloud.clone(),
+            login: loopback_client()?,
+            http,
+        };
+        let graph = identity::graph_client(&ways, &bot.code.name, app_id, proof)?;
+        let callback = webhook(configuration, listen);
+        hosted = hosted.with_calls(worker::hosted_calls(logic, graph, &callback, &configuration.calls));
+    }
     let (cloud, answers_tools) = (cloud.clone(), bot.accepts_unauthenticated);
     Ok(HostedBot {
         allows_service_url: Arc::new(move |url| {
@@ -188,11 +232,15 @@ fn start_teams(
     crew: &mut Crew,
     configuration: &Configuration,
     bots: &[DevBot],
-    bot_endpoint: String,
+    listen: SocketAddr,
 ) -> anyhow::Result<Handle> {
     let config = SimulatedTeamsConfig {
         listen: configuration.dev.teams_listen,
-        bot_endpoint,
+        bot_endpoint: endpoint(configuration, listen),
+        calls: CallSettings {
+            webhook: webhook(configuration, listen),
+            ..CallSettings::default()
+        },
         bots: bots.iter().map(|bot| bot.registration.clone()).collect(),
         ..SimulatedTeamsConfig::default()
     };
@@ -219,6 +267,11 @@ fn simulated_cloud(teams: &Handle) -> anyhow::Result<Cloud> {
         connector_metadata: teams.metadata_url(),
         proactive_service_url: Some(teams.service_url()),
         service_hosts: vec![origin],
+        calling: public.calling.clone().map(|calling| Calling {
+            graph: teams.graph_url(),
+            metadata: teams.calls_metadata_url(),
+            ..calling
+        }),
         ..public
     })
 }
@@ -260,7 +313,7 @@ fn guid_of(name: &str) -> String {
 }
 
 fn banner(bots: &[DevBot], teams: &Handle, endpoint: &str, data: &Path, admin: SocketAddr) -> String {
-    let names: Vec<&str> = bots.iter().map(|bot| bot.name.as_str()).collect();
+    let names: Vec<&str> = bots.iter().map(|bot| bot.code.name.as_str()).collect();
     let mut text = format!(
         "\n  Trunkline {} is running. Stop it with Ctrl-C.\n\n  Talk to the bots    {}\n  Bots                {}\n  Messaging endpoint  {endpoint}\n",
         env!("CARGO_PKG_VERSION"),
@@ -271,7 +324,7 @@ fn banner(bots: &[DevBot], teams: &Handle, endpoint: &str, data: &Path, admin: S
         let _ = writeln!(
             text,
             "                      {} accepts requests without a token, from this machine",
-            open.name
+            open.code.name
         );
     }
     let _ = write!(

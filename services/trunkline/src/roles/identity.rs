@@ -6,10 +6,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use trunkline_teams::cloud::{Calling, Cloud};
+use trunkline_teams::graph;
 use trunkline_teams::identity::{BotIdentity, Verifier, VerifierConfig};
-use trunkline_teams::token::{Certificate, ClientCredentials, ClientCredentialsConfig, Proof, Secret, TokenProvider};
+use trunkline_teams::token::{
+    Certificate, ClientCredentials, ClientCredentialsConfig, Proof, Secret, TenantCredentials, TokenProvider,
+};
 use url::Url;
 
+use super::worker::Ways;
 use crate::configuration::Configuration;
 use crate::configuration::schema::{AppType, BotSection, CallsSection, CloudPreset, CloudSection, IngressSection};
 
@@ -150,6 +154,24 @@ pub(super) fn tokens(
     };
     let config = ClientCredentialsConfig::new(cloud, tenant, app_id.as_str(), proof(name, bot)?);
     Ok(Arc::new(ClientCredentials::new(config, http)))
+}
+
+/// A bot's way to Graph, with tokens of each call's tenant.
+pub(super) fn graph(ways: &Ways, name: &str, bot: &BotSection) -> anyhow::Result<graph::Client> {
+    let app_id = bot
+        .app_id
+        .as_ref()
+        .with_context(|| format!("bots.{name}.app_id is missing"))?;
+    graph_client(ways, name, app_id.as_str(), proof(name, bot)?)
+}
+
+/// The same for the app of this id that proves itself so.
+pub(super) fn graph_client(ways: &Ways, name: &str, app_id: &str, proof: Proof) -> anyhow::Result<graph::Client> {
+    let calling = ways.cloud.calling.as_ref();
+    let calling = calling.with_context(|| format!("the cloud {} offers no calls", ways.cloud.name))?;
+    let tokens = TenantCredentials::new(&ways.cloud, &calling.graph_scope, app_id, proof, ways.login.clone());
+    let client = graph::Client::new(ways.http.clone(), &calling.graph, Some(Arc::new(tokens)), name);
+    client.with_context(|| format!("calls.graph: the bot {name} has no way to Graph"))
 }
 
 fn proof(name: &str, bot: &BotSection) -> anyhow::Result<Proof> {

@@ -5,6 +5,7 @@ mod crew;
 mod dev;
 mod identity;
 mod ingress;
+mod prompts;
 mod store;
 mod worker;
 
@@ -24,6 +25,33 @@ pub use dev::DevOptions;
 use crate::configuration::Configuration;
 use crate::configuration::schema::ClusterSection;
 use crate::telemetry::{Admin, AdminError, Health, Metrics};
+
+/// A bot of the binary: what answers messages, what leads calls, or both under one name and registration.
+#[derive(Clone)]
+pub struct BotCode {
+    /// Its name, in code and configuration.
+    pub name: String,
+    /// Its code for messages.
+    pub chat: Option<Arc<dyn Logic>>,
+    /// Its code for calls.
+    pub calls: Option<Arc<dyn Logic>>,
+}
+
+impl BotCode {
+    /// A name without code.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            chat: None,
+            calls: None,
+        }
+    }
+
+    /// Whether there is no code.
+    pub fn is_empty(&self) -> bool {
+        self.chat.is_none() && self.calls.is_none()
+    }
+}
 
 /// A process whose admin port answers; its roles are started one by one.
 pub struct Running {
@@ -61,7 +89,7 @@ impl Running {
     pub fn dev(
         &mut self,
         configuration: &Configuration,
-        bots: Vec<(String, Arc<dyn Logic>)>,
+        bots: Vec<BotCode>,
         options: DevOptions,
     ) -> anyhow::Result<String> {
         dev::start(self, configuration, bots, options)
@@ -89,13 +117,16 @@ impl Running {
     }
 
     /// Starts the worker with these bots.
-    pub fn worker(&mut self, configuration: &Configuration, bots: Vec<(String, Arc<dyn Logic>)>) -> anyhow::Result<()> {
-        let cloud = identity::cloud(&configuration.cloud, &configuration.calls);
-        let (login, http) = (login_client()?, http_client().build()?);
+    pub fn worker(&mut self, configuration: &Configuration, bots: &[BotCode]) -> anyhow::Result<()> {
+        let ways = worker::Ways {
+            cloud: identity::cloud(&configuration.cloud, &configuration.calls),
+            login: login_client()?,
+            http: http_client().build()?,
+        };
         let hosted = bots
-            .into_iter()
-            .filter_map(|(name, logic)| Some((configuration.bots.get(&name)?, name, logic)))
-            .map(|(section, name, logic)| worker::hosted(logic, &name, section, &cloud, &login, &http))
+            .iter()
+            .filter_map(|bot| Some((bot, configuration.bots.get(&bot.name)?)))
+            .map(|(bot, section)| worker::hosted(bot, section, &configuration.calls, &ways))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let config = worker::config(
             configuration,

@@ -3,18 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use prometheus_client::registry::Registry;
 use trunkline_bot::logic::Logic;
 use trunkline_teams::cloud::Cloud;
 use trunkline_teams::connector::Connector;
-use trunkline_worker::conversation::{ConversationSettings, Unreadable};
-use trunkline_worker::{Executor, HostedBot, Worker, WorkerConfig, WorkerError};
+use trunkline_teams::graph;
+use trunkline_worker::conversation::{CallSettings, ConversationSettings, Unreadable};
+use trunkline_worker::{Executor, HostedBot, HostedCalls, Worker, WorkerConfig, WorkerError};
 
 use super::address::AddressUnavailable;
 use super::crew::Crew;
-use super::{cluster_tls, identity, ingress, store};
+use super::{BotCode, cluster_tls, identity, ingress, store};
 use crate::configuration::Configuration;
-use crate::configuration::schema::{self, BotSection, StoreSection};
+use crate::configuration::schema::{self, BotSection, CallsSection, StoreSection};
 use crate::telemetry::{Health, Metrics};
 
 /// Name of the role in threads and messages.
@@ -55,25 +57,65 @@ pub(super) fn config(configuration: &Configuration, name: String) -> anyhow::Res
     })
 }
 
-/// A bot with its way to Teams.
+/// The ways of bots to Microsoft, which they have in common.
+pub(super) struct Ways {
+    pub(super) cloud: Cloud,
+    /// To the login service.
+    pub(super) login: reqwest::Client,
+    /// To the Connector and to Graph.
+    pub(super) http: reqwest::Client,
+}
+
+/// A bot with its ways to Teams.
 pub(super) fn hosted(
-    logic: Arc<dyn Logic>,
-    name: &str,
+    bot: &BotCode,
     section: &BotSection,
-    cloud: &Cloud,
-    token_client: &reqwest::Client,
-    teams_client: &reqwest::Client,
+    calls: &CallsSection,
+    ways: &Ways,
 ) -> anyhow::Result<HostedBot> {
-    let tokens = identity::tokens(cloud, name, section, token_client.clone())?;
+    let Ways { cloud, login, http } = ways;
+    let tokens = identity::tokens(cloud, &bot.name, section, login.clone())?;
+    let connector = Connector::new(http.clone(), Some(tokens));
     let allowed = cloud.clone();
-    let hosted = with_limits(
-        HostedBot::new(logic, Connector::new(teams_client.clone(), Some(tokens))),
-        section,
-    );
-    Ok(HostedBot {
+    let mut hosted = HostedBot {
         allows_service_url: Arc::new(move |url| allowed.allows_service_url(url)),
-        ..hosted
-    })
+        ..with_limits(HostedBot::new(own_logic(bot)?, connector), section)
+    };
+    if let Some(logic) = &bot.calls {
+        let callback = calls.callback.as_ref().context("calls.callback is missing")?;
+        let graph = identity::graph(ways, &bot.name, section)?;
+        hosted = hosted.with_calls(hosted_calls(logic, graph, callback.as_str(), calls));
+    }
+    Ok(hosted)
+}
+
+/// The code of a bot's own turns: one that only calls has no other than that of its calls.
+pub(super) fn own_logic(bot: &BotCode) -> anyhow::Result<Arc<dyn Logic>> {
+    let logic = bot.chat.as_ref().or(bot.calls.as_ref());
+    logic
+        .cloned()
+        .with_context(|| format!("the bot {} has no code", bot.name))
+}
+
+/// The calls of a bot with their limits as they were configured. `callback` is the public address of the webhook.
+pub(super) fn hosted_calls(
+    logic: &Arc<dyn Logic>,
+    graph: graph::Client,
+    callback: &str,
+    section: &CallsSection,
+) -> HostedCalls {
+    HostedCalls {
+        logic: Arc::clone(logic),
+        graph,
+        callback: callback.trim_end_matches('/').to_owned(),
+        settings: CallSettings {
+            keep_alive: section.keep_alive,
+            simultaneous: section.simultaneous,
+            monthly: section.monthly.map(u64::from),
+            retention: section.retention,
+            log_retention: section.audit_retention,
+        },
+    }
 }
 
 /// A bot with its limits as they were configured.

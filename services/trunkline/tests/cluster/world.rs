@@ -39,6 +39,7 @@ pub(crate) fn plan(workers: usize, ingresses: usize) -> Plan {
             ("ingress.stop_notice".to_owned(), "500 ms".to_owned()),
             ("store.shards".to_owned(), "256".to_owned()),
         ],
+        calls: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The operator's end of `admin.proto`, on the listener that ingresses use: how the cluster stands, moves and drains, and what
 //! becomes of conversations and parked work here.
 
+mod call;
 mod conversation;
 mod status;
 
@@ -11,9 +12,10 @@ use trunkline_cluster::channel::{Peer, Role};
 use trunkline_cluster::{Cluster, MoveRefused, View};
 use trunkline_proto::admin::admin_server::Admin;
 use trunkline_proto::admin::{
-    DrainReply, DrainRequest, ListParkedReply, ListParkedRequest, MoveShardReply, MoveShardRequest, SettleParkedReply,
-    SettleParkedRequest, ShardsReply, ShardsRequest, ShowConversationReply, ShowConversationRequest, StatusReply,
-    StatusRequest,
+    CallUsageReply, CallUsageRequest, DrainReply, DrainRequest, EndedCallsReply, EndedCallsRequest, HangUpCallReply,
+    HangUpCallRequest, ListCallsReply, ListCallsRequest, ListParkedReply, ListParkedRequest, MoveShardReply,
+    MoveShardRequest, SettleParkedReply, SettleParkedRequest, ShardsReply, ShardsRequest, ShowCallReply,
+    ShowCallRequest, ShowConversationReply, ShowConversationRequest, StatusReply, StatusRequest,
 };
 use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 
@@ -71,6 +73,15 @@ impl AdminService {
         Ok((cluster, view))
     }
 
+    /// Asks the actor of a call. Its shard, for messages, and the answer.
+    async fn ask_call(&self, bot: String, key: String, question: Question) -> Result<(ShardId, Answer), Status> {
+        let worker = self.worker()?;
+        known_bot(&worker, &bot)?;
+        let triple = Triple::call(bot, key);
+        let shard = triple.shard(worker.store.identity().shards);
+        Ok((shard, self.operator.ask(triple, question).await))
+    }
+
     /// What a conversation answered, where that is not what was asked for.
     fn other(shard: ShardId, answer: &Answer) -> Status {
         match answer {
@@ -81,6 +92,20 @@ impl AdminService {
             Answer::Inspected(_) | Answer::Done => Status::internal("the conversation answered another question"),
         }
     }
+}
+
+/// # Errors
+/// `NOT_FOUND` with the names of those that there are.
+#[allow(clippy::result_large_err, reason = "what the service answers")]
+fn known_bot(worker: &WorkerParts, bot: &str) -> Result<(), Status> {
+    if worker.bots.contains_key(bot) {
+        return Ok(());
+    }
+    let names: Vec<&str> = worker.bots.keys().map(String::as_str).collect();
+    Err(Status::not_found(format!(
+        "no bot is called {bot}; there are {}",
+        names.join(", ")
+    )))
 }
 
 #[tonic::async_trait]
@@ -137,13 +162,7 @@ impl Admin for AdminService {
             conversation,
         } = request.into_inner();
         let worker = self.worker()?;
-        if !worker.bots.contains_key(&bot) {
-            let names: Vec<&str> = worker.bots.keys().map(String::as_str).collect();
-            return Err(Status::not_found(format!(
-                "no bot is called {bot}; there are {}",
-                names.join(", ")
-            )));
-        }
+        known_bot(&worker, &bot)?;
         let triple = Triple {
             kind: ActorKind::Conversation,
             bot,
@@ -207,5 +226,42 @@ impl Admin for AdminService {
             Answer::Done => Ok(Response::new(SettleParkedReply {})),
             other => Err(Self::other(shard, &other)),
         }
+    }
+
+    async fn list_calls(&self, request: Request<ListCallsRequest>) -> Result<Response<ListCallsReply>, Status> {
+        let (_, view) = self.cluster()?;
+        let shards = view.shards.keys().copied().collect();
+        let found = call::list(self, shards, request.into_inner().limit).await?;
+        Ok(Response::new(found))
+    }
+
+    async fn show_call(&self, request: Request<ShowCallRequest>) -> Result<Response<ShowCallReply>, Status> {
+        let ShowCallRequest { bot, key } = request.into_inner();
+        let (_, view) = self.cluster()?;
+        match self.ask_call(bot, key, Question::Inspect).await? {
+            (_, Answer::Inspected(found)) => {
+                let found = call::shown(*found, view.facts.name.clone());
+                let found = found.ok_or_else(|| Status::not_found("nothing is stored of this call"))?;
+                Ok(Response::new(found))
+            }
+            (shard, other) => Err(Self::other(shard, &other)),
+        }
+    }
+
+    async fn hang_up_call(&self, request: Request<HangUpCallRequest>) -> Result<Response<HangUpCallReply>, Status> {
+        let HangUpCallRequest { bot, key } = request.into_inner();
+        tracing::warn!(bot, call = key, "an operator hangs up");
+        match self.ask_call(bot, key, Question::HangUp).await? {
+            (_, Answer::Done) => Ok(Response::new(HangUpCallReply {})),
+            (shard, other) => Err(Self::other(shard, &other)),
+        }
+    }
+
+    async fn ended_calls(&self, request: Request<EndedCallsRequest>) -> Result<Response<EndedCallsReply>, Status> {
+        Ok(Response::new(call::ended(self, request.into_inner()).await?))
+    }
+
+    async fn call_usage(&self, request: Request<CallUsageRequest>) -> Result<Response<CallUsageReply>, Status> {
+        Ok(Response::new(call::usage(self, request.get_ref()).await?))
     }
 }

@@ -6,6 +6,7 @@ use super::Conversation;
 use super::event::{ArrivalKind, Now, TurnResult};
 use super::history::TurnKind;
 use super::item::Item;
+use crate::call::CallRecord;
 
 /// How a conversation stands at its owner.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +39,9 @@ pub struct Inspection {
     pub outbox: Vec<OutboxEntry>,
     /// The last turns since the conversation came into memory, the newest last.
     pub last_turns: Vec<LastTurn>,
+    /// What is remembered of the call, of the actor of one.
+    #[serde(skip)]
+    pub call: Option<Box<CallRecord>>,
 }
 
 /// The turn that runs.
@@ -220,6 +224,7 @@ impl Conversation {
                     ended_s: turn.ended_s,
                 })
                 .collect(),
+            call: record.call.clone(),
         })
     }
 }

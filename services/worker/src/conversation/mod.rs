@@ -59,7 +59,7 @@ pub use self::history::TurnKind;
 pub use self::inspection::{InboxEntry, Inspection, LastTurn, OutboxEntry, ParkedEntry, RunningTurn, TimerEntry};
 use self::item::Item;
 use self::memory::Memory;
-pub use self::operator::{Request, Response, parked_in};
+pub use self::operator::{CallUnderWay, Request, Response, call_in, parked_in};
 pub use self::settings::{BotRules, Bots, ConversationSettings, Unreadable};
 pub use self::work::{StartCall, Work};
 use crate::outbox::Outbox;

@@ -5,13 +5,15 @@
 //! order in which they came, not in that of the commands.
 
 use trunkline_store::contract::Loaded;
+use trunkline_store::key::ShardId;
 
 use super::event::{Action, Note, Now};
 use super::inspection::{Inspection, ParkedEntry};
 use super::item::Item;
 use super::memory::parked_ms;
 use super::{Conclusion, Conversation, effects};
-use crate::record::{Accepted, RecordError};
+use crate::call::CallRecord;
+use crate::record::{Accepted, Names, Record, RecordError};
 
 /// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,28 @@ pub fn parked_in(key: [u8; 16], loaded: Loaded) -> Result<Vec<ParkedEntry>, Reco
     }
     found.sort_by_key(|entry| entry.sequence);
     Ok(found)
+}
+
+/// A call that is not over, as it is stored.
+#[derive(Clone, Debug)]
+pub struct CallUnderWay {
+    /// Its shard.
+    pub shard: ShardId,
+    /// Its bot, and its key as the conversation.
+    pub names: Names,
+    /// What is remembered of it.
+    pub call: Box<CallRecord>,
+}
+
+/// The call in what the store holds of an actor, if it has one that is not over.
+///
+/// # Errors
+/// A record that this build cannot read.
+pub fn call_in(shard: ShardId, loaded: &Loaded) -> Result<Option<CallUnderWay>, RecordError> {
+    let Some(stored) = &loaded.record else { return Ok(None) };
+    let (_, record) = Record::read(stored, None)?;
+    let found = record.names.zip(record.call).filter(|(_, call)| !call.is_over());
+    Ok(found.map(|(names, call)| CallUnderWay { shard, names, call }))
 }
 
 impl Conversation {

@@ -15,6 +15,8 @@ use crate::roles::cluster_tls;
 
 /// How long a connection may take, and an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A list of a thousand ended calls, each with all that is kept of it.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 /// A cluster as an operator reaches it.
 pub(super) struct Cluster {
@@ -113,7 +115,7 @@ impl Cluster {
             .connect_with_connector(self.connector.clone())
             .await
             .with_context(|| format!("the worker at {address} cannot be reached"))?;
-        Ok(AdminClient::new(channel))
+        Ok(AdminClient::new(channel).max_decoding_message_size(LARGEST_ANSWER))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The operator's commands: they ask a worker of the cluster by gRPC and print what it says, as tables or as JSON.
 
+mod call;
 mod connect;
 mod conversation;
 mod node;
@@ -42,5 +43,6 @@ async fn carry_out(command: &OperationCommand, configuration: &Configuration) ->
         OperationCommand::Node(command) => node::run(&cluster, command).await,
         OperationCommand::Conversation(command) => conversation::run(&cluster, command).await,
         OperationCommand::Parked(command) => parked::run(&cluster, command).await,
+        OperationCommand::Call(command) => call::run(&cluster, command, configuration).await,
     }
 }

@@ -1,5 +1,7 @@
 //! `[calls]`, and the bots that take calls.
 
+use std::time::Duration;
+
 use url::Url;
 
 use super::Found;
@@ -17,6 +19,7 @@ pub(super) fn check(found: &mut Found<'_>, purpose: Purpose) {
     }
     check_callback(found);
     check_path(found);
+    check_keep_alive(found);
     let calling = found.configuration.bots.iter().find(|(_, bot)| bot.calling);
     let Some(bot) = calling.map(|(name, _)| name.clone()) else {
         return;
@@ -70,6 +73,20 @@ fn check_path(found: &mut Found<'_>) {
             setting,
             format!("{setting} and ingress.path are both \"{path}\""),
             "give the webhook of calls a path of its own, such as \"/api/calls\"",
+        );
+    }
+}
+
+/// Documented: "Microsoft Graph, call: keepAlive".
+const DROPPED_AFTER: Duration = Duration::from_secs(45 * 60);
+
+fn check_keep_alive(found: &mut Found<'_>) {
+    let every = found.configuration.calls.keep_alive;
+    if every.is_zero() || every >= DROPPED_AFTER {
+        found.contradiction(
+            "calls.keep_alive",
+            "calls.keep_alive is out of range: Graph drops a call of which it heard nothing for 45 minutes".to_owned(),
+            "write a time up to \"15 min\"; \"10 min\" suits nearly everybody",
         );
     }
 }

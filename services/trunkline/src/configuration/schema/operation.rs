@@ -87,6 +87,11 @@ section! {
         pub listen: SocketAddr = "127.0.0.1:3978",
         /// Address and port of the simulated Teams with its chat page.
         pub teams_listen: SocketAddr = "127.0.0.1:3979",
+        /// Address and port at which the prompts of calling bots are served.
+        pub prompts_listen: SocketAddr = "127.0.0.1:3980",
+        /// Directory of those prompts: WAV, one channel, 16 bit, 16 kHz. In the place of a file that is not there a short tune
+        /// is played, another for each name.
+        pub prompts: PathBuf = "prompts",
         /// Directory for the data of dev.
         pub data: PathBuf = ".trunkline",
         /// The only bot to host. Unset: all of the binary.

@@ -5,6 +5,7 @@ mod quantity;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use url::Url;
@@ -36,6 +37,18 @@ pub(super) trait SettingType: Sized {
 
     /// As `config show` prints it, in TOML; `None` for a value that is not set. Secrets are dots.
     fn shown(&self) -> Option<String>;
+}
+
+/// Reads a time with its unit, for the command line.
+///
+/// # Errors
+/// What is wrong with it, and what to write.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let item = Item {
+        value: Value::Text(text.to_owned()),
+        origin: Origin::Default,
+    };
+    Duration::read(&item).map_err(|wrong| format!("it {}; write {}", wrong.why, Duration::WHAT))
 }
 
 /// Why a written value cannot be used.

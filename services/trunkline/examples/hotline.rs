@@ -1,0 +1,101 @@
+//! A calling bot with one of everything, by keys: 1 hands the caller on to a person, 2 records a message, 3 plays the news, 0 says
+//! good-bye. Each thing is asked of Graph once, whatever dies: the tests of calls kill its worker in each of them.
+//!
+//! `cargo run -p trunkline --example hotline -- dev` talks; call it from the page.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use trunkline_bot::prelude::*;
+
+/// `[bots.hotline.settings]`.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Settings {
+    /// Below this address lie the prompts: greeting, news, nobody, thanks, goodbye.
+    prompts: String,
+    /// Who gets the calls of key 1; without, nobody is there.
+    person: Option<Callee>,
+    /// How long the bot looks at a ringing call, in milliseconds.
+    think_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            prompts: "http://localhost:3980/hotline".to_owned(),
+            person: None,
+            think_ms: 0,
+        }
+    }
+}
+
+/// What a call remembers.
+#[derive(Default, Serialize, Deserialize)]
+struct Talk {
+    /// The message that is being recorded.
+    message: Option<Op<Recording>>,
+}
+
+impl State for Talk {}
+
+fn prompt(settings: &Settings, name: &str) -> Prompt {
+    Prompt::at(format!("{}/{name}.wav", settings.prompts))
+}
+
+async fn meet(ringing: &mut Ringing<Settings>, _: &mut Talk, _: Invitation) -> Result<Decision> {
+    tokio::time::sleep(Duration::from_millis(ringing.app.think_ms)).await;
+    Ok(Decision::answer())
+}
+
+async fn greet(call: &mut Call<Settings>, _: &mut Talk, _: Connected) -> Result<Then> {
+    call.play(prompt(call.app, "greeting"));
+    Ok(Then::Stay)
+}
+
+async fn pressed(call: &mut Call<Settings>, talk: &mut Talk, Tone(key): Tone) -> Result<Then> {
+    Ok(match (key, &call.app.person) {
+        ('1', Some(person)) => Then::Transfer(person.clone()),
+        ('1', None) => say_goodbye(call, "nobody"),
+        ('2', _) => {
+            let message = Record::at_most(Duration::from_secs(30)).silence(Duration::from_secs(1));
+            talk.message = Some(call.record(message));
+            Then::Stay
+        }
+        ('3', _) => {
+            call.play(prompt(call.app, "news"));
+            Then::Stay
+        }
+        ('0', _) => say_goodbye(call, "goodbye"),
+        _ => Then::Stay,
+    })
+}
+
+async fn thank(call: &mut Call<Settings>, talk: &mut Talk, recorded: Recorded) -> Result<Then> {
+    let is_message = talk.message.take() == Some(recorded.recording);
+    Ok(if is_message {
+        say_goodbye(call, "thanks")
+    } else {
+        Then::Stay
+    })
+}
+
+async fn nobody_there(call: &mut Call<Settings>, _: &mut Talk, _: TransferFailed) -> Result<Then> {
+    Ok(say_goodbye(call, "nobody"))
+}
+
+fn say_goodbye(call: &mut Call<Settings>, name: &str) -> Then {
+    Then::HangUpAfter(call.play(prompt(call.app, name)))
+}
+
+fn main() -> ExitCode {
+    trunkline::host(|house| {
+        let hotline = CallBot::answering("hotline", house.settings("hotline")?, meet)
+            .on(calls::connected(), greet)
+            .on(calls::tone(), pressed)
+            .on(calls::recorded(), thank)
+            .on(calls::transfer_failed(), nobody_there);
+        house.call_bot(hotline);
+        Ok(())
+    })
+}
