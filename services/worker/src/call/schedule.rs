@@ -46,12 +46,10 @@ impl CallRecord {
         times.chain(self.late_at_ms()).min()
     }
 
-    /// Whether something waits that does not wait for the clock.
-    pub fn is_busy(&self) -> bool {
-        !self.events.is_empty()
-            || !self.own.is_empty()
-            || self.waits_for_decision()
-            || matches!(self.lease(), Lease::Wanted | Lease::Closing)
+    /// Whether it needs an owner at all times: until it is over, and everything of it is told and written down. So the next
+    /// owner of its shard looks after it at once.
+    pub fn needs_owner(&self) -> bool {
+        !self.is_over() || !self.events.is_empty() || self.lease() == Lease::Closing
     }
 
     /// Asks for the roster, unless that is under way.

@@ -367,7 +367,7 @@ impl Conversation {
             if call.waits_for_decision() {
                 // Somebody waits at the telephone: before everything else that is due.
                 sooner(RINGING);
-            } else if call.is_busy() {
+            } else if call.needs_owner() {
                 sooner(now.wall_ms);
             }
         }

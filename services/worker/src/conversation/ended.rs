@@ -183,7 +183,6 @@ impl Conversation {
         }
         let is_over = !is_leaving && (error.is_final || item.attempts >= self.settings.attempts);
         if self.decided_by_failure(&running.item.work, is_over, now) {
-            // Too late for anybody to do it again, so nobody can.
             self.drop_work(running.item, now, out);
             return;
         }
@@ -208,6 +207,11 @@ impl Conversation {
         now: Now,
         out: &mut Vec<Action>,
     ) {
+        if self.decided_by_failure(&item.work, true, now) {
+            // Too late for anybody to do it again, so nobody can.
+            self.drop_work(item, now, out);
+            return;
+        }
         match item.work {
             Work::Activity { .. } | Work::Signal { .. } | Work::Call(_) => {}
             Work::Sent { .. } | Work::Failed(_) | Work::Change { .. } | Work::StartCall(_) => {

@@ -9,7 +9,7 @@ use super::ended::CONFLICTS;
 use super::event::{Action, Note, Now, StepRefused};
 use super::item::Item;
 use super::operator::Response;
-use super::{Conclusion, Conversation, Late, Phase, Reply, done, refused, reply_all};
+use super::{Conclusion, Conversation, Late, Reply, done, refused, reply_all};
 
 impl Conversation {
     /// What the store said of a commit.
@@ -127,9 +127,8 @@ impl Conversation {
                 }
                 Conclusion::Retry => {
                     accepted(&mut item, out);
-                    if self.phase == Phase::Serving {
-                        self.queue.push_front(item);
-                    }
+                    // Of an owner that leaves, too: its later commits must know that something waits.
+                    self.queue.push_front(item);
                 }
                 Conclusion::Parked => {
                     accepted(&mut item, out);

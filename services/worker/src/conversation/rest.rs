@@ -95,7 +95,7 @@ impl Conversation {
         };
         is_at_rest
             && memory.record.outbox.is_empty()
-            && memory.record.call.as_ref().is_none_or(|call| !call.is_busy())
+            && memory.record.call.as_ref().is_none_or(|call| !call.needs_owner())
             && memory
                 .record
                 .next_due_ms()

@@ -24,8 +24,8 @@ use super::port::TurnPort;
 use super::turn::{self, Turned};
 use crate::config::Executor;
 use crate::conversation::{
-    Action, Conversation, Event, GraphAnswer, GraphAsk, Holding, Now, Reply, Request, Response, Run, StepRefused,
-    Ticket,
+    Action, Booking, Conversation, Event, GraphAnswer, GraphAsk, Holding, Now, Reply, Request, Response, Run,
+    StepRefused, Ticket,
 };
 use crate::outbox::{SendResult, SendWork};
 
@@ -179,6 +179,9 @@ impl ConversationActor {
             Action::AskGraph(ask) => self.ask_graph(*ask, ctx),
             Action::Book(booking) => {
                 let worker = self.context.worker.clone();
+                if let (Some(bot), Booking::Take(lease)) = (self.hosted(), booking.as_ref()) {
+                    graph::prepare(&bot, &lease.tenant);
+                }
                 let booked = wrap_future::<_, Self>(async move { graph::book(*booking, &worker).await });
                 ctx.spawn(booked.map(|result, actor, ctx| actor.feed(Event::Booked(result), ctx)));
             }

@@ -1,15 +1,27 @@
 //! Asks Graph for one operation on a call, once, and says what came of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::Instrument as _;
 use trunkline_store::key::Triple;
 use trunkline_teams::graph::{Errand, Failure, GraphError, Operation};
 
-use super::context::{CallParts, WorkerParts};
+use super::context::{CallParts, HostedParts, WorkerParts};
 use super::spans;
 use crate::conversation::{Booked, Booking, GraphAnswer, GraphAsk};
 use crate::record::Record;
+
+/// Gets the token ahead of need, while the bot decides: an invitation to record leaves 5 s for everything.
+pub(crate) fn prepare(bot: &Arc<HostedParts>, tenant: &str) {
+    let (bot, tenant) = (bot.clone(), tenant.to_owned());
+    tokio::spawn(async move {
+        if let Some(calls) = &bot.calls {
+            // Whoever needs it asks again, and says what is wrong.
+            let _ = calls.graph.prepare(&tenant).await;
+        }
+    });
+}
 
 /// Asks Graph, in a span that joins the trace of the turn that asked for it.
 pub(crate) async fn ask(ask: GraphAsk, bot: &str, calls: &CallParts, worker: &WorkerParts) -> GraphAnswer {

@@ -97,6 +97,8 @@ impl Conversation {
         };
         let life_ms = 2 * milliseconds(settings.keep_alive) + 60_000;
         let key = self.key;
+        // An end that is not written may be told again, at another time.
+        let is_written = self.memory.as_ref().is_some_and(|memory| memory.dirty_since.is_none());
         let (Some(part), Some(call)) = (
             &mut self.call,
             self.memory.as_ref().and_then(|it| it.record.call.as_ref()),
@@ -121,7 +123,7 @@ impl Conversation {
                 call: key,
                 life_ms,
             },
-            Lease::Closing => Booking::Close {
+            Lease::Closing if is_written => Booking::Close {
                 ended: EndedCall {
                     ended_ms: call.ended.as_ref().map_or(call.began_ms, |ended| ended.at_ms),
                     call: key,
@@ -130,7 +132,7 @@ impl Conversation {
                 },
                 retain_ms: milliseconds(settings.log_retention),
             },
-            Lease::None | Lease::Held | Lease::Closed => return,
+            Lease::None | Lease::Held | Lease::Closing | Lease::Closed => return,
         };
         booking.is_running = true;
         out.push(Action::Book(Box::new(wanted)));

@@ -15,6 +15,9 @@ mod hear;
 mod report;
 mod tell;
 
+#[cfg(test)]
+mod simulation;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 

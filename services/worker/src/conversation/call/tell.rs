@@ -16,7 +16,8 @@ const TAKING_OVER_MS: u64 = 2_500;
 impl Conversation {
     /// The next thing that the bot has not been told, unless one before it is tried again.
     pub(in super::super) fn due_event(&mut self, now: Now) -> Option<Box<Item>> {
-        let is_behind = self.queue.iter().any(|item| matches!(item.work, Work::Call(_)));
+        let is_tried_again = |item: &Item| item.first_run_ms > 0 || matches!(item.work, Work::Call(_));
+        let is_behind = self.queue.iter().any(|item| is_tried_again(item));
         let queued = self.call_record()?.events.first().filter(|_| !is_behind)?.clone();
         let work = match queued.kind() {
             QueuedKind::Event => Work::Call(queued.body),

@@ -1,0 +1,378 @@
+//! The world around a simulated call: time, the store, the book, turns, and what must hold.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use trunkline_bot::logic::{Begin, Input, Logic};
+use trunkline_store::contract::{CallTaken, Commit};
+
+use super::super::super::event::{Action, Event};
+use super::super::super::simulation::store::{SimulatedStore, no_answer};
+use super::super::super::{BotRules, Unreadable};
+use super::super::{Booked, Booking, CallSettings};
+use super::bot::{Silent, end_of, failed, told_in};
+use super::graph::{Graph, ID, Later};
+use super::owners::{Owner, Waiting};
+use crate::call::Lease;
+use crate::record::{Accepted, Record};
+
+/// Faults end at this time; everything must settle afterwards.
+const CALM_AT: u64 = 60_000;
+/// Long enough for a call in doubt, and for keep-alives to find that one has gone.
+const END_AT: u64 = 2_400_000;
+pub(super) const WALL: u64 = 1_800_000_000_000;
+const SWEEP_MS: u64 = 45_000;
+
+#[derive(Clone, Copy)]
+pub(super) struct Faults {
+    /// Graph throttles, its answers and notifications are lost, late and repeated.
+    pub(super) graph: bool,
+    /// Handlers fail and are slow.
+    pub(super) turns: bool,
+    /// Answers of the store are lost, commits arrive late and once more; the book fails.
+    pub(super) store: bool,
+    /// Processes die, leave, and lose their lease for a while.
+    pub(super) owners: bool,
+}
+
+impl Faults {
+    pub(super) const NONE: Self = Self {
+        graph: false,
+        turns: false,
+        store: false,
+        owners: false,
+    };
+    pub(super) const ALL: Self = Self {
+        graph: true,
+        turns: true,
+        store: true,
+        owners: true,
+    };
+}
+
+pub(super) enum Happening {
+    Core(u64, Event),
+    LateCommit(Box<Commit>),
+    Notification { key: u64, body: Bytes, until: u64 },
+    Graph(Later),
+    Start,
+    Rings,
+    Crash,
+    Claim,
+    HandOver,
+    Leaves(u64),
+    Lease(bool),
+    Sweep,
+}
+
+pub(super) struct World {
+    pub(super) seed: u64,
+    random: u64,
+    pub(super) faults: Faults,
+    pub(super) now: u64,
+    order: u64,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    happenings: HashMap<u64, Happening>,
+    pub(super) store: SimulatedStore,
+    pub(super) owner: Option<Owner>,
+    pub(super) life: u64,
+    pub(super) rules: Arc<BotRules>,
+    pub(super) graph: Graph,
+    pub(super) tickets: BTreeMap<u64, Waiting>,
+    is_outgoing: bool,
+    /// Leases of the call that were taken and not given back.
+    leases: i32,
+    logged: Vec<Bytes>,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, faults: Faults) -> Self {
+        let logic: Arc<dyn Logic> = Arc::new(Silent);
+        let rules = BotRules::new(logic.clone(), Duration::from_secs(20), Unreadable::Park);
+        let mut world = Self {
+            seed,
+            random: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) | 1,
+            faults,
+            now: 0,
+            order: 0,
+            queue: BinaryHeap::new(),
+            happenings: HashMap::new(),
+            store: SimulatedStore::default(),
+            owner: None,
+            life: 0,
+            rules: Arc::new(rules.with_calls(logic, CallSettings::default())),
+            graph: Graph::default(),
+            tickets: BTreeMap::new(),
+            is_outgoing: seed.is_multiple_of(3),
+            leases: 0,
+            logged: Vec::new(),
+        };
+        world.claim();
+        let begin = if world.is_outgoing {
+            Happening::Start
+        } else {
+            Happening::Rings
+        };
+        world.later(100, begin);
+        world.later(SWEEP_MS, Happening::Sweep);
+        if faults.owners {
+            world.plan(5, || Happening::Crash);
+            world.plan(4, || Happening::HandOver);
+            world.plan(3, || Happening::Lease(false));
+        }
+        world
+    }
+
+    /// A fault that comes at times of its own, mostly while the call is young.
+    fn plan(&mut self, below: u64, fault: impl Fn() -> Happening) {
+        for _ in 0..self.below(below) {
+            let within = if self.below(3) == 0 { CALM_AT } else { 12_000 };
+            let at = self.below(within);
+            self.later(at, fault());
+        }
+    }
+
+    /// Key of the call.
+    pub(super) fn key(&self) -> &'static str {
+        if self.is_outgoing { "k1" } else { ID }
+    }
+
+    pub(super) fn run(&mut self) {
+        while let Some(Reverse((at, order))) = self.queue.pop() {
+            if at > END_AT {
+                break;
+            }
+            self.now = self.now.max(at);
+            let happening = self.happenings.remove(&order).expect("each is queued once");
+            self.happens(happening);
+        }
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        match happening {
+            Happening::Core(life, event) => self.tell(life, event),
+            Happening::LateCommit(commit) => drop(self.store.commit(&commit)),
+            Happening::Notification { key, body, until } => self.notify(key, body, until),
+            Happening::Graph(later) => self.graph_goes_on(later),
+            Happening::Start => self.start(),
+            Happening::Rings => self.rings(),
+            Happening::Crash => self.die(),
+            Happening::Claim => self.claim(),
+            Happening::HandOver => self.hand_over(),
+            Happening::Leaves(life) => self.leaves(life),
+            Happening::Lease(may_begin) => {
+                let Some(owner) = self.owner.as_mut() else { return };
+                owner.may_begin = may_begin;
+                let life = owner.life;
+                self.tell(life, Event::Tick);
+                if !may_begin {
+                    let wait = 1 + self.below(5_000);
+                    self.later(wait, Happening::Lease(true));
+                }
+            }
+            Happening::Sweep => {
+                self.passivate();
+                self.later(SWEEP_MS, Happening::Sweep);
+            }
+        }
+    }
+
+    pub(super) fn is_faulty(&self, kind: bool) -> bool {
+        kind && self.now < CALM_AT
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random % bound
+    }
+
+    pub(super) fn later(&mut self, wait: u64, happening: Happening) {
+        self.order += 1;
+        self.queue.push(Reverse((self.now + wait, self.order)));
+        self.happenings.insert(self.order, happening);
+    }
+
+    pub(super) fn next_key(&mut self) -> u64 {
+        self.order += 1;
+        1_000 + self.order
+    }
+
+    pub(super) fn act(&mut self, life: u64, action: Action) {
+        match action {
+            Action::Load => {
+                let is_lost = self.is_faulty(self.faults.store) && self.below(10) == 0;
+                let loaded = if is_lost {
+                    Err(no_answer())
+                } else {
+                    Ok(self.store.load())
+                };
+                let wait = 1 + self.below(5);
+                self.later(wait, Happening::Core(life, Event::Loaded(loaded)));
+            }
+            Action::Commit { id, commit } => self.commit(life, id, &commit),
+            Action::Run(run) => self.begin(life, run.run, &run.begin),
+            Action::AskGraph(ask) => {
+                let id = ask.id;
+                let is_slow = self.is_faulty(self.faults.graph) && self.below(10) == 0;
+                let answer = self.graph_is_asked(&ask);
+                let wait = 5 + self.below(if is_slow { 4_000 } else { 150 });
+                self.later(wait, Happening::Core(life, Event::GraphAnswered { id, answer }));
+            }
+            Action::Book(booking) => {
+                let is_lost = self.is_faulty(self.faults.store) && self.below(6) == 0;
+                let booked = self.book(*booking);
+                let booked = if is_lost { Err(no_answer()) } else { Ok(booked) };
+                let wait = 1 + self.below(10);
+                self.later(wait, Happening::Core(life, Event::Booked(booked)));
+            }
+            Action::Reply { ticket, reply } => self.hear(ticket, &reply),
+            Action::ShardLost => self.die(),
+            Action::Send(work) => panic!("seed {}: {work:?} is sent to nobody", self.seed),
+            Action::ReplyFromRecord { .. } | Action::StepKept { .. } => {
+                unreachable!("no step is kept, no invoke comes")
+            }
+            Action::Drop { .. } | Action::Answer { .. } | Action::Note(_) => {}
+        }
+    }
+
+    /// All of it may be repeated.
+    fn book(&mut self, booking: Booking) -> Booked {
+        match booking {
+            Booking::Take(_) => {
+                self.leases = 1;
+                Booked::Taken(CallTaken::Taken {
+                    in_use: 1,
+                    this_month: 1,
+                })
+            }
+            Booking::Renew { .. } => Booked::Renewed,
+            Booking::Close { ended, .. } => {
+                self.leases = 0;
+                if !self.logged.contains(&ended.entry) {
+                    self.logged.push(ended.entry);
+                }
+                Booked::Closed
+            }
+        }
+    }
+
+    fn commit(&mut self, life: u64, id: u64, commit: &Commit) {
+        let fate = if self.is_faulty(self.faults.store) {
+            self.below(14)
+        } else {
+            99
+        };
+        if matches!(fate, 2 | 3) {
+            let late = 10 + self.below(3_000);
+            self.later(late, Happening::LateCommit(Box::new(commit.clone())));
+        }
+        let result = match fate {
+            // Never arrives, or late.
+            0 | 2 => Err(no_answer()),
+            // Written, the answer is lost.
+            1 => {
+                self.store.commit(commit);
+                Err(no_answer())
+            }
+            _ => Ok(self.store.commit(commit)),
+        };
+        let wait = 1 + self.below(4);
+        self.later(wait, Happening::Core(life, Event::Committed { id, result }));
+        if self.is_faulty(self.faults.owners) && self.below(40) == 0 {
+            // Whatever became of it, the process dies before anybody hears.
+            self.later(0, Happening::Crash);
+        }
+    }
+
+    fn begin(&mut self, life: u64, run: u64, begin: &Begin) {
+        let is_faulty = self.is_faulty(self.faults.turns);
+        let is_incoming =
+            matches!(&begin.input, Input::Call(event) if **event == trunkline_bot::logic::CallEvent::Incoming);
+        let rejects = is_incoming && self.below(8) == 0;
+        let wait = if is_faulty && self.below(8) == 0 {
+            self.below(25_000)
+        } else {
+            self.below(40)
+        };
+        let end = if is_faulty && self.below(8) == 0 {
+            failed()
+        } else {
+            end_of(begin, rejects)
+        };
+        let streams = Vec::new();
+        self.later(wait, Happening::Core(life, Event::TurnEnded { run, end, streams }));
+    }
+
+    /// What must hold when all is calm.
+    pub(super) fn check(&mut self) {
+        let seed = self.seed;
+        let stored = self.store.record.as_ref();
+        let Some(stored) = stored else {
+            // Nobody could be reached while it rang.
+            assert!(
+                self.faults.owners || self.faults.store,
+                "seed {seed}: nothing is stored"
+            );
+            return;
+        };
+        let record = Record::read(stored, None).unwrap().1;
+        let call = record.call.as_deref().expect("a call is stored");
+        assert!(call.is_over(), "seed {seed}: the call is not over: {call:?}");
+        assert_eq!(call.lease(), Lease::Closed, "seed {seed}: it is not closed in the book");
+        assert!(record.outbox.is_empty(), "seed {seed}: {:?}", record.outbox);
+        assert!(
+            call.events.is_empty() && call.own.is_empty() && call.pending.is_empty(),
+            "seed {seed}: {call:?}"
+        );
+        assert_eq!((self.leases, self.logged.len()), (0, 1), "seed {seed}");
+        assert_eq!(self.store.wake, None, "seed {seed}: something is said to be due");
+        let is_parked = self.store.parked.is_some();
+        let left: Vec<Accepted> = self
+            .store
+            .inbox
+            .iter()
+            .filter(|(field, _)| field.parse::<u64>().is_ok())
+            .map(|(_, bytes)| Accepted::read(bytes).unwrap())
+            .filter(|entry| !entry.is_parked)
+            .collect();
+        assert!(left.is_empty(), "seed {seed}: the inbox holds {left:?}");
+        let now = self.clocks(true);
+        let owner = self.owner.as_ref().expect("somebody owns the shard");
+        assert!(
+            owner.core.is_quiet() && owner.core.is_idle(now),
+            "seed {seed}: the actor does not rest"
+        );
+        let told = told_in(record.state.as_ref().map(|state| &state.bytes));
+        self.check_told(&told, is_parked);
+        if !self.faults.graph && !self.faults.turns && !self.faults.store && !self.faults.owners {
+            assert!(told.contains(&"ended".to_owned()), "seed {seed}: {told:?}");
+        }
+    }
+
+    fn check_told(&self, told: &[String], is_parked: bool) {
+        let seed = self.seed;
+        let mut once = told.iter().filter(|what| *what != "failed").collect::<Vec<_>>();
+        let all = once.len();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), all, "seed {seed}: told twice: {told:?}");
+        let ended = told.iter().position(|what| what == "ended");
+        assert!(
+            ended.is_some() || is_parked,
+            "seed {seed}: the bot does not know that it is over: {told:?}"
+        );
+        if let Some(place) = ended.filter(|_| !is_parked) {
+            assert_eq!(place + 1, told.len(), "seed {seed}: the end is not the last: {told:?}");
+        }
+        let hello = told.iter().position(|what| what == "hello");
+        assert!(
+            hello.is_none_or(|place| place == 0) || is_parked,
+            "seed {seed}: the beginning is not the first: {told:?}"
+        );
+    }
+}
