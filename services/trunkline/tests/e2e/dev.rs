@@ -23,6 +23,8 @@ fn dev(directory: &Path, more: &[&str]) -> Process {
         "--set",
         "dev.teams_listen=127.0.0.1:0",
         "--set",
+        "dev.prompts_listen=127.0.0.1:0",
+        "--set",
         "admin.listen=127.0.0.1:0",
     ]);
     arguments.extend(more);
@@ -119,6 +121,8 @@ fn a_taken_port_is_told_with_its_setting_and_its_holder() {
         &port,
         "--set",
         "dev.teams_listen=127.0.0.1:0",
+        "--set",
+        "dev.prompts_listen=127.0.0.1:0",
         "--set",
         "admin.listen=127.0.0.1:0",
     ];

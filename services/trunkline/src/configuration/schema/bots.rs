@@ -60,7 +60,7 @@ section! {
         /// Tenants whose people may talk to the bot. Empty: the tenant of the registration for a single-tenant bot, all
         /// tenants for a multi-tenant one. "*" allows all.
         pub tenants: Vec<String> = [],
-        /// The bot takes and makes calls; [calls] says how. Its registration needs calling switched on (Teams channel, tab
+        /// The bot takes and makes calls, as the section "calls" says. Its registration needs calling switched on (Teams channel, tab
         /// Calling), its app the manifest's supportsCalling, and its tenants the admin's consent to Calls.* permissions.
         pub calling: bool = false,
         /// A turn that takes longer has failed.

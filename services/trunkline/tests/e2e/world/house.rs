@@ -60,6 +60,7 @@ impl Dev {
             .arguments(["dev"])
             .environment("TRUNKLINE_DEV__LISTEN", format!("127.0.0.1:{port}"))
             .environment("TRUNKLINE_DEV__TEAMS_LISTEN", format!("127.0.0.1:{teams}"))
+            .environment("TRUNKLINE_DEV__PROMPTS_LISTEN", "127.0.0.1:0")
             .environment("TRUNKLINE_DEV__DATA", directory.join("data").display().to_string())
             .environment("TRUNKLINE_ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
         Self {
