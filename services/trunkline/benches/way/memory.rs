@@ -20,8 +20,8 @@ use crate::setting::{Hosting, Measured, Rest, Setting};
 const NEW: u64 = 1_000_000;
 /// What was sent is settled within 50 ms, what was freed is given back within seconds.
 const SETTLES: Duration = Duration::from_secs(2);
-/// A new worker reads the wake index of all shards at once.
-const STARTS: Duration = Duration::from_secs(10);
+/// A new worker reads the wake index of all shards, some 640 in a second.
+const STARTS: Duration = Duration::from_secs(15);
 /// How long conversations of the last part may take to leave memory.
 const LONGEST_PASSIVATION: Duration = Duration::from_secs(180);
 

@@ -18,9 +18,9 @@ use crate::setting::{Cpu, Hosting, Rest, Setting};
 /// When those timers ring that are only there.
 const FAR: Duration = Duration::from_secs(30 * 86_400);
 /// From setting the last timer of a round to the time at which all ring, at least: another worker starts meanwhile.
-const LEAD: Duration = Duration::from_secs(20);
-/// A new worker reads the index of all shards at once.
-const SETTLES: Duration = Duration::from_secs(5);
+const LEAD: Duration = Duration::from_secs(30);
+/// A new worker reads the wake index of all shards, some 640 in a second.
+const SETTLES: Duration = Duration::from_secs(15);
 /// How long the last timer of a round is waited for, beside a time for each.
 const LONGEST_LATENESS: Duration = Duration::from_secs(30);
 const LATENESS_EACH: Duration = Duration::from_millis(10);
