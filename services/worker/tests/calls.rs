@@ -28,6 +28,8 @@ struct Desk {
     greeting: Option<Op<Voice>>,
     report_to: Option<Address>,
     keys: String,
+    /// Another call, whose person this one is handed to.
+    other: Option<CallKey>,
 }
 
 impl State for Desk {}
@@ -39,6 +41,14 @@ struct Hello {
 
 impl Signal for Hello {
     const NAME: &'static str = "hello";
+}
+
+/// What a call is begun with that another one wants.
+#[derive(Serialize, Deserialize)]
+struct Aside {}
+
+impl Signal for Aside {
+    const NAME: &'static str = "aside";
 }
 
 /// What a call tells the conversation that began it.
@@ -68,6 +78,14 @@ async fn press(call: &mut Call, desk: &mut Desk, tone: Tone) -> Result<Then> {
     Ok(match tone.0 {
         '9' => Then::HangUpAfter(call.play(Prompt::at("https://bot.example/bye.wav"))),
         '#' => Then::HangUp,
+        '5' => match &desk.other {
+            Some(other) => Then::TransferTo(Callee::user("ada"), other.clone()),
+            None => Then::Stay,
+        },
+        '4' => {
+            desk.other = Some(call.start_call(Outgoing::to_user("ada"), Aside {})?);
+            Then::Stay
+        }
         _ => Then::Stay,
     })
 }
@@ -335,4 +353,23 @@ async fn throttling_is_waited_for_and_a_refusal_is_told() {
     ]);
     house.ingress.notifies(&rings(CALL, "Ines")).await;
     until("the call is answered in the end", || graph.count("answer") == 3).await;
+}
+
+#[actix::test]
+async fn a_call_is_handed_to_a_person_with_whom_the_bot_has_another_one() {
+    let graph = FakeGraph::start();
+    let house = house(&graph).await;
+    house.ingress.notifies(&rings(CALL, "Ines")).await;
+    until("the call is answered", || graph.count("answer") == 1).await;
+    is_established(&house, CALL, CALL).await;
+    presses(&house, CALL, 1, "tone4").await;
+    until("ada is called", || graph.count("create") == 1).await;
+    let callback = graph.last("create").body["callbackUri"].as_str().unwrap().to_owned();
+    let other = callback.rsplit('/').next().unwrap().to_owned();
+    is_established(&house, &other, MADE).await;
+    presses(&house, CALL, 2, "tone5").await;
+    until("ines is handed on", || graph.count("transfer") == 1).await;
+    let transfer = graph.last("transfer");
+    assert_eq!(transfer.path, format!("{CALL}/transfer"));
+    assert_eq!(transfer.body["transferTarget"]["replacesCallId"], MADE);
 }

@@ -101,7 +101,7 @@ impl CallRecord {
             News::Over(call) => self.over(call.result_info, now_ms),
             News::Gone => self.over(None, now_ms),
             News::Call(call) => self.hear_call(*call, now_ms),
-            News::Roster(roster) => self.compare(&roster),
+            News::Roster(roster) => self.compare(roster),
             News::RosterChanges(changes) => self.change_roster(changes, now_ms),
             News::Operation { id, operation, is_over } => {
                 if is_over || operation.is_over() {

@@ -8,7 +8,12 @@ use trunkline_bot::logic::{self, CallAbout, CallEnd, CallEvent, CallNow};
 use trunkline_teams::calls::{CallState, Participant};
 use trunkline_teams::graph::Operation;
 
-use super::timeline::Moment;
+use super::timeline::{Moment, MomentKind};
+
+/// Events that wait for their turns.
+const UNTOLD: usize = 256;
+/// Bytes of events that wait, beyond which none is added that may lack. One more may be as large as a roster.
+const UNTOLD_BYTES: usize = 64 * 1024;
 
 /// What a call remembers. Objects of Graph are kept as JSON: they have members that nobody here knows.
 #[derive(Clone, PartialEq, Message)]
@@ -293,9 +298,20 @@ impl CallRecord {
         }
     }
 
-    /// Puts an event behind those that the bot has not been told yet.
+    /// Puts an event behind those that the bot has not been told yet. One that only tells who is there or which key was pressed
+    /// is left out while a handler keeps more of them waiting than a record can hold.
     pub fn queue(&mut self, event: &CallEvent, traceparent: &str, now_ms: u64) {
         let name = name_of(event).to_owned();
+        let waiting: usize = self.events.iter().map(|queued| queued.body.len()).sum();
+        let is_full = waiting > UNTOLD_BYTES || self.events.len() >= UNTOLD;
+        let may_lack = matches!(
+            event,
+            CallEvent::Joined(_) | CallEvent::Left(_) | CallEvent::Muted(_) | CallEvent::Tone(_)
+        );
+        if is_full && may_lack {
+            self.note(MomentKind::Host, format!("{name} is not told: too much waits"), now_ms);
+            return;
+        }
         self.push_queued(
             QueuedKind::Event,
             to_json(event),

@@ -6,21 +6,18 @@ use trunkline_teams::calls::{DeltaParticipants, Participant};
 
 use super::record::{CallRecord, to_json};
 
-/// Bytes of a roster that are kept as they came; of a larger one each participant is kept without what Graph tells again:
-/// streams and metadata.
+/// Bytes of a roster that is told and kept as it came; of a larger one each participant is told and kept without what Graph
+/// tells again: streams and metadata.
 const WHOLE_BYTES: usize = 64 * 1024;
-/// Participants that are remembered. Teams meetings have at most 1,000 people who take part.
-const MOST: usize = 1_200;
+/// Bytes of a roster that is told and kept at all, about a thousand people: a record has a megabyte for everything. Whoever does
+/// not fit is not told.
+const MOST_BYTES: usize = 300 * 1024;
 
 impl CallRecord {
     /// The whole roster was told: who is not in it has left.
-    pub(super) fn compare(&mut self, roster: &[Participant]) -> Vec<CallEvent> {
-        let known = self.roster();
+    pub(super) fn compare(&mut self, roster: Vec<Participant>) -> Vec<CallEvent> {
         self.roster_sequence = None;
-        self.remember(roster);
-        let mut events = differences(&known, roster);
-        events.extend(self.lobby(roster));
-        events
+        self.become_known(roster)
     }
 
     /// Changes were told. A gap in their numbers, or a fall, means that some were lost: the whole roster is asked for.
@@ -31,8 +28,7 @@ impl CallRecord {
             (Some(number), Some(last)) if number != last + 1 => self.ask_roster(now_ms),
             _ => {}
         }
-        let known = self.roster();
-        let mut roster = known.clone();
+        let mut roster = self.roster();
         for changed in changes.participants {
             let id = changed.participant_id().map(str::to_owned);
             roster.retain(|other| other.participant_id() != id.as_deref());
@@ -40,10 +36,18 @@ impl CallRecord {
                 roster.push(changed);
             }
         }
-        self.remember(&roster);
         self.roster_sequence = number.or(self.roster_sequence);
+        self.become_known(roster)
+    }
+
+    /// The roster is this one now: what has changed.
+    fn become_known(&mut self, roster: Vec<Participant>) -> Vec<CallEvent> {
+        let known = self.roster();
+        let lobby = self.lobby(&roster);
+        let (roster, stored) = fitting(roster);
+        self.present = stored;
         let mut events = differences(&known, &roster);
-        events.extend(self.lobby(&roster));
+        events.extend(lobby);
         events
     }
 
@@ -55,15 +59,22 @@ impl CallRecord {
         let has_changed = std::mem::replace(&mut self.is_in_lobby, is_in_lobby) != is_in_lobby;
         has_changed.then_some(CallEvent::Lobby(is_in_lobby))
     }
+}
 
-    fn remember(&mut self, roster: &[Participant]) {
-        let whole: Vec<Bytes> = roster.iter().take(MOST).map(to_json).collect();
-        self.present = if whole.iter().map(Bytes::len).sum::<usize>() <= WHOLE_BYTES {
-            whole
-        } else {
-            roster.iter().take(MOST).map(|one| to_json(&in_short(one))).collect()
-        };
+/// As much of a roster as is told and kept, with its stored form.
+fn fitting(roster: Vec<Participant>) -> (Vec<Participant>, Vec<Bytes>) {
+    let whole: Vec<Bytes> = roster.iter().map(to_json).collect();
+    if whole.iter().map(Bytes::len).sum::<usize>() <= WHOLE_BYTES {
+        return (roster, whole);
     }
+    let mut bytes = 0;
+    let short = roster.iter().map(in_short).map(|one| (to_json(&one), one));
+    let kept = short.take_while(|(stored, _)| {
+        bytes += stored.len();
+        bytes <= MOST_BYTES
+    });
+    let (stored, roster) = kept.unzip();
+    (roster, stored)
 }
 
 /// Who somebody is and how they take part.

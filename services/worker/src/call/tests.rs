@@ -104,6 +104,29 @@ fn an_operation_is_joined_to_its_end_by_graph_s_id_where_no_context_is_told() {
 }
 
 #[test]
+fn the_largest_meeting_fits_a_record_whatever_its_handler_keeps_waiting() {
+    let meeting = |round: u32| -> Vec<Participant> {
+        let person = |number: u32| {
+            json!({ "id": format!("{number:08}-894c-409a-b240-{round:012}"), "isMuted": true, "isInLobby": false,
+                "metadata": "m".repeat(200), "mediaStreams": [{ "mediaType": "audio", "sourceId": "17" }],
+                "info": { "identity": { "user": { "id": "3".repeat(36), "displayName": "n".repeat(60) } } } })
+        };
+        (0..3_000)
+            .map(|number| serde_json::from_value(person(number)).unwrap())
+            .collect()
+    };
+    let mut record = established();
+    for round in 0..5 {
+        for event in record.hear(News::Roster(meeting(round)), NOW) {
+            record.queue(&event, "", NOW);
+        }
+    }
+    let bytes = prost::Message::encoded_len(&record);
+    assert!(bytes < crate::record::BODY_BYTES - 256 * 1024, "{bytes}");
+    assert!(record.roster().len() > 900);
+}
+
+#[test]
 fn the_timeline_keeps_the_beginning_and_the_newest() {
     let mut record = ringing();
     for number in 0..500 {
