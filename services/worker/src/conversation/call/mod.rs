@@ -2,11 +2,12 @@
 //! is acknowledged, whatever the bot is doing; what follows for the bot waits in the record for a turn of its own.
 //!
 //! `report` takes what comes, `hear` gives it to the machine, `due` does what the clock wants, `ask` lets operations out to
-//! Graph and takes its answers, `book` counts the call, `tell` makes turns of what the bot is to be told.
+//! Graph and `answered` takes what comes back, `book` counts the call, `tell` makes turns of what the bot is to be told.
 //!
 //! The machine's work needs no turn, so it is done between commits: the record in memory is changed when no commit is in
 //! flight, and the next one writes it.
 
+mod answered;
 mod ask;
 mod book;
 mod due;
@@ -21,8 +22,9 @@ mod simulation;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+pub use self::answered::GraphAnswer;
 use self::ask::AskLane;
-pub use self::ask::{AskId, GraphAnswer, GraphAsk};
+pub use self::ask::{AskId, GraphAsk};
 use self::book::BookingState;
 pub use self::book::{Booked, Booking};
 pub use self::report::Notified;
