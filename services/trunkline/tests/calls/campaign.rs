@@ -1,5 +1,6 @@
 //! Very many calls with random lengths, keys, hang-ups and faults, and a rolling restart in the middle: every one ends, and
-//! nothing of it is left. `TRUNKLINE_CALLS` says how many, `TRUNKLINE_CALLS_AT_ONCE` how many at a time.
+//! nothing of it is left. `TRUNKLINE_CALLS` says how many, `TRUNKLINE_CALLS_AT_ONCE` how many at a time, and
+//! `TRUNKLINE_CALLS_LENGTH` how many times longer than usual they are: more at a time without more a second.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -23,6 +24,27 @@ fn number(variable: &str, otherwise: usize) -> usize {
     std::env::var(variable)
         .ok()
         .map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+/// What a campaign is made of. Its seed is `TRUNKLINE_SEED`, else another one each time.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    calls: usize,
+    at_once: usize,
+    length: u32,
+    seed: u64,
+}
+
+impl Load {
+    fn wanted() -> Self {
+        let seed = std::env::var("TRUNKLINE_SEED").ok();
+        Self {
+            calls: number("TRUNKLINE_CALLS", 200),
+            at_once: number("TRUNKLINE_CALLS_AT_ONCE", 40),
+            length: u32::try_from(number("TRUNKLINE_CALLS_LENGTH", 1)).unwrap(),
+            seed: seed.map_or_else(rand::random, |text| text.parse().expect("a seed is a number")),
+        }
+    }
 }
 
 /// A Graph that is busy and now and then fails.
@@ -60,10 +82,9 @@ fn busy() -> CallSettings {
 
 #[test]
 fn very_many_calls_with_faults_and_a_rolling_restart_all_end_and_leave_nothing() {
-    let (calls, at_once) = (number("TRUNKLINE_CALLS", 200), number("TRUNKLINE_CALLS_AT_ONCE", 40));
-    let seed = std::env::var("TRUNKLINE_SEED").ok();
-    let seed = seed.map_or_else(rand::random, |text| text.parse().expect("a seed is a number"));
-    println!("{calls} calls, {at_once} at a time: TRUNKLINE_SEED={seed}");
+    let load = Load::wanted();
+    println!("{load:?}");
+    let calls = load.calls;
     let mut world = World::start(Setting {
         workers: 3,
         ingresses: 2,
@@ -77,7 +98,7 @@ fn very_many_calls_with_faults_and_a_rolling_restart_all_end_and_leave_nothing()
     });
     let keys_before = keys(&world);
     let began = Instant::now();
-    let mut campaign = Campaign::begin(&world, calls, at_once, seed);
+    let mut campaign = Campaign::begin(&world, load);
     wait_half(&campaign, calls);
     let mut cpu = restart(&mut world);
     campaign.end();
@@ -109,7 +130,7 @@ struct Campaign {
 }
 
 impl Campaign {
-    fn begin(world: &World, calls: usize, at_once: usize, seed: u64) -> Self {
+    fn begin(world: &World, load: Load) -> Self {
         let begun = Arc::new(AtomicUsize::new(0));
         let (counter, teams) = (Arc::clone(&begun), world.teams().clone());
         let thread = std::thread::spawn(move || {
@@ -117,7 +138,7 @@ impl Campaign {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(play(teams, &counter, calls, at_once, seed));
+            runtime.block_on(play(teams, &counter, load));
         });
         Self {
             begun,
@@ -134,14 +155,14 @@ impl Campaign {
     }
 }
 
-async fn play(teams: Handle, begun: &AtomicUsize, calls: usize, at_once: usize, seed: u64) {
-    let places = Arc::new(Semaphore::new(at_once));
+async fn play(teams: Handle, begun: &AtomicUsize, load: Load) {
+    let places = Arc::new(Semaphore::new(load.at_once));
     let mut callers = tokio::task::JoinSet::new();
-    for call in 0..calls {
+    for call in 0..load.calls {
         let place = Arc::clone(&places).acquire_owned().await.unwrap();
         let teams = teams.clone();
         callers.spawn(async move {
-            Script::draw(seed, call).play(teams).await;
+            Script::draw(load.seed, call, load.length).play(teams).await;
             drop(place);
         });
         begun.fetch_add(1, Ordering::Relaxed);

@@ -11,8 +11,10 @@ use crate::world::{BOT, PERSON};
 
 /// People of the simulated Teams who call.
 const CALLERS: usize = 4;
-/// A caller who is still there after this hangs up.
+/// A caller who is still there after this, in the shortest calls, hangs up.
 const LONGEST: Duration = Duration::from_secs(20);
+/// A call whose caller has hung up is over after this.
+const HANG_UP: Duration = Duration::from_secs(60);
 /// Whether a call is over is asked so often.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -30,14 +32,15 @@ enum Act {
 /// One call from its first ring to its end.
 pub(crate) struct Script {
     caller: PersonNumber,
+    longest: Duration,
     acts: Vec<Act>,
 }
 
 impl Script {
-    /// The script of call number `number` of a campaign.
-    pub(crate) fn draw(seed: u64, number: usize) -> Self {
+    /// The script of call number `number` of a campaign whose calls are `length` times as long as the shortest.
+    pub(crate) fn draw(seed: u64, number: usize, length: u32) -> Self {
         let mut chance = StdRng::seed_from_u64(seed.wrapping_add(number as u64));
-        let mut wait = |from: u64, to: u64| Act::Wait(Duration::from_millis(chance.random_range(from..to)));
+        let mut wait = |from: u64, to: u64| Act::Wait(length * Duration::from_millis(chance.random_range(from..to)));
         let (early, settled, later) = (wait(0, 1_500), wait(2_000, 5_000), wait(500, 3_000));
         let acts = match chance.random_range(0..100) {
             0..15 => vec![early, Act::HangUp],
@@ -52,12 +55,13 @@ impl Script {
         };
         Self {
             caller: PersonNumber(number % CALLERS),
+            longest: length * LONGEST,
             acts,
         }
     }
 
-    /// Plays it. Graph's id of the call.
-    pub(crate) async fn play(self, teams: Handle) -> String {
+    /// Plays it, until the call is over.
+    pub(crate) async fn play(self, teams: Handle) {
         let call = teams.ring(self.caller, BOT).unwrap();
         for act in self.acts {
             // The call may be over already, or not so far: then nobody hears it.
@@ -73,11 +77,15 @@ impl Script {
                 Act::HangUp => teams.hang_up(&call),
             };
         }
-        if tokio::time::timeout(LONGEST, over(&teams, &call)).await.is_err() {
+        if tokio::time::timeout(self.longest, over(&teams, &call)).await.is_err() {
             let _ = teams.hang_up(&call);
-            over(&teams, &call).await;
+            let ended = tokio::time::timeout(HANG_UP, over(&teams, &call)).await;
+            assert!(
+                ended.is_ok(),
+                "a call that its caller has left: {:#?}",
+                teams.call(&call)
+            );
         }
-        call
     }
 }
 
