@@ -355,7 +355,7 @@ pub enum Effect {
     StartCall {
         /// Number of this send in its conversation or call.
         sequence: u64,
-        /// Key of the new call, chosen by the bot at random: at most 64 of `a-z`, `0-9`.
+        /// Key of the new call, chosen by the bot at random: [`trunkline_teams::calls::is_own_key`] tells its form.
         key: String,
         /// Entra tenant of the call.
         tenant: String,

@@ -11,6 +11,7 @@ use trunkline_bot::logic::EndedBy;
 use trunkline_bot::prelude::*;
 use trunkline_bot::test::{Crash, Phone};
 use trunkline_bot::{Error, Tones};
+use trunkline_teams::calls::is_own_key;
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Notes {
@@ -260,6 +261,7 @@ fn a_chat_begins_a_call_once_and_the_call_tells_the_chat() {
         panic!("no call")
     };
     assert_eq!(call, chat.state().call.unwrap().as_str());
+    assert!(is_own_key(&call), "the ingress would not know it: {call}");
     assert_eq!(notes(&phone), ["Ada"]);
 }
 

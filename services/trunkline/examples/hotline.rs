@@ -1,5 +1,6 @@
 //! A calling bot with one of everything, by keys: 1 hands the caller on to a person, 2 records a message, 3 plays the news, 0 says
-//! good-bye. Each thing is asked of Graph once, whatever dies: the tests of calls kill its worker in each of them.
+//! good-bye. In a chat, "call" makes it call that person: both halves have one name, and one registration. Each thing is asked of
+//! Graph once, whatever dies: the tests of calls kill its worker in each of them.
 //!
 //! `cargo run -p trunkline --example hotline -- dev` talks; call it from the page.
 
@@ -9,12 +10,12 @@ use std::time::Duration;
 use trunkline_bot::prelude::*;
 
 /// `[bots.hotline.settings]`.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Settings {
     /// Below this address lie the prompts: greeting, news, nobody, thanks, goodbye.
     prompts: String,
-    /// Who gets the calls of key 1; without, nobody is there.
+    /// Who gets the calls of key 1, and is called from the chat; without, nobody is there.
     person: Option<Callee>,
     /// How long the bot looks at a ringing call, in milliseconds.
     think_ms: u64,
@@ -88,14 +89,41 @@ fn say_goodbye(call: &mut Call<Settings>, name: &str) -> Then {
     Then::HangUpAfter(call.play(prompt(call.app, name)))
 }
 
+/// What a chat remembers.
+#[derive(Default, Serialize, Deserialize)]
+struct Desk {
+    /// Calls that it began.
+    calls: u32,
+}
+
+impl State for Desk {}
+
+/// The first that a call hears which the bot began.
+#[derive(Serialize, Deserialize)]
+struct Hello;
+
+impl Signal for Hello {
+    const NAME: &'static str = "hello";
+}
+
+async fn call_person(turn: &mut Turn<Settings>, desk: &mut Desk, _: Message) -> Result {
+    let person = turn.app.person.as_ref().or_tell("Nobody is there.")?;
+    turn.start_call(Outgoing::to_user(person.id()), Hello)?;
+    desk.calls += 1;
+    turn.reply(plain(&format!("Call {} begins.", desk.calls)));
+    Ok(())
+}
+
 fn main() -> ExitCode {
     trunkline::host(|house| {
-        let hotline = CallBot::answering("hotline", house.settings("hotline")?, meet)
+        let settings: Settings = house.settings("hotline")?;
+        let desk = Bot::with("hotline", settings.clone()).on(command("call"), call_person);
+        let hotline = CallBot::answering("hotline", settings, meet)
             .on(calls::connected(), greet)
             .on(calls::tone(), pressed)
             .on(calls::recorded(), thank)
             .on(calls::transfer_failed(), nobody_there);
-        house.call_bot(hotline);
+        house.bot(desk).call_bot(hotline);
         Ok(())
     })
 }

@@ -1,5 +1,6 @@
 //! Calls that a turn begins, and what the turn of a call asks of Graph.
 
+use trunkline_teams::calls::OWN_KEY;
 use trunkline_teams::graph::Operation;
 
 use super::{Turn, steps};
@@ -21,7 +22,8 @@ impl<A> Turn<A> {
             .call(&tenant)
             .map_err(|problem| Error::lasting(problem.to_string()))?;
         let payload = super::json(&hello)?;
-        let key = self.fresh_key('c');
+        // The ingress takes only such names for ours.
+        let key = self.fresh_key(OWN_KEY);
         let effect = Effect::StartCall {
             sequence: self.sequence(),
             key: key.clone(),

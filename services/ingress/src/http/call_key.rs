@@ -1,20 +1,10 @@
 //! Names of calls in paths, and ids in headers.
 
-use trunkline_teams::calls::normal_id;
-
-/// Longest name of a call.
-const LONGEST_KEY: usize = 64;
-/// Shortest name that we give to a call ourselves.
-const SHORTEST_OWN_KEY: usize = 26;
+use trunkline_teams::calls::{is_own_key, normal_id};
 
 /// The key that a path names: Graph's id of an incoming call, or a name that we gave to a call of our own.
 pub(super) fn key_of_path(segment: &str) -> Option<String> {
-    let is_own = segment.starts_with('o')
-        && (SHORTEST_OWN_KEY..=LONGEST_KEY).contains(&segment.len())
-        && segment
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    if is_own {
+    if is_own_key(segment) {
         Some(segment.to_owned())
     } else {
         normal_id(segment)

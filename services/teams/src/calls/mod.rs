@@ -22,7 +22,7 @@ mod word;
 
 pub use call::{Call, CallDirection, CallMediaState, CallOptions, CallRoute, CallState, IncomingContext, ToneInfo};
 pub use call::{CallTranscription, MediaState, RejectReason, Tone};
-pub use id::normal_id;
+pub use id::{OWN_KEY, is_own_key, normal_id};
 pub use identity::{Identity, IdentitySet};
 pub use join_url::{JoinUrl, JoinUrlError};
 pub use media::{MediaConfig, MediaInfo, MediaPrompt, Modality};

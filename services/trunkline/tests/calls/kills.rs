@@ -11,7 +11,7 @@ use crate::world::{PERSON, Setting, World, prompt};
 const LONG: Duration = Duration::from_secs(4);
 
 /// A Graph whose calls take their time.
-fn slow() -> Setting {
+pub(crate) fn slow() -> Setting {
     Setting {
         graph: CallSettings {
             prompt_length: LONG,

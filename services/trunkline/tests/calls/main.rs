@@ -10,5 +10,6 @@
 mod campaign;
 mod commands;
 mod kills;
+mod outgoing;
 mod script;
 mod world;

@@ -13,6 +13,7 @@ mod dev;
 mod example;
 mod kill;
 mod steps;
+mod telephone;
 mod tls;
 mod traces;
 mod world;

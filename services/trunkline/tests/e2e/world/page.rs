@@ -69,6 +69,26 @@ impl ChatPage {
         assert!(response.status().is_success(), "{}", response.text().unwrap());
     }
 
+    /// Number of the bot of this name.
+    pub(crate) fn bot(&self, name: &str) -> u64 {
+        let world = self.get("/api/world");
+        let bots = world["bots"].as_array().unwrap();
+        let bot = bots.iter().find(|bot| bot["name"] == name).expect("a bot of that name");
+        bot["number"].as_u64().unwrap()
+    }
+
+    /// Somebody does this with the telephone. Graph's id of the call.
+    pub(crate) fn call(&self, action: &serde_json::Value) -> String {
+        let request = self.client.post(format!("{}/api/calls", self.base));
+        let response = request
+            .header("content-type", "application/json")
+            .body(action.to_string());
+        let response = response.send().unwrap();
+        assert!(response.status().is_success(), "{action}: {}", response.text().unwrap());
+        let answer: serde_json::Value = response.json().unwrap();
+        answer["call"].as_str().unwrap().to_owned()
+    }
+
     /// What bots have written there.
     pub(crate) fn replies(&self, conversation: &str) -> Vec<String> {
         let messages = self.get("/api/messages");

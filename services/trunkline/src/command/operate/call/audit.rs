@@ -8,7 +8,7 @@ use trunkline_proto::admin::{EndedCall, EndedCallsReply, EndedCallsRequest};
 
 use super::super::connect::{Cluster, refused};
 use super::super::table::{span, table};
-use super::{Named, at, now_ms};
+use super::{Named, at, now_ms, result};
 use crate::command::{Output, print};
 
 /// How far back a call is looked for whose bot nobody has named.
@@ -129,18 +129,9 @@ fn shown(calls: &[EndedCall]) -> String {
             } else {
                 text("endedBy")
             },
-            result(&record["result"]),
+            result(record["result"]["code"].as_i64(), record["result"]["subcode"].as_i64()),
             ended.tenant.clone(),
         ]);
     }
     rows.to_string()
-}
-
-/// `408/8537`, or a dash where Graph told no code.
-fn result(result: &Value) -> String {
-    match (result["code"].as_i64(), result["subcode"].as_i64()) {
-        (None, _) => "-".to_owned(),
-        (Some(code), None) => code.to_string(),
-        (Some(code), Some(subcode)) => format!("{code}/{subcode}"),
-    }
 }

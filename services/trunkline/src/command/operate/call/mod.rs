@@ -11,7 +11,7 @@ use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::json;
 use trunkline_proto::admin::{Call, HangUpCallRequest};
-use trunkline_teams::calls::normal_id;
+use trunkline_teams::calls::{normal_id, results};
 
 use super::connect::Cluster;
 use super::table::span;
@@ -121,11 +121,39 @@ fn at(at_ms: u64) -> String {
     }
 }
 
+/// Why a call ended, in Graph's numbers and in words: `408/8537, the keep-alive limit passed`; a dash where it told none.
+fn result(code: Option<i64>, subcode: Option<i64>) -> String {
+    let Some(code) = code else { return "-".to_owned() };
+    let numbers = subcode.map_or_else(|| code.to_string(), |subcode| format!("{code}/{subcode}"));
+    match results::explain(code, subcode.unwrap_or_default()) {
+        Some(known) => format!("{numbers}, {}", known.what),
+        None => numbers,
+    }
+}
+
 /// How long a call lasted, or has lasted, from when it was connected.
 fn talked(call: &Call) -> String {
     let until = if call.ended_ms > 0 { call.ended_ms } else { now_ms() };
     match call.connected_ms {
         0 => "-".to_owned(),
         connected => span(until.saturating_sub(connected)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{at, result};
+
+    #[test]
+    fn a_result_is_shown_with_its_meaning_where_it_is_known() {
+        assert_eq!(result(Some(408), Some(8_537)), "408/8537, the keep-alive limit passed");
+        assert_eq!(result(Some(999), Some(1)), "999/1");
+        assert_eq!(result(None, None), "-");
+    }
+
+    #[test]
+    fn times_are_those_of_utc() {
+        assert_eq!(at(1_795_000_000_123), "2026-11-18T13:06:40.123Z");
+        assert_eq!(at(0), "-");
     }
 }

@@ -8,7 +8,7 @@ use super::super::connect::Cluster;
 use super::super::parked;
 use super::super::table::{ago, or_dash, span, table};
 use super::list::way;
-use super::{Named, at, talked};
+use super::{Named, at, result, talked};
 use crate::command::{Output, print};
 
 pub(super) async fn run(cluster: &Cluster, call: &Named, output: Output) -> anyhow::Result<()> {
@@ -66,8 +66,8 @@ fn end(call: &Call) -> String {
         call.ended_by.as_str()
     };
     let mut text = format!("Ended {} by {}", at(call.ended_ms), or_dash(by));
-    if let Some(code) = call.code {
-        let _ = write!(text, ": {code}/{}", call.subcode.unwrap_or_default());
+    if call.code.is_some() {
+        let _ = write!(text, ": {}", result(call.code, call.subcode));
     }
     if !call.message.is_empty() {
         let _ = write!(text, " ({})", call.message);
