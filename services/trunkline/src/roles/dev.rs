@@ -110,7 +110,13 @@ pub(super) fn start(
         ..ingress::config_of(configuration, Transport::PlainHttp, "dev".to_owned())?
     };
     ingress::start(crew, config, verifier, "dev.listen", metrics.clone(), health)?;
-    Ok(banner(&bots, &teams, &endpoint(configuration, listen), &data, *admin))
+    let places = Places {
+        endpoint: endpoint(configuration, listen),
+        data: &data,
+        admin: *admin,
+        worker,
+    };
+    Ok(banner(&bots, &teams, &places))
 }
 
 /// The bots to host: all of the binary, or the one that was asked for.
@@ -312,13 +318,22 @@ fn guid_of(name: &str) -> String {
         .join("-")
 }
 
-fn banner(bots: &[DevBot], teams: &Handle, endpoint: &str, data: &Path, admin: SocketAddr) -> String {
+/// Where what dev has started can be found.
+struct Places<'a> {
+    endpoint: String,
+    data: &'a Path,
+    admin: SocketAddr,
+    worker: SocketAddr,
+}
+
+fn banner(bots: &[DevBot], teams: &Handle, places: &Places<'_>) -> String {
     let names: Vec<&str> = bots.iter().map(|bot| bot.code.name.as_str()).collect();
     let mut text = format!(
-        "\n  Trunkline {} is running. Stop it with Ctrl-C.\n\n  Talk to the bots    {}\n  Bots                {}\n  Messaging endpoint  {endpoint}\n",
+        "\n  Trunkline {} is running. Stop it with Ctrl-C.\n\n  Talk to the bots    {}\n  Bots                {}\n  Messaging endpoint  {}\n",
         env!("CARGO_PKG_VERSION"),
         teams.page_url(),
         names.join(", "),
+        places.endpoint,
     );
     if let Some(open) = bots.iter().find(|bot| bot.accepts_unauthenticated) {
         let _ = writeln!(
@@ -329,8 +344,10 @@ fn banner(bots: &[DevBot], teams: &Handle, endpoint: &str, data: &Path, admin: S
     }
     let _ = write!(
         text,
-        "  Data                {}\n  Metrics             http://{admin}/metrics\n",
-        data.display()
+        "  Data                {}\n  Metrics             http://{}/metrics\n  Operator's commands trunkline status --worker {}\n",
+        places.data.display(),
+        places.admin,
+        places.worker,
     );
     text
 }

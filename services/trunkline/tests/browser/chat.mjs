@@ -8,8 +8,9 @@ import { markdown } from './chat/markdown.mjs';
 import { Person } from './chat/person.mjs';
 import { screenshots } from './chat/screenshots.mjs';
 import { survival } from './chat/survival.mjs';
+import { telephone } from './chat/telephone.mjs';
 
-const scenarios = { ...bots, ...deeds, hostile, markdown, screenshots, survival };
+const scenarios = { ...bots, ...deeds, hostile, markdown, screenshots, survival, telephone };
 const [address, scenario, directory] = process.argv.slice(2);
 
 await inBrowser({ viewport: { width: 1280, height: 860 } }, async (page) => {

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use trunkline_fleet::process::{Process, free_port};
 use trunkline_fleet::wait::wait_for;
 
+use crate::browser::run_script;
 use crate::world::house::Dev;
 use crate::world::page::ChatPage;
 
-/// `dev` with all bots, its prompts at a port that they know.
-fn dev(directory: &Path) -> (Process, ChatPage) {
+/// `dev` with all bots, its prompts at a port that they know; and the address of its page.
+fn dev(directory: &Path) -> (Process, String) {
     let dev = Dev::of_all_bots(directory);
     let prompts = format!("127.0.0.1:{}", free_port());
     let mut recipe = dev.recipe.environment("TRUNKLINE_DEV__PROMPTS_LISTEN", &prompts);
@@ -18,7 +19,17 @@ fn dev(directory: &Path) -> (Process, ChatPage) {
         let setting = format!("TRUNKLINE_BOTS__{}__SETTINGS__PROMPTS", bot.to_uppercase());
         recipe = recipe.environment(&setting, format!("http://{prompts}/{bot}"));
     }
-    (recipe.start(), ChatPage::at(&dev.page))
+    (recipe.start(), dev.page)
+}
+
+/// Who lives in the simulated Teams of every `dev`.
+fn people(directory: &Path) -> Value {
+    let (_process, page) = dev(directory);
+    ChatPage::at(&page).get("/api/world")["people"].clone()
+}
+
+fn configure(directory: &Path, text: &str) {
+    std::fs::write(directory.join("trunkline.toml"), text).unwrap();
 }
 
 /// The call, once it is as wanted.
@@ -40,6 +51,7 @@ fn has_heard(call: &Value, prompt: &str) -> bool {
 fn the_reception_answers_plays_its_tunes_and_keeps_a_message() {
     let directory = tempfile::tempdir().unwrap();
     let (_process, page) = dev(directory.path());
+    let page = ChatPage::at(&page);
     let call = page.call(&json!({ "do": "ring", "person": 0, "bot": page.bot("reception") }));
     when(&page, &call, "the welcome", |call| {
         has_heard(call, "/reception/welcome.wav")
@@ -59,15 +71,12 @@ fn the_reception_answers_plays_its_tunes_and_keeps_a_message() {
 #[test]
 fn a_chat_command_calls_people_and_tells_who_confirmed() {
     let directory = tempfile::tempdir().unwrap();
-    let (process, page) = dev(directory.path());
-    let people = page.get("/api/world")["people"].clone();
-    drop(process);
-    let contact = |person: &Value| {
-        let (name, id) = (person["name"].as_str().unwrap(), person["objectId"].as_str().unwrap());
-        format!("[[bots.notifier.settings.people]]\nname = \"{name}\"\nreach = {{ user = \"{id}\" }}\n")
-    };
-    std::fs::write(directory.path().join("trunkline.toml"), contact(&people[1])).unwrap();
+    let person = &people(directory.path())[1];
+    let (name, id) = (person["name"].as_str().unwrap(), person["objectId"].as_str().unwrap());
+    let contact = format!("[[bots.notifier.settings.people]]\nname = \"{name}\"\nreach = {{ user = \"{id}\" }}\n");
+    configure(directory.path(), &contact);
     let (_process, page) = dev(directory.path());
+    let page = ChatPage::at(&page);
     let chat = page.personal_chat("notifier");
     page.say(&chat, "call");
     let ringing = wait_for("a ringing telephone", || {
@@ -82,6 +91,19 @@ fn a_chat_command_calls_people_and_tells_who_confirmed() {
     page.call(&json!({ "do": "press", "call": ringing, "key": "1" }));
     let over = when(&page, &ringing, "the end", |call| call["state"] == "terminated");
     assert!(has_heard(&over, "/notifier/thanks.wav"), "{over:#}");
-    let name = people[1]["name"].as_str().unwrap();
     page.reply(&chat, |text| text.contains(name));
+}
+
+#[test]
+fn a_person_calls_the_reception_from_the_page_and_is_handed_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let person = &people(directory.path())[1];
+    let id = person["objectId"].as_str().unwrap();
+    configure(
+        directory.path(),
+        &format!("[bots.reception.settings]\nperson = {{ user = \"{id}\" }}\n"),
+    );
+    let (_process, page) = dev(directory.path());
+    let pictures = directory.path().display().to_string();
+    run_script("chat.mjs", &[&page, "telephone", &pictures]);
 }
