@@ -16,6 +16,7 @@ use crate::{
     shared::{Shared, now},
     traffic::{Direction, Exchange},
     world::{
+        id,
         people::BotNumber,
         time::{self, Precision},
     },
@@ -210,13 +211,5 @@ fn hide(value: &mut Value) {
 }
 
 fn guid() -> String {
-    let digits = format!("{:032x}", rand::random::<u128>());
-    format!(
-        "{}-{}-4{}-8{}-{}",
-        &digits[..8],
-        &digits[8..12],
-        &digits[13..16],
-        &digits[17..20],
-        &digits[20..]
-    )
+    id::uuid(&["request", &rand::random::<u128>().to_string()])
 }

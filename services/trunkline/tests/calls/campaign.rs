@@ -3,8 +3,7 @@
 //! `TRUNKLINE_CALLS_LENGTH` how many times longer than usual they are: more at a time without more a second.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -99,7 +98,7 @@ fn very_many_calls_with_faults_and_a_rolling_restart_all_end_and_leave_nothing()
     let keys_before = keys(&world);
     let began = Instant::now();
     let mut campaign = Campaign::begin(&world, load);
-    wait_half(&campaign, calls);
+    campaign.wait_half();
     let mut cpu = restart(&mut world);
     campaign.end();
     let nodes = world.cluster.workers.iter().chain(&world.cluster.ingresses);
@@ -125,25 +124,30 @@ fn very_many_calls_with_faults_and_a_rolling_restart_all_end_and_leave_nothing()
 
 /// Callers, on a thread of their own.
 struct Campaign {
-    begun: Arc<AtomicUsize>,
+    /// Told when half of the calls have begun.
+    half: mpsc::Receiver<()>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Campaign {
     fn begin(world: &World, load: Load) -> Self {
-        let begun = Arc::new(AtomicUsize::new(0));
-        let (counter, teams) = (Arc::clone(&begun), world.teams().clone());
+        let (begun, half) = mpsc::channel();
+        let teams = world.teams().clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(play(teams, &counter, load));
+            runtime.block_on(play(teams, begun, load));
         });
         Self {
-            begun,
+            half,
             thread: Some(thread),
         }
+    }
+
+    fn wait_half(&self) {
+        self.half.recv().expect("the callers ended early");
     }
 
     fn end(&mut self) {
@@ -155,7 +159,7 @@ impl Campaign {
     }
 }
 
-async fn play(teams: Handle, begun: &AtomicUsize, load: Load) {
+async fn play(teams: Handle, half: mpsc::Sender<()>, load: Load) {
     let places = Arc::new(Semaphore::new(load.at_once));
     let mut callers = tokio::task::JoinSet::new();
     for call in 0..load.calls {
@@ -165,20 +169,12 @@ async fn play(teams: Handle, begun: &AtomicUsize, load: Load) {
             Script::draw(load.seed, call, load.length).play(teams).await;
             drop(place);
         });
-        begun.fetch_add(1, Ordering::Relaxed);
+        if call == load.calls / 2 {
+            half.send(()).expect("the campaign goes on");
+        }
     }
     while let Some(caller) = callers.join_next().await {
         caller.unwrap();
-    }
-}
-
-fn wait_half(campaign: &Campaign, calls: usize) {
-    while campaign.begun.load(Ordering::Relaxed) < calls / 2 {
-        assert!(
-            campaign.thread.as_ref().is_some_and(|thread| !thread.is_finished()),
-            "the callers ended early"
-        );
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

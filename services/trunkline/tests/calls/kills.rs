@@ -27,6 +27,14 @@ pub(crate) fn slow() -> Setting {
     }
 }
 
+/// A call whose caller has heard the greeting.
+fn greeted() -> (World, String) {
+    let world = World::start(slow());
+    let call = world.ring();
+    world.greeted(&call);
+    (world, call)
+}
+
 fn has_asked(view: &CallView, operation: &str) -> bool {
     view.requested()
         .iter()
@@ -121,9 +129,7 @@ fn a_prompt_that_plays_is_not_played_again() {
 
 #[test]
 fn a_recording_ends_at_the_next_owner() {
-    let mut world = World::start(slow());
-    let call = world.ring();
-    world.greeted(&call);
+    let (mut world, call) = greeted();
     world.teams().press_key(&call, "2").unwrap();
     world.when(&call, "recording", |view| has_asked(view, "recordResponse"));
     world.teams().speak(&call, Speech::hum(LONG)).unwrap();
@@ -135,14 +141,17 @@ fn a_recording_ends_at_the_next_owner() {
     assert_eq!(over.times_played(&prompt("thanks")), 1, "{over:#?}");
 }
 
-#[test]
-fn a_transfer_is_completed_under_the_next_owner() {
-    let mut world = World::start(slow());
-    let call = world.ring();
-    world.greeted(&call);
+fn killed_while_transferring() -> (World, String) {
+    let (mut world, call) = greeted();
     world.teams().press_key(&call, "1").unwrap();
     kill_while(&mut world, &call, "transferring", |view| view.ringing.contains(&PERSON));
     world.cluster.wait_until_whole();
+    (world, call)
+}
+
+#[test]
+fn a_transfer_is_completed_under_the_next_owner() {
+    let (world, call) = killed_while_transferring();
     world.teams().pick_up(&call, PERSON).unwrap();
     let over = assert_settled(&world, &call);
     assert!(over.transferred_to.is_some(), "{over:#?}");
@@ -150,12 +159,7 @@ fn a_transfer_is_completed_under_the_next_owner() {
 
 #[test]
 fn a_transfer_that_fails_comes_back_to_the_next_owner() {
-    let mut world = World::start(slow());
-    let call = world.ring();
-    world.greeted(&call);
-    world.teams().press_key(&call, "1").unwrap();
-    kill_while(&mut world, &call, "transferring", |view| view.ringing.contains(&PERSON));
-    world.cluster.wait_until_whole();
+    let (world, call) = killed_while_transferring();
     world.teams().decline(&call, PERSON).unwrap();
     let over = assert_settled(&world, &call);
     assert_eq!(over.times_played(&prompt("nobody")), 1, "{over:#?}");
@@ -163,9 +167,7 @@ fn a_transfer_that_fails_comes_back_to_the_next_owner() {
 
 #[test]
 fn a_call_that_ends_is_ended_once_and_written_down_by_the_next_owner() {
-    let mut world = World::start(slow());
-    let call = world.ring();
-    world.greeted(&call);
+    let (mut world, call) = greeted();
     world.teams().press_key(&call, "0").unwrap();
     kill_while(&mut world, &call, "ending", |view| {
         has_asked(view, "delete") && view.state == CallState::Terminating

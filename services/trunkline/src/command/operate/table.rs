@@ -1,6 +1,6 @@
 //! Tables and texts for people.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
@@ -28,12 +28,15 @@ pub(super) fn span(milliseconds: u64) -> String {
     }
 }
 
+/// This machine's clock, in milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How long ago a time of the store's clock was, by this machine's clock.
 pub(super) fn ago(at_ms: u64) -> String {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let now = now_ms();
     if at_ms > now {
         format!("in {}", span(at_ms - now))
     } else {

@@ -46,7 +46,7 @@ async fn prompt(name: web::Path<String>, directory: Data<PathBuf>) -> impl Respo
     let Some(file) = file_of(&name, &directory) else {
         return HttpResponse::NotFound().body("prompts are WAV files: their names end with .wav\n");
     };
-    let wav = match std::fs::read(&file) {
+    let wav = match tokio::fs::read(&file).await {
         Ok(wav) => wav,
         Err(reason) if reason.kind() == io::ErrorKind::NotFound => tune::of(&name),
         Err(reason) => {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use trunkline_proto::admin::{EndedCall, EndedCallsReply, EndedCallsRequest};
 
 use super::super::connect::{Cluster, refused};
-use super::super::table::{span, table};
-use super::{Named, at, now_ms, result};
+use super::super::table::{now_ms, span, table};
+use super::{Named, at, result};
 use crate::command::{Output, print};
 
 /// How far back a call is looked for whose bot nobody has named.

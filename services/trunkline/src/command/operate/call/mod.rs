@@ -5,8 +5,6 @@ mod list;
 mod quota;
 mod show;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::bail;
 use jiff::Timestamp;
 use serde_json::json;
@@ -14,7 +12,7 @@ use trunkline_proto::admin::{Call, HangUpCallRequest};
 use trunkline_teams::calls::{normal_id, results};
 
 use super::connect::Cluster;
-use super::table::span;
+use super::table::{now_ms, span};
 use crate::command::{CallCommand, Output, print};
 use crate::configuration::Configuration;
 
@@ -104,12 +102,6 @@ async fn hang_up(cluster: &Cluster, call: &Named, output: Output) -> anyhow::Res
         Output::Json => json!({ "call": call.key, "bot": call.bot, "state": "ends" }).to_string(),
     });
     Ok(())
-}
-
-/// This machine's clock, in milliseconds since 1970.
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A time as people and programs sort it; a dash for none.
