@@ -6,15 +6,20 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT};
 use actix_web::web::Payload;
 use bytes::{Bytes, BytesMut};
 use flate2::read::MultiGzDecoder;
 use futures_util::Stream as _;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::admission::Place;
 use super::rejection::Rejection;
+
+/// What is refused is read to its end if it is announced with at most so many bytes,
+const DISCARDED: usize = 64 * 1024;
+/// and comes within this time.
+const DISCARD_TIME: Duration = Duration::from_millis(100);
 
 /// Bounds of one body.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +35,7 @@ pub(crate) struct BodyBounds {
 /// A body that came with its head, which is the usual case, is handed on as it stands in the connection's buffer.
 pub(crate) async fn receive(
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Payload,
     bounds: BodyBounds,
     place: &mut Place<'_>,
 ) -> Result<Bytes, Rejection> {
@@ -51,6 +56,20 @@ pub(crate) async fn receive(
         inflate(&body, bounds.bytes, place)
     } else {
         Ok(body)
+    }
+}
+
+/// Throws away what is left of the body of a request that is refused, so that its connection serves the next one: a refusal that
+/// costs its sender a connection, and this process an acceptance and a handshake, makes an overload worse.
+///
+/// A large or a slow body is left where it is; the connection is closed after the answer then.
+pub(crate) async fn discard(request: &HttpRequest, payload: &mut Payload) {
+    let is_small = announced_length(request).is_some_and(|length| length <= DISCARDED);
+    // Who asks before sending is answered, and sends nothing.
+    if is_small && !request.headers().contains_key(EXPECT) {
+        let read = async { while let Ok(Some(_)) = next(payload).await {} };
+        // If the time is over, the server sees that something is left.
+        let _ = timeout(DISCARD_TIME, read).await;
     }
 }
 
@@ -77,12 +96,12 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
 }
 
 async fn collect(
-    mut payload: Payload,
+    payload: &mut Payload,
     announced: Option<usize>,
     limit: usize,
     place: &mut Place<'_>,
 ) -> Result<Bytes, Rejection> {
-    let Some(first) = next(&mut payload).await? else {
+    let Some(first) = next(payload).await? else {
         return Ok(Bytes::new());
     };
     if announced == Some(first.len()) {
@@ -96,7 +115,7 @@ async fn collect(
         }
         body.extend_from_slice(&received);
         place.reserve(body.len())?;
-        chunk = next(&mut payload).await?;
+        chunk = next(payload).await?;
     }
     Ok(body.freeze())
 }

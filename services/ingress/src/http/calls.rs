@@ -46,7 +46,7 @@ const CLIENT_REQUEST_ID: &str = "client-request-id";
 const ACCEPT_JOIN: &[u8] = br##"{"@odata.type":"#microsoft.graph.acceptJoinResponse"}"##;
 
 /// `POST` at the webhook of calls.
-pub(super) async fn notified(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpResponse {
+pub(super) async fn notified(request: HttpRequest, mut payload: Payload, edge: Data<Edge>) -> HttpResponse {
     let span = info_span!(
         "POST",
         otel.kind = "server",
@@ -65,12 +65,14 @@ pub(super) async fn notified(request: HttpRequest, payload: Payload, edge: Data<
         kind: RequestKind::Call,
         outcome: Outcome::Gone,
     };
-    let handled = handle(&request, payload, &edge, account.started, &span).instrument(span.clone());
+    let handled = handle(&request, &mut payload, &edge, account.started, &span).instrument(span.clone());
     let handled = handled.await;
     if handled.is_ok() {
         account.metrics.notified(account.started.elapsed());
     }
-    let mut response = edge.conclude(&request, handled, &mut account, &span);
+    let mut response = edge
+        .conclude(&request, &mut payload, handled, &mut account, &span)
+        .await;
     for (theirs, ours) in [(MESSAGE_ID, CLIENT_REQUEST_ID), (SCENARIO_ID, SCENARIO_ID)] {
         if let Some(value) = request
             .headers()
@@ -87,7 +89,7 @@ pub(super) async fn notified(request: HttpRequest, payload: Payload, edge: Data<
 
 async fn handle(
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Payload,
     edge: &Edge,
     received: Instant,
     span: &Span,

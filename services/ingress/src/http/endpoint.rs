@@ -109,9 +109,10 @@ impl Edge {
     }
 
     /// Makes the response of what came of a request, and says so in its span and its account.
-    pub(super) fn conclude(
+    pub(super) async fn conclude(
         &self,
         request: &HttpRequest,
+        payload: &mut Payload,
         handled: Result<Reply, Rejection>,
         account: &mut Account<'_>,
         span: &Span,
@@ -123,6 +124,9 @@ impl Edge {
             }
             Err(rejection) => {
                 account.outcome = Outcome::Rejected;
+                if !rejection.closes_connection() {
+                    body::discard(request, payload).await;
+                }
                 self.refuse(request, &rejection)
             }
         };
@@ -159,7 +163,7 @@ pub(super) async fn other_method(request: HttpRequest, edge: Data<Edge>) -> Http
 }
 
 /// `POST` at the messaging endpoint.
-pub(super) async fn messages(request: HttpRequest, payload: Payload, edge: Data<Edge>) -> HttpResponse {
+pub(super) async fn messages(request: HttpRequest, mut payload: Payload, edge: Data<Edge>) -> HttpResponse {
     let traceparent = header(&request, TRACEPARENT);
     let span = info_span!(
         "POST",
@@ -179,10 +183,11 @@ pub(super) async fn messages(request: HttpRequest, payload: Payload, edge: Data<
         kind: RequestKind::Unknown,
         outcome: Outcome::Gone,
     };
-    let handled = handle(&request, payload, &edge, &mut account, &span)
+    let handled = handle(&request, &mut payload, &edge, &mut account, &span)
         .instrument(span.clone())
         .await;
-    edge.conclude(&request, handled, &mut account, &span)
+    edge.conclude(&request, &mut payload, handled, &mut account, &span)
+        .await
 }
 
 /// Counts a request when it ends, however it ends: a caller who leaves drops it without an answer.
@@ -201,7 +206,7 @@ impl Drop for Account<'_> {
 
 async fn handle(
     request: &HttpRequest,
-    payload: Payload,
+    payload: &mut Payload,
     edge: &Edge,
     account: &mut Account<'_>,
     span: &Span,

@@ -108,12 +108,10 @@ const TABLE: [Row; 16] = [
     row("TL-1105", "encoding", 415, Severity::Warning),
     Row {
         retry_after: SOON,
-        closes: true,
         ..row("TL-1106", "too_many_requests", 503, Severity::Error)
     },
     Row {
         retry_after: SOON,
-        closes: true,
         ..row("TL-1107", "too_many_bytes", 503, Severity::Error)
     },
     row("TL-1108", "unreadable_json", 400, Severity::Warning),

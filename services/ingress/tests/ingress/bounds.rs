@@ -117,6 +117,52 @@ async fn a_request_over_the_bound_in_flight_is_asked_to_come_again() {
 }
 
 #[actix_web::test]
+async fn a_connection_survives_what_is_refused_on_it() {
+    let (_worker, world) = bounded(Limits {
+        requests_in_flight: 0,
+        ..Limits::default()
+    })
+    .await;
+    let body = message("1").to_string();
+    let head = format!(
+        "POST /api/messages HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n",
+        token(),
+        body.len()
+    );
+    let mut socket = TcpStream::connect(world.address).await.unwrap();
+    for _ in 0..3 {
+        socket.write_all(head.as_bytes()).await.unwrap();
+        socket.write_all(body.as_bytes()).await.unwrap();
+        let answer = within_time(one_answer(&mut socket)).await.to_ascii_lowercase();
+        assert!(answer.starts_with("http/1.1 503 "), "{answer}");
+        assert!(!answer.contains("connection: close"), "{answer}");
+    }
+    // What does not come is not waited for.
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within_time(socket.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
+/// The head of the next answer and its body, whose length the head tells.
+async fn one_answer(socket: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let is_whole = |answer: &[u8]| {
+        let text = String::from_utf8_lossy(answer).to_ascii_lowercase();
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+        (body.len() >= length.parse::<usize>().ok()?).then_some(())
+    };
+    while is_whole(&answer).is_none() {
+        let mut part = [0; 1_024];
+        let read = socket.read(&mut part).await.unwrap();
+        assert!(read > 0, "closed after {:?}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&part[..read]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[actix_web::test]
 async fn bytes_in_flight_are_bounded_too() {
     let (worker, world) = bounded(Limits {
         bytes_in_flight: 1_500,
