@@ -121,6 +121,9 @@ fn redis_server(directory: &Path, port: u16) -> io::Result<Process> {
         String::new(),
         "--appendonly".to_owned(),
         "yes".to_owned(),
+        // As in deploy/example/redis.conf.
+        "--auto-aof-rewrite-min-size".to_owned(),
+        "1gb".to_owned(),
         "--dir".to_owned(),
         directory.display().to_string(),
     ];
