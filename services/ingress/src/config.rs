@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use trunkline_cluster::channel::IdentityFiles;
+use trunkline_cluster::channel::{IdentityFiles, TlsFiles};
 use trunkline_store::key::DEFAULT_SHARDS;
 use trunkline_teams::envelope::DEFAULT_DEPTH;
 use trunkline_teams::identity::Verifier;
@@ -51,28 +50,6 @@ pub enum Transport {
     Tls(TlsFiles),
     /// Plain HTTP: only behind a proxy that ends TLS, or on the own machine.
     PlainHttp,
-}
-
-/// Where the certificate lies. Both files are read again when they change.
-#[derive(Clone, Debug)]
-pub struct TlsFiles {
-    /// The chain in PEM form, the server's own certificate first.
-    pub certificate: PathBuf,
-    /// Its private key in PEM form.
-    pub key: PathBuf,
-    /// How often the files are looked at.
-    pub reload_interval: Duration,
-}
-
-impl TlsFiles {
-    /// Files that are looked at every 5 s.
-    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
-        Self {
-            certificate: certificate.into(),
-            key: key.into(),
-            reload_interval: Duration::from_secs(5),
-        }
-    }
 }
 
 /// The webhook of calls.

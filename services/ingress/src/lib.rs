@@ -15,9 +15,8 @@ mod metrics;
 mod readiness;
 mod server;
 mod stream;
-mod tls;
 
-pub use config::{CallsEndpoint, Clock, IngressConfig, Limits, StopTimes, TlsFiles, Transport};
+pub use config::{CallsEndpoint, Clock, IngressConfig, Limits, StopTimes, Transport};
 pub use error::IngressError;
 pub use readiness::{NotReady, Readiness};
 pub use server::Ingress;

@@ -11,7 +11,7 @@ use actix_web::{App, HttpServer};
 use prometheus_client::registry::Registry;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use trunkline_cluster::channel::{Connector, Identity, Role};
+use trunkline_cluster::channel::{Connector, Identity, Role, ServerCertificate};
 use trunkline_proto::routing::MESSAGE_LIMIT;
 use trunkline_teams::envelope::MAX_DEPTH;
 use trunkline_teams::identity::Verifier;
@@ -22,10 +22,11 @@ use crate::http::{self, Edge, RefusalLog, Shared};
 use crate::metrics::{KeyAge, RequestMetrics, StreamMetrics};
 use crate::readiness::Readiness;
 use crate::stream::{self, StreamSettings, Streams};
-use crate::tls::Certificate;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1_024;
+/// The settings of the endpoint's certificate and its key.
+const CERTIFICATE: [&str; 2] = ["ingress.tls_certificate", "ingress.tls_key"];
 /// What a frame needs beside the body of its delivery: names of at most 1 KB each, and some.
 const FRAME_OVERHEAD: usize = 64 * 1024;
 
@@ -33,7 +34,7 @@ const FRAME_OVERHEAD: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Ingress {
     listeners: Vec<(SocketAddr, TcpListener)>,
-    certificate: Option<Arc<Certificate>>,
+    certificate: Option<Arc<ServerCertificate>>,
     identity: Option<Arc<Identity>>,
     shared: Arc<Shared>,
     streams: StreamSettings,
@@ -71,7 +72,7 @@ impl Ingress {
             connector: Connector::new(identity.clone()),
         };
         let certificate = match &config.transport {
-            Transport::Tls(files) => Some(Certificate::load(files.clone()).await?),
+            Transport::Tls(files) => Some(ServerCertificate::load(files.clone(), CERTIFICATE).await?),
             Transport::PlainHttp => None,
         };
         let listeners = config

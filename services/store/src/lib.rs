@@ -1,7 +1,7 @@
 //! Durable state: one contract, two engines, one contract suite.
 //!
 //! This crate knows shards, fences, records as opaque bytes behind a 16-byte header, the inbox, the wake index, recorded
-//! answers, and the beats, leader and map of a cluster. It must not know Teams, bots or actors. The way of the data: a
+//! answers, the beats, leader and map of a cluster, and which media hosts live. It must not know Teams, bots or actors. The way of the data: a
 //! [`key::Triple`] names a conversation, its [`key::ShardId`] and [`key::Key`] find it, [`contract::Store`] reads and
 //! writes it.
 //!

@@ -2,7 +2,7 @@
 
 use crate::contract::{
     ANSWER_BYTES, BEAT_BYTES, Beat, CALL_NAME_BYTES, CallLease, Commit, ENDED_BYTES, EndedCall, Header, Identity,
-    MAP_BYTES, RECORD_BYTES, StoreError,
+    MAP_BYTES, MEDIA_ENTRY_BYTES, MEDIA_NAME_BYTES, MediaEntry, RECORD_BYTES, StoreError,
 };
 use crate::key::{MAX_SHARDS, ShardId};
 
@@ -55,6 +55,12 @@ pub(crate) fn ended(ended: &EndedCall) -> Result<(), StoreError> {
 /// Refuses a tenant's id that is none.
 pub(crate) fn tenant(tenant: &str) -> Result<(), StoreError> {
     within("the id of the tenant", tenant.len(), CALL_NAME_BYTES)
+}
+
+/// Refuses an announcement that no engine may take.
+pub(crate) fn media(host: &MediaEntry) -> Result<(), StoreError> {
+    within("the name of the media host", host.name.len(), MEDIA_NAME_BYTES)?;
+    within("the entry of a media host", host.entry.len(), MEDIA_ENTRY_BYTES)
 }
 
 fn within(what: &'static str, bytes: usize, limit: usize) -> Result<(), StoreError> {

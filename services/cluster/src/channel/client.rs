@@ -20,18 +20,37 @@ use super::refusal::Refusal;
 use super::role::Role;
 use super::server::no_delay;
 
-/// Connects to a process at an address and makes sure that it is a worker of this cluster; for
+/// Connects to a process at an address and makes sure that it is a worker, or a media host, of this cluster; for
 /// `tonic::transport::Endpoint::connect_with_connector`, whose time-out bounds it. The scheme of the endpoint is not looked
 /// at.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Connector {
     identity: Option<Arc<Identity>>,
+    to: Role,
+}
+
+/// To workers of this machine.
+impl Default for Connector {
+    fn default() -> Self {
+        Self::new(None)
+    }
 }
 
 impl Connector {
-    /// Connects with this identity; without one to loopback addresses only.
+    /// Connects to workers with this identity; without one to loopback addresses only.
     pub fn new(identity: Option<Arc<Identity>>) -> Self {
-        Self { identity }
+        Self {
+            identity,
+            to: Role::Worker,
+        }
+    }
+
+    /// Connects to media hosts with this identity; without one to loopback addresses only.
+    pub fn to_media_hosts(identity: Option<Arc<Identity>>) -> Self {
+        Self {
+            identity,
+            to: Role::Media,
+        }
     }
 
     async fn connect(self, to: Uri) -> io::Result<Connection> {
@@ -43,8 +62,8 @@ impl Connector {
             return Ok(Connection::plain(stream, peer));
         };
         let connector = TlsConnector::from(identity.client());
-        match connector.connect(identity.server_name(), stream).await {
-            Ok(stream) => Ok(Connection::tls(stream, peer, vec![Role::Worker])),
+        match connector.connect(identity.server_name(self.to), stream).await {
+            Ok(stream) => Ok(Connection::tls(stream, peer, vec![self.to])),
             Err(error) => Err(io::Error::new(error.kind(), Refusal::from(error))),
         }
     }

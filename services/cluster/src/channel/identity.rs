@@ -123,9 +123,9 @@ impl Identity {
         self.configs.current().server.clone()
     }
 
-    /// Whom a client demands: only workers listen.
-    pub(super) fn server_name(&self) -> ServerName<'static> {
-        self.names.of(Role::Worker).clone()
+    /// Whom a client demands that connects to a process of this role.
+    pub(super) fn server_name(&self, role: Role) -> ServerName<'static> {
+        self.names.of(role).clone()
     }
 
     /// The roles that a verified certificate names.
@@ -214,7 +214,7 @@ fn judge(
     let now = UnixTime::now();
     rustls::client::verify_server_name(&end_entity.try_into()?, names.of(role))?;
     members.verify_client_cert(end_entity, intermediates, now)?;
-    if role == Role::Worker {
+    if role.listens() {
         servers.verify_server_cert(end_entity, intermediates, names.of(role), &[], now)?;
     }
     let (_, parsed) = x509_parser::parse_x509_certificate(end_entity).map_err(bad)?;

@@ -44,7 +44,7 @@ impl ChannelMetrics {
             Unit::Seconds,
             metrics.expires.clone(),
         );
-        if role == Role::Worker {
+        if role.listens() {
             registry.register(
                 "handshakes_refused",
                 "Connections that did not become one, by reason",

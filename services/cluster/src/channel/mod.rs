@@ -1,7 +1,7 @@
 //! The connection between two processes of a cluster: mutual TLS, or plain TCP within one machine.
 //!
 //! Trust has one source: the cluster's own authority. Whoever proves a certificate of it belongs to the cluster, and the
-//! certificate's DNS names say as what: `ingress.DOMAIN`, `worker.DOMAIN`, `operator.DOMAIN`. Addresses and host names are
+//! certificate's DNS names say as what: `ingress.DOMAIN`, `worker.DOMAIN`, `operator.DOMAIN`, `media.DOMAIN`. Addresses and host names are
 //! not compared, so a certificate need not know where its process will run. Both sides prove and verify, TLS 1.3 only;
 //! sessions are never resumed, because a resumed one would not be verified again.
 //!
@@ -9,8 +9,11 @@
 //! its [`Peer`]; a [`Connector`] begins one. Both take the [`Identity`] that holds at this moment, so that a changed
 //! certificate serves the next connection and no stream is dropped.
 //!
+//! A [`ServerCertificate`] is for those outside of the cluster: Teams, browsers.
+//!
 //! What operators are told of it stands in `docs/tls.md` of this crate.
 
+mod certificate;
 mod client;
 mod connection;
 mod error;
@@ -23,6 +26,7 @@ mod server;
 mod verify;
 mod watch;
 
+pub use certificate::{ServerCertificate, TlsFiles};
 pub use client::Connector;
 pub use connection::{Connection, Peer};
 pub use error::TlsError;

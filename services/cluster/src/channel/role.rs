@@ -15,18 +15,25 @@ use super::error::TlsError;
 pub enum Role {
     /// The edge: it delivers activities.
     Ingress,
-    /// It holds conversations, and alone listens.
+    /// It holds conversations; ingresses, operators and other workers connect to it.
     Worker,
     /// A command of an operator.
     Operator,
+    /// It ends the audio of calls; workers connect to it.
+    Media,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Ingress, Self::Worker, Self::Operator];
+    pub const ALL: [Self; 4] = [Self::Ingress, Self::Worker, Self::Operator, Self::Media];
 
     /// The domain of the names where nobody chose another. `internal` is kept for such names (ICANN, 2024-07-29).
     pub const DOMAIN: &str = "trunkline.internal";
+
+    /// Whether others connect to it.
+    pub(super) fn listens(self) -> bool {
+        matches!(self, Self::Worker | Self::Media)
+    }
 
     /// The first part of its DNS name.
     pub fn label(self) -> &'static str {
@@ -34,6 +41,7 @@ impl Role {
             Self::Ingress => "ingress",
             Self::Worker => "worker",
             Self::Operator => "operator",
+            Self::Media => "media",
         }
     }
 
@@ -54,8 +62,8 @@ impl RoleNames {
         };
         DnsName::try_from(domain).map_err(wrong)?;
         let name = |role: Role| ServerName::try_from(role.dns_name(domain)).map_err(wrong);
-        let [ingress, worker, operator] = Role::ALL.map(name);
-        Ok(Self([ingress?, worker?, operator?]))
+        let [ingress, worker, operator, media] = Role::ALL.map(name);
+        Ok(Self([ingress?, worker?, operator?, media?]))
     }
 
     pub(super) fn of(&self, role: Role) -> &ServerName<'static> {

@@ -192,6 +192,29 @@ async fn a_certificate_of_an_ingress_cannot_play_the_worker() {
 }
 
 #[tokio::test]
+async fn a_media_host_and_a_worker_are_not_taken_for_each_other() {
+    let world = World::new().await;
+    let media = Files::new(&[&world.authority], &world.authority.issue("media"));
+    let media = Worker::start_as(Role::Media, &media).await;
+    let worker = Files::new(&[&world.authority], &world.authority.issue("worker"));
+    let identity = worker.load(Role::Worker, &mut Registry::default()).await.unwrap();
+
+    let to_media = Connector::to_media_hosts(Some(identity.clone()));
+    let mut client = Client::open(to_media.clone(), media.address).await.unwrap();
+    assert_eq!(roles(&client.exchange(1).await), [Role::Worker as u64]);
+
+    let wrong = [
+        (to_media, world.worker.address, "media"),
+        (Connector::new(Some(identity)), media.address, "worker"),
+    ];
+    for (connector, address, wanted) in wrong {
+        let error = Client::open(connector, address).await.err().expect("refused");
+        let expected = format!("not valid for name \"{wanted}.trunkline.internal\"");
+        assert!(error.contains(&expected), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_with_tls_says_that_the_server_has_none() {
     let world = World::new().await;
     let plain = Worker::plain();

@@ -103,8 +103,13 @@ pub(crate) struct Worker {
 impl Worker {
     /// Serves by TLS, and looks at its files again and again.
     pub(crate) async fn start(files: &Files) -> Self {
+        Self::start_as(Role::Worker, files).await
+    }
+
+    /// The same as a process of another role.
+    pub(crate) async fn start_as(role: Role, files: &Files) -> Self {
         let mut registry = Registry::default();
-        let identity = files.load(Role::Worker, &mut registry).await.unwrap();
+        let identity = files.load(role, &mut registry).await.unwrap();
         let worker = Self::serve(Some(identity.clone()), registry);
         let stop = worker.stop.clone();
         tokio::spawn(async move { identity.keep_fresh(stop).await });

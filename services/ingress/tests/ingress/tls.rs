@@ -7,8 +7,8 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::tls::Version;
 use reqwest::{Certificate, Client, Response};
 use tempfile::TempDir;
-use trunkline_cluster::channel::TlsError;
-use trunkline_ingress::{IngressError, TlsFiles, Transport};
+use trunkline_cluster::channel::{TlsError, TlsFiles};
+use trunkline_ingress::{IngressError, Transport};
 
 use crate::signer::token;
 use crate::worker::FakeWorker;

@@ -9,6 +9,7 @@
 //! Redis counts in doubles.
 
 mod calls;
+mod media;
 mod membership;
 
 use std::fmt;
@@ -21,6 +22,7 @@ pub use self::calls::{
     CALL_NAME_BYTES, CallBook, CallLease, CallTaken, CallUsage, ENDED_BYTES, EndedCall, EndedQuery, Month,
     USAGE_LIFE_MS,
 };
+pub use self::media::{MEDIA_ENTRY_BYTES, MEDIA_NAME_BYTES, MediaBook, MediaEntry};
 pub use self::membership::{BEAT_BYTES, Beat, Led, MAP_BYTES, MapWrite, NodeBeat, Nodes, Pulse, SILENCE_MS};
 use crate::key::{Key, ShardId};
 
@@ -262,6 +264,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<MapWrite, StoreError>>;
     /// What is known of calls beyond the record of each.
     fn calls(&self) -> &dyn CallBook;
+    /// Which media hosts there are.
+    fn media(&self) -> &dyn MediaBook;
 }
 
 /// A store engine shared by the actors of a process.

@@ -8,6 +8,7 @@ mod apply;
 mod calls;
 mod config;
 mod failure;
+mod media;
 mod membership;
 mod sweep;
 mod tables;
@@ -29,6 +30,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::apply::NewMap;
 pub use self::config::{Clock, EmbeddedConfig, Place, SyncPolicy};
 use self::failure::{OPENING, READING, failed, writer_ended};
+use self::media::MediaHosts;
 use self::membership::Membership;
 use self::tables::{
     ANSWERS, FORMAT, INBOX, MAP, META, Meta, PARKED, RECORDS, Spot, Tables, WAKE_ORDER, WakeSpot, key_of,
@@ -36,8 +38,8 @@ use self::tables::{
 };
 use self::writer::{Request, Writer};
 use crate::contract::{
-    Beat, CallBook, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite, Nodes,
-    Pulse, Released, Store, StoreError, Token,
+    Beat, CallBook, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite,
+    MediaBook, Nodes, Pulse, Released, Store, StoreError, Token,
 };
 use crate::key::{Key, ShardId};
 use crate::limits;
@@ -55,6 +57,7 @@ pub struct EmbeddedStore {
     clock: Clock,
     /// Shared with the writer, which replaces the map.
     membership: Arc<Mutex<Membership>>,
+    media: Mutex<MediaHosts>,
     /// `None` only while dropping.
     requests: Option<mpsc::Sender<Request>>,
     broken: Arc<OnceLock<StoreError>>,
@@ -107,6 +110,7 @@ impl EmbeddedStore {
             database,
             clock: config.clock,
             membership,
+            media: Mutex::default(),
             requests: Some(requests),
             broken,
             writer: Some(writer),
@@ -138,6 +142,11 @@ impl EmbeddedStore {
     fn membership(&self) -> Result<MutexGuard<'_, Membership>, StoreError> {
         self.sound()?;
         Ok(self.membership.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn media_book(&self) -> Result<MutexGuard<'_, MediaHosts>, StoreError> {
+        self.sound()?;
+        Ok(self.media.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A view of the last transaction. Pages are read in the caller's thread: mostly from memory, else a read of the file.
@@ -324,6 +333,10 @@ impl Store for EmbeddedStore {
     }
 
     fn calls(&self) -> &dyn CallBook {
+        self
+    }
+
+    fn media(&self) -> &dyn MediaBook {
         self
     }
 }

@@ -21,7 +21,7 @@ const READING_MAP: &str = "reading the map";
 const WRITING_MAP: &str = "writing the map";
 
 impl RedisStore {
-    fn cluster(&self) -> String {
+    pub(super) fn cluster(&self) -> String {
         format!("{:016x}", self.identity.cluster)
     }
 
@@ -153,7 +153,7 @@ impl RedisStore {
 }
 
 /// On a connection that nothing else uses.
-fn beats(doing: &'static str) -> Call {
+pub(super) fn beats(doing: &'static str) -> Call {
     Call {
         slot: META_SLOT,
         purpose: Purpose::Beats,
@@ -161,7 +161,7 @@ fn beats(doing: &'static str) -> Call {
     }
 }
 
-fn on_keys(script: &Stored, by: By, keys: &[&str], bytes: usize) -> Cmd {
+pub(super) fn on_keys(script: &Stored, by: By, keys: &[&str], bytes: usize) -> Cmd {
     let mut command = super::scripts::call(script, by, keys.len() + 6, bytes);
     command.arg(keys.len()).arg(keys);
     command

@@ -19,6 +19,7 @@ mod fitness;
 mod fleet;
 mod founding;
 mod line;
+mod media;
 mod membership;
 mod primary;
 mod scripts;
@@ -43,7 +44,7 @@ use self::scripts::{By, Scripts};
 use self::tags::{META_SLOT, Names, Tags};
 use crate::contract::{
     Beat, CallBook, Claim, Claimed, Commit, Committed, Epoch, Header, Identity, Incarnation, Led, Loaded, MapVersion,
-    MapWrite, Nodes, Pulse, Released, Store, StoreError, Token,
+    MapWrite, MediaBook, Nodes, Pulse, Released, Store, StoreError, Token,
 };
 use crate::key::{Key, ShardId};
 use crate::limits;
@@ -317,6 +318,10 @@ impl Store for RedisStore {
     }
 
     fn calls(&self) -> &dyn CallBook {
+        self
+    }
+
+    fn media(&self) -> &dyn MediaBook {
         self
     }
 }

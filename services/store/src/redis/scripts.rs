@@ -39,6 +39,8 @@ pub(super) struct Scripts {
     pub(super) call_renew: Stored,
     pub(super) call_usage: Stored,
     pub(super) call_ended: Stored,
+    pub(super) media_announce: Stored,
+    pub(super) media_hosts: Stored,
 }
 
 impl Scripts {
@@ -56,6 +58,8 @@ impl Scripts {
             call_renew: Stored::new(include_str!("scripts/call_renew.lua")),
             call_usage: Stored::new(include_str!("scripts/call_usage.lua")),
             call_ended: Stored::new(include_str!("scripts/call_ended.lua")),
+            media_announce: Stored::new(include_str!("scripts/media_announce.lua")),
+            media_hosts: Stored::new(include_str!("scripts/media_hosts.lua")),
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) const META_SLOT: u16 = 10_679;
 pub(super) const META: &str = "{tl}meta";
 /// Key of the nodes' beats.
 pub(super) const NODES: &str = "{tl}nodes";
+/// Key of the media hosts.
+pub(super) const MEDIA: &str = "{tl}media";
 /// Key of the shard map.
 pub(super) const MAP: &str = "{tl}map";
 

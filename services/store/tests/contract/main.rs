@@ -12,6 +12,7 @@ mod durability;
 mod fences;
 mod inbox;
 mod leadership;
+mod media;
 mod members;
 mod parked;
 mod redis_alone;

@@ -68,7 +68,9 @@ fn role_of(node: &str) -> anyhow::Result<Role> {
         rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('-') && is_plain(rest)))
     };
     Role::ALL.into_iter().find(names_role).with_context(|| {
-        format!("--node {node} names no role; write ingress, worker or operator, or one of them with more: worker-1")
+        format!(
+            "--node {node} names no role; write ingress, worker, operator or media, or one of them with more: worker-1"
+        )
     })
 }
 

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use trunkline_store::contract::{
-    Beat, CallBook, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite, Nodes,
-    Pulse, Released, Token,
+    Beat, CallBook, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite,
+    MediaBook, Nodes, Pulse, Released, Token,
 };
 use trunkline_store::key::{Key, ShardId};
 use trunkline_store::{SharedStore, Store, StoreError};
@@ -90,5 +90,8 @@ impl Store for FlakyStore {
     }
     fn calls(&self) -> &dyn CallBook {
         self.inner.calls()
+    }
+    fn media(&self) -> &dyn MediaBook {
+        self.inner.media()
     }
 }
