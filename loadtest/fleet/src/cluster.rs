@@ -384,9 +384,15 @@ impl Node {
         self.process.is_some()
     }
 
+    /// Everything that it tells Prometheus; `None` when it does not answer.
+    pub fn metrics(&self) -> Option<String> {
+        let (_, text) = crate::web::get(&format!("http://{}/metrics", self.admin))?;
+        Some(text)
+    }
+
     /// The value of the first series of this metric, all labels; `None` when the node does not answer or has none.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        let (_, text) = crate::web::get(&format!("http://{}/metrics", self.admin))?;
+        let text = self.metrics()?;
         let series = text
             .lines()
             .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{'])))?;

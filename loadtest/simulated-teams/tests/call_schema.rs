@@ -285,6 +285,33 @@ async fn meeting(world: &World, webhook: &Webhook, graph: &Checked<'_>) {
     graph
         .post(&format!("{member}/stopHoldMusic"), json!({ "clientContext": "back" }))
         .await;
+    let routes = format!("/{id}/audioRoutingGroups");
+    let other = roster.body["value"][1]["id"].clone();
+    let whisper = json!({
+        "id": "whisper", "routingMode": "oneToOne", "sources": [participant], "receivers": [other],
+    });
+    graph.post(&routes, whisper.clone()).await;
+    graph.call(Method::GET, &routes, None).await;
+    graph.call(Method::GET, &format!("{routes}/whisper"), None).await;
+    graph
+        .call(Method::PATCH, &format!("{routes}/whisper"), Some(whisper))
+        .await;
+    graph.call(Method::DELETE, &format!("{routes}/whisper"), None).await;
+    let operations = graph.call(Method::GET, &format!("/{id}/operations"), None).await;
+    let operation = operations.body["value"][0]["id"].as_str().unwrap().to_owned();
+    graph
+        .call(Method::GET, &format!("/{id}/operations/{operation}"), None)
+        .await;
+    world.teams.share(meeting.number, TOMASZ, true).unwrap();
+    let sessions = graph
+        .call(Method::GET, &format!("/{id}/contentSharingSessions"), None)
+        .await;
+    let session = sessions.body["value"][0]["id"].as_str().unwrap().to_owned();
+    graph
+        .call(Method::GET, &format!("/{id}/contentSharingSessions/{session}"), None)
+        .await;
+    let quality = json!({ "quality": { "@odata.type": "#microsoft.graph.teleconferenceDeviceQuality", "deviceName": "Board room" } });
+    graph.post("/logTeleconferenceDeviceQuality", quality).await;
     assert_eq!(graph.call(Method::DELETE, &member, None).await.status, 204);
     world.teams.end_meeting(meeting.number).unwrap();
     let invitation = trunkline_simulated_teams::RecorderInvitation {

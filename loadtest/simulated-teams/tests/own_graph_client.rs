@@ -15,18 +15,19 @@ use support::{
     telephone::{Told as Received, Webhook},
 };
 use trunkline_simulated_teams::{
-    CallDisorder, CallFault, CallState, Casing, FaultTime, RecorderInvitation, SimulatedTeamsConfig,
+    CallDisorder, CallFault, CallState, CallView, Casing, FaultTime, RecorderInvitation, SimulatedTeamsConfig,
 };
 use trunkline_teams::{
     calls::{
-        Batch, Call, ChatInfo, CommsOperation, IdentitySet, InvitationParticipantInfo, MediaConfig, MediaInfo,
-        MeetingInfo, Modality, Notification, ParticipantInfo, RecordingStatus, RejectReason, Subject, Tone,
+        AudioRoutingGroup, Batch, Call, CallOptions, ChangeType, ChatInfo, CommsOperation, ContentSharingSession,
+        IdentitySet, InvitationParticipantInfo, MediaConfig, MediaInfo, MeetingInfo, Modality, Notification,
+        ParticipantInfo, RecordingStatus, RejectReason, RoutingMode, Subject, TeleconferenceDeviceQuality, Tone,
     },
     cloud::{Calling, Cloud},
     graph::{
-        Answer, CancelMedia, Client, Errand, GraphError, Invite, Mute, OfParticipant, Operation, PlayPrompt,
-        RecordResponse, Redirect, Reject, ScreenSharingRole, SendDtmfTones, StartHoldMusic, StopHoldMusic,
-        SubscribeToTone, Told, Transfer, UpdateRecordingStatus,
+        Answer, ById, CancelMedia, Client, CreateOrGetMeeting, Errand, GraphError, Invite, LogDeviceQuality, Mute,
+        OfParticipant, OfUser, Operation, PlayPrompt, RecordResponse, Redirect, Reject, ScreenSharingRole,
+        SendDtmfTones, StartHoldMusic, StopHoldMusic, SubscribeToTone, Told, Transfer, UpdateRecordingStatus,
     },
     identity::{BotIdentity, Verifier, VerifierConfig},
     token::{Proof, Secret, TenantCredentials, login_client},
@@ -43,7 +44,10 @@ struct Bench {
 
 impl Bench {
     async fn with(change: impl FnOnce(&mut SimulatedTeamsConfig)) -> Self {
-        let webhook = Webhook::accepting();
+        Self::of(Webhook::accepting(), change).await
+    }
+
+    async fn of(webhook: Webhook, change: impl FnOnce(&mut SimulatedTeamsConfig)) -> Self {
         let mut settings = webhook.settings();
         change(&mut settings);
         let tenant = settings.tenant.clone();
@@ -112,6 +116,22 @@ impl Bench {
                     assert!(operation.is_over());
                     assert_eq!(operation.client_context.as_deref(), Some("context"));
                     return *operation;
+                }
+            }
+        }
+    }
+
+    /// The next that is told of content that is shared in this call.
+    async fn sharing_told(&mut self, call: &str) -> (ChangeType, Vec<ContentSharingSession>) {
+        loop {
+            let told = self.webhook.next().await;
+            let body = told.body.to_string();
+            self.received.push(told);
+            for notification in read(&body) {
+                if let Subject::ContentSharing(sessions) = notification.subject
+                    && notification.call.as_deref() == Some(call)
+                {
+                    return (notification.change, sessions);
                 }
             }
         }
@@ -404,6 +424,161 @@ async fn a_recorder_is_invited_and_reports_through_our_client() {
     };
     let status = bench.started(&id, Operation::UpdateRecordingStatus(status)).await;
     assert!(status.is_over());
+    bench.done(&id, Operation::Delete).await;
+    bench.all_is_read().await;
+}
+
+#[actix_web::test]
+async fn further_people_of_a_recording_are_read_as_they_join_and_leave() {
+    // 200 with a body decides; the webhook accepts whoever joins.
+    let mut bench = Bench::of(Webhook::answering(|_| 200), |_| ()).await;
+    let invitation = RecorderInvitation {
+        person: INES,
+        other: TOMASZ,
+        bot: BOT,
+        is_callee: true,
+    };
+    let id = bench.world.teams.invite_recorder(&invitation).unwrap();
+    let Operation::Answer(mut answer) = answer() else {
+        panic!()
+    };
+    answer.participant_capacity = Some(10);
+    bench.done(&id, Operation::Answer(answer)).await;
+    bench.talking(&id).await;
+    bench.world.teams.record_another(&id, PRIYA).unwrap();
+    let joined = |call: &CallView| call.participants.iter().any(|who| who.person == Some(PRIYA));
+    bench.world.teams.call_when(&id, PATIENCE, joined).await.unwrap();
+    bench.world.teams.stop_recording_of(&id, PRIYA).unwrap();
+    let (mut joins, mut left) = (None, None);
+    while left.is_none() {
+        let told = bench.webhook.next().await;
+        let body = told.body.to_string();
+        bench.received.push(told);
+        for notification in read(&body) {
+            match notification.subject {
+                Subject::Joining(joining) => joins = joining.call.unwrap().incoming_context,
+                Subject::Left(who) => left = who.participant_id,
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(joins.unwrap().observed_participant_id, left);
+    bench.done(&id, Operation::Delete).await;
+    bench.all_is_read().await;
+}
+
+/// A meeting of Ines that our client has made, joined by it.
+async fn made_and_joined(bench: &Bench) -> (usize, String) {
+    let make = || {
+        Operation::CreateOrGetMeeting(Box::new(OfUser {
+            user: bench.world.teams.object_id(INES).unwrap(),
+            body: CreateOrGetMeeting {
+                external_id: "berths".to_owned(),
+                ..CreateOrGetMeeting::default()
+            },
+        }))
+    };
+    let (Told::Meeting(meeting), Told::Meeting(again)) = (bench.done("", make()).await, bench.done("", make()).await)
+    else {
+        panic!("no meeting")
+    };
+    assert_eq!(meeting, again);
+    let organizer = meeting.participants.unwrap().organizer.unwrap().identity.unwrap();
+    let organizer = organizer.user.unwrap().id.unwrap();
+    let join = Call {
+        chat_info: meeting.chat_info.clone(),
+        meeting_info: Some(MeetingInfo::of_organizer(organizer, &bench.tenant)),
+        tenant_id: Some(bench.tenant.clone()),
+        call_options: Some(CallOptions {
+            odata_type: Some("#microsoft.graph.outgoingCallOptions".to_owned()),
+            is_content_sharing_notification_enabled: Some(true),
+            ..CallOptions::default()
+        }),
+        ..call(Vec::new())
+    };
+    let id = bench.created(join).await;
+    bench.talking(&id).await;
+    let number = (0..100).find(|number| {
+        let view = bench.world.teams.meeting(*number).unwrap();
+        view.thread == meeting.chat_info.as_ref().unwrap().thread_id.as_deref().unwrap()
+    });
+    (number.unwrap(), id)
+}
+
+#[actix_web::test]
+async fn our_client_makes_a_meeting_routes_its_sound_and_reads_what_is_shared() {
+    let mut bench = Bench::with(|_| ()).await;
+    let (meeting, id) = made_and_joined(&bench).await;
+    for person in [INES, TOMASZ] {
+        bench.world.teams.join(meeting, person).unwrap();
+    }
+    let Told::Roster(roster) = bench.done(&id, Operation::ListParticipants).await else {
+        panic!("no roster")
+    };
+    let people: Vec<String> = roster
+        .iter()
+        .map(|who| who.participant_id().unwrap().to_owned())
+        .collect();
+    let group = AudioRoutingGroup {
+        id: Some("whisper".to_owned()),
+        routing_mode: Some(RoutingMode::OneToOne),
+        sources: vec![people[0].clone()],
+        receivers: vec![people[1].clone()],
+        ..AudioRoutingGroup::default()
+    };
+    let by_id = || ById {
+        id: "whisper".to_owned(),
+    };
+    let created = bench
+        .done(&id, Operation::CreateAudioRoutingGroup(Box::new(group.clone())))
+        .await;
+    let wider = AudioRoutingGroup {
+        routing_mode: Some(RoutingMode::Multicast),
+        receivers: people[1..].to_vec(),
+        ..group
+    };
+    let changed = bench
+        .done(&id, Operation::UpdateAudioRoutingGroup(Box::new(wider)))
+        .await;
+    assert_ne!(created, changed);
+    assert_eq!(bench.done(&id, Operation::GetAudioRoutingGroup(by_id())).await, changed);
+    let Told::RoutingGroups(all) = bench.done(&id, Operation::ListAudioRoutingGroups).await else {
+        panic!("no groups")
+    };
+    assert_eq!(all.len(), 1);
+    bench.done(&id, Operation::DeleteAudioRoutingGroup(by_id())).await;
+
+    bench.world.teams.share(meeting, INES, true).unwrap();
+    let Told::Sessions(sessions) = bench.done(&id, Operation::ListContentSharingSessions).await else {
+        panic!("no sessions")
+    };
+    let session = ById {
+        id: sessions[0].id.clone().unwrap(),
+    };
+    let Told::Session(_) = bench.done(&id, Operation::GetContentSharingSession(session)).await else {
+        panic!("no session")
+    };
+    let told = bench.sharing_told(&id).await;
+    assert_eq!(told, (ChangeType::Created, sessions));
+    bench.world.teams.share(meeting, INES, false).unwrap();
+    assert_eq!(bench.sharing_told(&id).await.0, ChangeType::Deleted);
+
+    let mute = bench.started(&id, Operation::Mute(Mute::default())).await;
+    let Told::Operations(operations) = bench.done(&id, Operation::ListOperations).await else {
+        panic!("no operations")
+    };
+    assert_eq!(operations.last().unwrap().id, mute.id);
+    let one = ById { id: mute.id.unwrap() };
+    assert!(bench.started(&id, Operation::GetOperation(one)).await.is_over());
+    let quality = LogDeviceQuality {
+        quality: TeleconferenceDeviceQuality {
+            odata_type: Some("#microsoft.graph.teleconferenceDeviceQuality".to_owned()),
+            ..TeleconferenceDeviceQuality::default()
+        },
+    };
+    bench
+        .done("", Operation::LogTeleconferenceDeviceQuality(Box::new(quality)))
+        .await;
     bench.done(&id, Operation::Delete).await;
     bench.all_is_read().await;
 }

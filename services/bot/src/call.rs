@@ -8,6 +8,7 @@ mod media;
 mod op;
 mod operations;
 mod outgoing;
+mod people;
 mod problem;
 mod ringing;
 
@@ -18,7 +19,7 @@ pub use callee::{CallKey, Callee};
 pub use decision::{Decision, Media, Then};
 pub use gather::{Digits, GatherEnd};
 pub use media::{Prompt, Prompts, Record, Tones};
-pub use op::{Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, Removal, Role, Status, Voice};
+pub use op::{AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, Removal, Role, Status, Voice};
 pub use operations::ScreenRole;
 pub use outgoing::Outgoing;
 pub use problem::CallProblem;

@@ -62,10 +62,13 @@ pub mod routes {
 
 /// What happens in calls: routes for the first argument of [`CallBot::on`], and the kinds of [`Op`]erations.
 pub mod calls {
-    pub use crate::call::{Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, Removal, Role, Status, Voice};
+    pub use crate::call::{
+        AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, Removal, Role, Status, Voice,
+    };
     pub use crate::route::calls::{
         CallRoute, any, connected, gathered, in_doubt, invited, joined, left, lobby, muted, operation_ended,
-        prompt_ended, recorded, signal, status_updated, tone, tones_sent, transfer_failed,
+        prompt_ended, recorded, recorded_joins, recorded_left, sharing_ended, sharing_started, signal, status_updated,
+        tone, tones_sent, transfer_failed,
     };
     pub use trunkline_teams::calls::{
         CallOptions, CallState, ChatInfo, Identity, IdentitySet, JoinUrlError, MeetingInfo, Modality, Participant,

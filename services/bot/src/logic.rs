@@ -20,7 +20,7 @@ use crate::address::{Address, SentRef};
 mod call;
 
 pub use self::call::{
-    CallAbout, CallEnd, CallEvent, CallNow, CallsDescription, EndedBy, OperationEnd, OperationOutcome,
+    CallAbout, CallEnd, CallEvent, CallNow, CallsDescription, EndedBy, OperationEnd, OperationOutcome, RecordedLeft,
 };
 
 /// A bot as the worker sees it.
@@ -347,8 +347,8 @@ pub enum Effect {
         operation: Operation,
         /// Not before the operation of that key has ended.
         after: Option<String>,
-        /// Key of another call of the same bot and tenant, which the target of this transfer has with the bot: the transfer is
-        /// consultative.
+        /// Key of another call of the same bot and tenant, which the target of this transfer, or the one who is invited, has with
+        /// the bot: the transfer is consultative, and the other call ends with the invitation.
         replaces: Option<String>,
     },
     /// Begin a call: its actor makes it, once.

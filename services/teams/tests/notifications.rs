@@ -50,7 +50,7 @@ fn kind_of(subject: &Subject, change: &ChangeType) -> SubjectKind {
         Subject::Roster(_) => SubjectKind::Roster,
         Subject::RosterChanges(_) => SubjectKind::RosterChanges,
         Subject::Operation { .. } => SubjectKind::Operation,
-        Subject::ContentSharing => SubjectKind::ContentSharing,
+        Subject::ContentSharing(_) => SubjectKind::ContentSharing,
         Subject::Joining(_) => SubjectKind::Joining,
         Subject::Left(_) => SubjectKind::Left,
         Subject::Other => SubjectKind::Other,
@@ -210,6 +210,23 @@ fn what_an_operation_brought_is_read() {
 }
 
 #[rstest]
+#[case("content-sharing-started", ChangeType::Created)]
+#[case("content-sharing-ended", ChangeType::Deleted)]
+#[case("content-sharing-one-session", ChangeType::Created)]
+fn shared_content_is_known_by_its_id_whether_told_or_in_the_path(#[case] name: &str, #[case] change: ChangeType) {
+    let notification = read(name);
+    assert_eq!(notification.change, change);
+    let Subject::ContentSharing(sessions) = notification.subject else {
+        panic!("content sharing")
+    };
+    assert_eq!(sessions.len(), 1);
+    assert!(
+        sessions[0].id.as_deref().is_some_and(|id| !id.is_empty()),
+        "{sessions:?}"
+    );
+}
+
+#[rstest]
 #[case(json!({"resourceUrl": "https://graph.microsoft.com/v1.0/communications/calls/6B1F2F004C214F0E9A550C7BE1D2A901"}))]
 #[case(json!({"resourceUrl": "communications/calls/6b1f2f00-4c21-4f0e-9a55-0c7be1d2a901/participants?x=1"}))]
 #[case(json!({"resource": "/app/calls/6B1F2F00-4C21-4F0E-9A55-0C7BE1D2A901"}))]
@@ -335,7 +352,10 @@ fn keeps_everything(raw: &[u8], subject: &Subject, name: &str) {
         Subject::Operation { operation, .. } => serde_json::to_value(operation),
         Subject::Joining(joining) => serde_json::to_value(joining),
         Subject::Left(left) => serde_json::to_value(left),
-        Subject::ContentSharing | Subject::Other => return,
+        // A path stands in for a resource that is not told.
+        Subject::ContentSharing(_) if told.is_null() => return,
+        Subject::ContentSharing(sessions) => serde_json::to_value(sessions),
+        Subject::Other => return,
     };
     assert_eq!(lower(&kept.unwrap()), lower(told), "{name}");
 }

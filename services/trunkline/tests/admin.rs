@@ -1,11 +1,12 @@
 //! The port for operators.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+#[path = "support/promtool.rs"]
+mod promtool;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::{Registry, Unit};
+use promtool::promtool_accepts;
 use tokio_util::sync::CancellationToken;
 use trunkline::telemetry::{Admin, Health, Metrics};
 
@@ -57,24 +58,6 @@ fn metrics_with_a_role() -> Metrics {
     );
     metrics.add(role);
     metrics
-}
-
-/// Lets Prometheus' own tool judge names, help and form.
-fn promtool_accepts(text: &str) {
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is needed: apt-get install prometheus");
-    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.trim().is_empty(),
-        "promtool: {said}\n{text}"
-    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use trunkline_bot::logic::EndedBy;
 
 use crate::conversation::{BotRules, Bots, TurnResult};
 
@@ -36,6 +37,13 @@ enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct BotLabel {
     bot: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabels {
+    bot: String,
+    by: &'static str,
+    code: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,6 +97,11 @@ pub(crate) struct BotMetrics {
     pub(crate) operation_retries: Counter,
     pub(crate) operations_refused: Counter,
     pub(crate) operations_in_doubt: Counter,
+    pub(crate) calls: Gauge,
+    pub(crate) calls_refused: Counter,
+    pub(crate) notifications_dropped: Counter,
+    calls_ended: Family<EndLabels, Counter>,
+    bot: String,
 }
 
 #[derive(Debug)]
@@ -147,6 +160,21 @@ impl BotMetrics {
     pub(crate) fn turn_parked(&self, route: Option<usize>) {
         self.route(route).of(TurnResult::Parked).inc();
         self.parked.inc();
+    }
+
+    /// Counts a call that stands in the log of ended calls.
+    pub(crate) fn call_ended(&self, by: EndedBy, code: Option<i64>) {
+        let labels = EndLabels {
+            bot: self.bot.clone(),
+            by: match by {
+                EndedBy::Bot => "bot",
+                EndedBy::Person => "person",
+                EndedBy::Service => "service",
+                EndedBy::Unknown => "unknown",
+            },
+            code: code.map_or_else(|| "none".to_owned(), code_label),
+        };
+        self.calls_ended.get_or_create(&labels).inc();
     }
 
     fn route(&self, route: Option<usize>) -> &RouteMetrics {
@@ -237,6 +265,14 @@ impl WorkerMetrics {
     }
 }
 
+/// Codes are statuses of HTTP and SIP, or 0 (`resultInfo`, documented): others would be labels without end.
+fn code_label(code: i64) -> String {
+    match code {
+        0 | 100..=699 => code.to_string(),
+        _ => "other".to_owned(),
+    }
+}
+
 /// From half a millisecond to two minutes.
 const DURATIONS: [f64; 16] = [
     0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 120.0,
@@ -246,10 +282,12 @@ struct BotFamilies {
     turns: Family<TurnLabels, Counter>,
     durations: Family<BotLabel, Histogram, fn() -> Histogram>,
     counters: Vec<Family<BotLabel, Counter>>,
+    calls: Family<BotLabel, Gauge>,
+    calls_ended: Family<EndLabels, Counter>,
 }
 
 impl BotFamilies {
-    const COUNTERS: [(&'static str, &'static str); 12] = [
+    const COUNTERS: [(&'static str, &'static str); 14] = [
         ("turn_panics", "Turns that panicked"),
         ("repeats", "Activities that repeated one that was known"),
         (
@@ -274,6 +312,11 @@ impl BotFamilies {
             "call_operations_in_doubt",
             "Operations on calls of which nobody knows whether Graph took them, not asked again",
         ),
+        ("calls_refused", "Calls that a limit of calls kept from beginning"),
+        (
+            "call_notifications_dropped",
+            "Notifications of calls that nobody could read, or that were of another call or tenant",
+        ),
     ];
 
     fn register(registry: &mut Registry) -> Self {
@@ -292,9 +335,19 @@ impl BotFamilies {
             registry.register(name, help, family.clone());
             family
         });
+        let calls = Family::<BotLabel, Gauge>::default();
+        registry.register("calls", "Calls under way that this worker leads", calls.clone());
+        let calls_ended = Family::<EndLabels, Counter>::default();
+        registry.register(
+            "calls_ended",
+            "Calls that ended, by who ended them and Graph's code",
+            calls_ended.clone(),
+        );
         Self {
             turns,
             durations,
+            calls,
+            calls_ended,
             counters: counters.into(),
         }
     }
@@ -324,6 +377,11 @@ impl BotFamilies {
             operation_retries: next(),
             operations_refused: next(),
             operations_in_doubt: next(),
+            calls_refused: next(),
+            notifications_dropped: next(),
+            calls: self.calls.get_or_create(&label).clone(),
+            calls_ended: self.calls_ended.clone(),
+            bot: bot.name.clone(),
         }
     }
 }

@@ -82,6 +82,12 @@ async fn press(call: &mut Call, desk: &mut Desk, tone: Tone) -> Result<Then> {
             Some(other) => Then::TransferTo(Callee::user("ada"), other.clone()),
             None => Then::Stay,
         },
+        '6' => {
+            if let Some(other) = desk.other.clone() {
+                call.invite_from(Callee::user("ada"), &other);
+            }
+            Then::Stay
+        }
         '4' => {
             desk.other = Some(call.start_call(Outgoing::to_user("ada"), Aside {})?);
             Then::Stay
@@ -287,6 +293,30 @@ async fn a_bot_without_calls_refuses_them_and_says_so() {
 }
 
 #[actix::test]
+async fn what_is_no_notification_is_refused_and_counted_and_what_is_of_another_tenant_is_dropped_and_counted() {
+    let graph = FakeGraph::start();
+    let house = house(&graph).await;
+    let nothing = Told {
+        body: json!(7),
+        ..rings(CALL, "Ines")
+    };
+    let refused = Answered::Refused(Reason::Malformed);
+    assert_eq!(
+        house.ingress.notifies(&nothing).await,
+        refused,
+        "as Microsoft's SDK does"
+    );
+    assert_eq!(house.ingress.notifies(&rings(CALL, "Ines")).await, Answered::Accepted);
+    until("the call is answered", || graph.count("answer") == 1).await;
+    let of_another = Told::call(CALL, MADE, "updated", json!({ "state": "established" }));
+    assert_eq!(house.ingress.notifies(&of_another).await, Answered::Accepted);
+    assert_eq!(
+        house.metric("trunkline_worker_call_notifications_dropped_total", &["test"]),
+        2
+    );
+}
+
+#[actix::test]
 async fn a_chat_command_makes_a_call_which_reports_to_the_chat_when_it_is_over() {
     let graph = FakeGraph::start();
     let house = house(&graph).await;
@@ -321,7 +351,15 @@ async fn a_tenant_has_no_more_calls_than_its_limit() {
     house.ingress.notifies(&rings(other, "Ada")).await;
     until("the second is rejected", || graph.count("reject") == 1).await;
     assert_eq!(graph.last("reject").body["reason"], "busy");
+    assert_eq!(house.metric("trunkline_worker_calls_refused_total", &["test"]), 1);
+    assert_eq!(house.metric("trunkline_worker_calls", &["test"]), 1);
     is_over(&house, CALL, CALL).await;
+    until("the end is counted", || {
+        let labels = [r#"bot="test""#, r#"by="person""#, r#"code="200""#];
+        let ended = house.metric("trunkline_worker_calls_ended_total", &labels);
+        ended == 1 && house.metric("trunkline_worker_calls", &["test"]) == 0
+    })
+    .await;
     let third = "00000001-894c-409a-b240-bd8beae78896";
     house.ingress.notifies(&rings(third, "Ada")).await;
     until("there is room again", || graph.count("answer") == 2).await;
@@ -372,4 +410,23 @@ async fn a_call_is_handed_to_a_person_with_whom_the_bot_has_another_one() {
     let transfer = graph.last("transfer");
     assert_eq!(transfer.path, format!("{CALL}/transfer"));
     assert_eq!(transfer.body["transferTarget"]["replacesCallId"], MADE);
+}
+
+#[actix::test]
+async fn a_person_with_whom_the_bot_has_another_call_is_fetched_from_there() {
+    let graph = FakeGraph::start();
+    let house = house(&graph).await;
+    house.ingress.notifies(&rings(CALL, "Ines")).await;
+    until("the call is answered", || graph.count("answer") == 1).await;
+    is_established(&house, CALL, CALL).await;
+    presses(&house, CALL, 1, "tone4").await;
+    until("ada is called", || graph.count("create") == 1).await;
+    let callback = graph.last("create").body["callbackUri"].as_str().unwrap().to_owned();
+    let other = callback.rsplit('/').next().unwrap().to_owned();
+    is_established(&house, &other, MADE).await;
+    presses(&house, CALL, 2, "tone6").await;
+    until("ada is invited", || graph.count("invite") == 1).await;
+    let invite = graph.last("invite");
+    assert_eq!(invite.path, format!("{CALL}/participants/invite"));
+    assert_eq!(invite.body["participants"][0]["replacesCallId"], MADE);
 }

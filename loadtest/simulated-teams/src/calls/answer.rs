@@ -7,7 +7,7 @@ use super::{
     agenda::Step,
     body::Body,
     call::{CallEnd, CallKey, CallState, RingPurpose},
-    create::{is_e164, media_mode, wants_delta},
+    create::{is_e164, media_mode, wants},
     party::Party,
     refusal::{No, Refusal},
     request::Done,
@@ -36,7 +36,7 @@ impl Calls {
         if !modalities.iter().all(known) {
             return Err(Refusal::argument("acceptedModalities has an unknown modality."));
         }
-        body.number("participantCapacity", 0, (0, MOST_CAPACITY))?;
+        let capacity = body.number("participantCapacity", 0, (0, MOST_CAPACITY))?;
         self.undecided(key)?;
         let establishing = now + self.draw(self.settings.delays.establishing);
         let established = establishing + self.draw(self.settings.delays.established);
@@ -50,7 +50,9 @@ impl Calls {
         call.callback = callback.or(call.callback.take());
         call.media.mode = Some(mode);
         call.media_config = body.get("mediaConfig").cloned();
-        call.wants_delta = wants_delta(body);
+        call.wants_delta = wants(body, "isDeltaRosterEnabled");
+        call.wants_sharing = wants(body, "isContentSharingNotificationEnabled");
+        call.recorded.capacity = capacity;
         self.counters.answer_times.push(now - call.began);
         self.agenda.add(establishing, key, Step::Establishing);
         self.agenda.add(established, key, Step::Established);

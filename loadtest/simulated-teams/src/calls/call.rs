@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{lane::Lane, media::Media, operation::Operation, party::Party, view::CallEvent, wire::Style};
+use super::{
+    lane::Lane, media::Media, operation::Operation, party::Party, recorded::Recorded, routing::Route, view::CallEvent,
+    wire::Style,
+};
 use crate::world::people::{BotNumber, PersonNumber};
 
 /// The number of a call in this simulation.
@@ -187,6 +190,10 @@ pub(super) struct Call {
     /// Members of an incoming call that only its first notification carries.
     pub(super) invitation: Vec<(&'static str, Value)>,
     pub(super) wants_delta: bool,
+    pub(super) wants_sharing: bool,
+    /// Who is recorded by it, of a recording by policy.
+    pub(super) recorded: Recorded,
+    pub(super) routes: Vec<Route>,
     pub(super) media: Media,
     pub(super) operations: Vec<Operation>,
     pub(super) ringing: Vec<Ringing>,
@@ -239,6 +246,9 @@ impl Call {
             subject: None,
             invitation: Vec::new(),
             wants_delta: false,
+            wants_sharing: false,
+            recorded: Recorded::default(),
+            routes: Vec::new(),
             media: Media::default(),
             operations: Vec::new(),
             ringing: Vec::new(),

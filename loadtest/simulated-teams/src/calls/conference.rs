@@ -8,6 +8,8 @@ use super::{
     call::{CallEnd, CallKey, CallKind, CallState, ConferenceKey},
     notify::Note,
     party::Party,
+    scheduled::Scheduled,
+    sharing::Sharing,
     wire,
 };
 use crate::world::people::PersonNumber;
@@ -50,6 +52,9 @@ pub(super) struct Conference {
     pub(super) has_lobby: bool,
     pub(super) is_meeting: bool,
     pub(super) members: Vec<Member>,
+    pub(super) sharings: Vec<Sharing>,
+    /// Of a meeting that a bot made for somebody.
+    pub(super) scheduled: Option<Scheduled>,
     pub(super) sequence: u64,
     sources: u32,
 }
@@ -92,6 +97,8 @@ impl Calls {
             has_lobby,
             is_meeting: organizer.is_some(),
             members: Vec::new(),
+            sharings: Vec::new(),
+            scheduled: None,
             sequence: 0,
             sources: 1,
         });
@@ -137,10 +144,12 @@ impl Calls {
             return;
         };
         let mut gone = conference.members.remove(place);
+        let party = gone.party.clone();
         conference.sequence += 1;
         gone.is_removed = true;
         gone.sequence = conference.sequence;
         self.tell_roster(key, &[gone], now);
+        self.stop_sharing_of(key, &party, now);
         let conference = &self.conferences[key.0];
         let is_empty = !conference.members.iter().any(|member| member.call.is_none());
         if is_empty && !conference.is_meeting {

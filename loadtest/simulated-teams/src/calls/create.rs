@@ -61,7 +61,8 @@ impl Calls {
         call.media.mode = Some(mode);
         call.media_config = body.get("mediaConfig").cloned();
         call.subject = body.text("subject")?.map(str::to_owned);
-        call.wants_delta = wants_delta(body);
+        call.wants_delta = wants(body, "isDeltaRosterEnabled");
+        call.wants_sharing = wants(body, "isContentSharingNotificationEnabled");
         let key = self.begin(call, now);
         self.set_out(key, caller, purpose, body, now);
         let mut done = Done::with(201, self.call_body(key));
@@ -261,9 +262,9 @@ pub(super) fn media_mode(body: &Body) -> Result<MediaMode, Refusal> {
 }
 
 /// Whether `callOptions` ask for changes of the roster instead of the whole.
-pub(super) fn wants_delta(body: &Body) -> bool {
+pub(super) fn wants(body: &Body, option: &str) -> bool {
     let options = body.get("callOptions");
-    let flag = options.and_then(|options| options.get("isDeltaRosterEnabled"));
+    let flag = options.and_then(|options| options.get(option));
     flag.and_then(Value::as_bool).unwrap_or(false)
 }
 

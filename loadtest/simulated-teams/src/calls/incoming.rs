@@ -92,8 +92,7 @@ impl Calls {
         let conference = self.open_conference(None, false);
         let observed = self.enter(conference, person.clone(), None, None);
         let other_id = self.enter(conference, other.clone(), None, None);
-        let mut call = self.incoming_call(bot, &person, true, now);
-        call.kind = CallKind::Recording;
+        let mut call = self.recorder_call(bot, &person, &observed, now);
         call.conference = Some(conference);
         call.meeting_info = Some(json!({
             "@odata.type": "#microsoft.graph.tokenMeetingInfo", "token": self.conference(conference).token,
@@ -103,12 +102,27 @@ impl Calls {
         } else {
             ("Caller", "Callee")
         };
-        let id = |party: &Party| {
-            self.parties.identity(party)["user"]["id"]
-                .as_str()
-                .unwrap_or("")
-                .to_owned()
-        };
+        if let Some((_, metadata)) = call
+            .invitation
+            .iter_mut()
+            .find(|(name, _)| *name == "applicationMetadata")
+        {
+            let other = self.parties.identity(&other)["user"]["id"].take();
+            metadata["botData"]["user"]["participationMethod"] = mine.into();
+            metadata["botData"]["otherSideUser"] = json!({
+                "id": format!("8:orgid:{}", other.as_str().unwrap_or("")), "participantId": other_id,
+                "tenantId": self.parties.tenant, "participationMethod": theirs,
+            });
+        }
+        let limit = self.settings.limits.answer_recording;
+        Ok(self.ring_bot(call, limit, now))
+    }
+
+    /// An invitation to record somebody, without a conference.
+    pub(super) fn recorder_call(&mut self, bot: BotNumber, person: &Party, observed: &str, now: u64) -> Call {
+        let mut call = self.incoming_call(bot, person, true, now);
+        call.kind = CallKind::Recording;
+        let holder = self.parties.identity(person)["user"]["id"].take();
         let incoming_context = json!({
             "@odata.type": "#microsoft.graph.incomingContext",
             "sourceParticipantId": observed, "observedParticipantId": observed,
@@ -116,20 +130,16 @@ impl Calls {
         let metadata = json!({ "botData": {
             "mediaHostedRegion": "USEA",
             "user": {
-                "participationMethod": mine, "clientLocation": "US", "policyHolderId": format!("8:orgid:{}", id(&person)),
+                "participationMethod": "Caller", "clientLocation": "US",
+                "policyHolderId": format!("8:orgid:{}", holder.as_str().unwrap_or("")),
                 "policyHolderTenantId": self.parties.tenant,
-            },
-            "otherSideUser": {
-                "id": format!("8:orgid:{}", id(&other)), "participantId": other_id, "tenantId": self.parties.tenant,
-                "participationMethod": theirs,
             },
             "inviteReasons": ["ComplianceRecording"],
             "policyIdentifier": "TeamsComplianceRecordingPolicy=Tenant:Harbour",
             "pairedRecorders": [], "otherRecorders": [], "isMultiParty": true,
         } });
         call.invitation = vec![("incomingContext", incoming_context), ("applicationMetadata", metadata)];
-        let limit = self.settings.limits.answer_recording;
-        Ok(self.ring_bot(call, limit, now))
+        call
     }
 
     fn incoming_call(&mut self, bot: BotNumber, caller: &Party, by_instance: bool, now: u64) -> Call {

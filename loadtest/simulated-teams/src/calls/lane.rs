@@ -11,6 +11,8 @@ pub(super) enum NoteKind {
     Incoming,
     /// The same in the older format.
     Legacy,
+    /// A recorded person wants to join: the body of the answer decides.
+    Joining,
     /// Anything later.
     Later,
 }

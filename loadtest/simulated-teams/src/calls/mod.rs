@@ -25,10 +25,14 @@ mod participants;
 mod party;
 mod people;
 mod prompt;
+mod recorded;
 mod refusal;
 mod request;
 mod ring;
+mod routing;
+mod scheduled;
 mod settings;
+mod sharing;
 mod transfer;
 mod verb;
 mod view;
@@ -64,8 +68,9 @@ pub(crate) use self::{
     incoming::{Caller, Ring},
     media::FetchFailure,
     notify::Outcome,
+    recorded::JoinDecision,
     refusal::Refusal,
-    request::{GraphReply, GraphRequest},
+    request::{GraphReply, GraphRequest, Root},
 };
 pub use self::{
     call::{CallDirection, CallEnd, CallKind, CallState},
@@ -104,6 +109,8 @@ pub(crate) struct Post {
     pub(crate) attempt: u32,
     /// How long an answer is waited for, in milliseconds.
     pub(crate) patience: u64,
+    /// Whether the body of the answer decides about somebody who wants to join.
+    pub(crate) is_joining: bool,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Value,
 }

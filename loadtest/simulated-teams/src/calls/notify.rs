@@ -7,6 +7,7 @@ use super::{
     agenda::Step,
     call::{CallEnd, CallKey, CallState},
     lane::{NoteKind, Outgoing},
+    recorded::JoinDecision,
     view::{CallEvent, Deed},
     wire,
 };
@@ -24,6 +25,7 @@ pub(super) struct Note {
     data: Option<Value>,
     label: String,
     has_slash: bool,
+    kind: NoteKind,
 }
 
 impl Note {
@@ -35,6 +37,7 @@ impl Note {
             data: Some(data),
             label,
             has_slash: true,
+            kind: NoteKind::Later,
         }
     }
 
@@ -61,6 +64,12 @@ impl Note {
         self
     }
 
+    /// Whose answer decides about somebody who wants to join.
+    pub(super) fn joining(mut self) -> Self {
+        self.kind = NoteKind::Joining;
+        self
+    }
+
     /// With a path that begins without a slash, as that of hold music does.
     pub(super) fn without_slash(mut self) -> Self {
         self.has_slash = false;
@@ -73,6 +82,8 @@ impl Note {
 pub(crate) enum Outcome {
     /// The bot answered; where a 302 or 307 leads.
     Answered { status: u16, location: Option<String> },
+    /// The bot accepted that a recorded person wants to join, and says what becomes of that.
+    Decided { status: u16, decision: JoinDecision },
     /// Nothing came in time.
     Silent,
     /// The bot cannot be reached.
@@ -117,7 +128,7 @@ impl Calls {
         let is_end = note.change == "deleted" && note.below.is_empty();
         call.is_closed = is_end;
         let outgoing = Outgoing {
-            kind: NoteKind::Later,
+            kind: note.kind,
             label: format!("{} {}", note.change, note.label),
             url: call.callback.clone().unwrap_or_else(|| self.settings.webhook.clone()),
             body: compose(&call.id, call.style, call.callback.as_deref(), note, is_compact),
@@ -254,6 +265,7 @@ impl Calls {
             title: labels.join(" + "),
             attempt: first.attempts,
             patience: u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+            is_joining: first.kind == NoteKind::Joining,
             body: envelope(&parts),
             headers,
         };
@@ -280,7 +292,7 @@ impl Calls {
     /// What came of one call's notifications in one body.
     fn settle_call(&mut self, key: CallKey, mut sent: Vec<Outgoing>, outcome: &Outcome, now: u64) {
         let status = match outcome {
-            Outcome::Answered { status, .. } => Some(*status),
+            Outcome::Answered { status, .. } | Outcome::Decided { status, .. } => Some(*status),
             Outcome::Silent | Outcome::Broken(_) => None,
         };
         let Some(call) = self.book.get_mut(&key) else { return };
@@ -303,6 +315,15 @@ impl Calls {
             Some((NoteKind::Incoming | NoteKind::Legacy, _)) => {
                 // They share their body with none.
                 self.settle_incoming(key, sent.remove(0), outcome, now);
+            }
+            Some((NoteKind::Joining, is_in_lane)) => {
+                // Nobody waits for a second answer: the person is at the door.
+                let decision = match outcome {
+                    Outcome::Decided { decision, .. } => *decision,
+                    _ => JoinDecision::None,
+                };
+                self.joining_decided(key, decision, now);
+                self.free_lane(key, is_in_lane, now);
             }
             Some((NoteKind::Later, is_in_lane)) if is_accepted => self.free_lane(key, is_in_lane, now),
             Some((NoteKind::Later, is_in_lane)) => self.retry(key, sent, is_in_lane, now),

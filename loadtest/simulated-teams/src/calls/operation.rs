@@ -2,7 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Calls, call::CallKey, notify::Note, wire::Style};
+use super::{
+    Calls,
+    call::CallKey,
+    notify::Note,
+    refusal::{No, Refusal},
+    request::Done,
+    wire::Style,
+};
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +155,21 @@ impl Completion {
 }
 
 impl Calls {
+    /// All operations that the call has had: what Graph shows of ended ones is not documented.
+    pub(super) fn list_operations(&self, key: CallKey) -> Done {
+        let call = &self.book[&key];
+        let operations = call.operations.iter().map(|operation| operation.body(call.style));
+        Done::with(200, json!({ "value": operations.collect::<Vec<Value>>() }))
+    }
+
+    pub(super) fn get_operation(&self, key: CallKey, id: &str) -> Result<Done, Refusal> {
+        let call = &self.book[&key];
+        let mut operations = call.operations.iter();
+        let operation = operations.find(|operation| operation.id.eq_ignore_ascii_case(id));
+        let operation = operation.ok_or(No::NotFound)?;
+        Ok(Done::with(200, operation.body(call.style)))
+    }
+
     /// Ends an operation and tells so; one that has ended stays as it is.
     pub(super) fn complete(&mut self, key: CallKey, operation: usize, completion: Completion, now: u64) {
         let Some(call) = self.book.get_mut(&key) else { return };

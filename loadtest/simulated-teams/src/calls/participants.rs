@@ -206,7 +206,7 @@ impl Calls {
         done
     }
 
-    fn group(&self, key: CallKey) -> Result<ConferenceKey, Refusal> {
+    pub(super) fn group(&self, key: CallKey) -> Result<ConferenceKey, Refusal> {
         self.book[&key].conference.ok_or_else(|| No::NotAGroup.into())
     }
 
@@ -215,7 +215,7 @@ impl Calls {
         conference.is_some_and(|conference| self.conference(conference).is_meeting)
     }
 
-    fn member(&self, key: CallKey, participant: &str) -> Result<&Member, Refusal> {
+    pub(super) fn member(&self, key: CallKey, participant: &str) -> Result<&Member, Refusal> {
         let conference = self.book[&key].conference;
         let mut members = conference.map(|conference| self.conference(conference).members.iter());
         let member = members

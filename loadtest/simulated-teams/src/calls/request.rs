@@ -9,15 +9,16 @@ use super::{
     fault::Strike,
     operation::{Operation, OperationKind, Status},
     refusal::{No, Refusal},
-    verb::{Target, Verb, read_path},
+    verb::{Target, Verb, read_path, read_user_path},
     view::{CallEvent, Deed},
     wire,
 };
 use crate::{config::FaultTime, world::people::BotNumber};
 
-/// A request below `/communications/calls`; segments are decoded.
+/// A request below `/communications/calls`, or below `/users`; segments are decoded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GraphRequest<'a> {
+    pub(crate) root: Root,
     pub(crate) method: &'a str,
     pub(crate) segments: &'a [String],
     pub(crate) body: &'a [u8],
@@ -25,6 +26,13 @@ pub(crate) struct GraphRequest<'a> {
     pub(crate) scenario: Option<&'a str>,
     /// The tenant that the token is for.
     pub(crate) tenant: &'a str,
+}
+
+/// What a path is below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    Calls,
+    Users,
 }
 
 /// The answer to a request.
@@ -128,7 +136,11 @@ impl Calls {
         request: GraphRequest<'a>,
         now: u64,
     ) -> Result<(Target<'a>, Option<Strike>), (&'static str, Refusal, Option<String>)> {
-        let target = read_path(request.method, request.segments).map_err(|refusal| ("unknown", refusal, None))?;
+        let target = match request.root {
+            Root::Calls => read_path(request.method, request.segments),
+            Root::Users => read_user_path(request.method, request.segments),
+        };
+        let target = target.map_err(|refusal| ("unknown", refusal, None))?;
         let operation = target.verb.name();
         if !request.tenant.eq_ignore_ascii_case(&self.parties.tenant) {
             return Err((operation, No::TenantMismatch.into(), None));
@@ -182,6 +194,11 @@ impl Calls {
                 Err(refusal) => (None, Err(refusal)),
             };
         }
+        match target.verb {
+            Verb::LogDeviceQuality => return (None, log_quality(&body)),
+            Verb::CreateOrGetMeeting => return (None, self.create_or_get_meeting(target.call, &body, now)),
+            _ => {}
+        }
         let key = self.find(target.call).filter(|key| {
             let call = &self.book[key];
             let is_readable = target.verb == Verb::Get || !call.state.is_over();
@@ -197,9 +214,12 @@ impl Calls {
     }
 
     fn on_call(&mut self, key: CallKey, target: &Target<'_>, body: &Body, now: u64) -> Result<Done, Refusal> {
-        let participant = target.participant;
+        let item = target.item;
         match target.verb {
-            Verb::Create | Verb::Get => Ok(Done::with(200, self.call_body(key))),
+            // The last two belong to no call and were done before.
+            Verb::Create | Verb::Get | Verb::LogDeviceQuality | Verb::CreateOrGetMeeting => {
+                Ok(Done::with(200, self.call_body(key)))
+            }
             Verb::Delete => Ok(self.hang_up_by_bot(key, now)),
             Verb::Answer => self.answer(key, body, now),
             Verb::Reject => self.reject(key, body, now),
@@ -217,12 +237,21 @@ impl Calls {
             Verb::UpdateRecordingStatus => self.update_recording_status(key, body, now),
             Verb::AddLargeGalleryView => self.add_gallery(key, body, now),
             Verb::ListParticipants => Ok(self.list_participants(key)),
-            Verb::GetParticipant => self.get_participant(key, participant),
+            Verb::GetParticipant => self.get_participant(key, item),
             Verb::Invite => self.invite(key, body, now),
-            Verb::RemoveParticipant => self.remove_participant(key, participant, now),
-            Verb::MuteParticipant => self.mute_participant(key, participant, body, now),
-            Verb::StartHoldMusic => self.start_hold_music(key, participant, body, now),
-            Verb::StopHoldMusic => self.stop_hold_music(key, participant, body, now),
+            Verb::RemoveParticipant => self.remove_participant(key, item, now),
+            Verb::MuteParticipant => self.mute_participant(key, item, body, now),
+            Verb::StartHoldMusic => self.start_hold_music(key, item, body, now),
+            Verb::StopHoldMusic => self.stop_hold_music(key, item, body, now),
+            Verb::CreateRoute => self.create_route(key, body),
+            Verb::ListRoutes => self.list_routes(key),
+            Verb::GetRoute => self.get_route(key, item),
+            Verb::UpdateRoute => self.update_route(key, item, body),
+            Verb::DeleteRoute => self.delete_route(key, item),
+            Verb::ListOperations => Ok(self.list_operations(key)),
+            Verb::GetOperation => self.get_operation(key, item),
+            Verb::ListSharings => self.list_sharings(key),
+            Verb::GetSharing => self.get_sharing(key, item),
         }
     }
 
@@ -294,5 +323,13 @@ impl Calls {
         let key = call.filter(|_| is_followed)?;
         let settled = self.book.get(&key)?.lane.settled;
         self.strikes(self.settings.disorder.early).then_some((key, settled))
+    }
+}
+
+/// What is reported is looked at and kept nowhere.
+fn log_quality(body: &Body) -> Result<Done, Refusal> {
+    match body.get("quality") {
+        Some(Value::Object(_)) => Ok(Done::empty(200)),
+        _ => Err(Refusal::argument("Missing quality.")),
     }
 }

@@ -4,6 +4,8 @@ use super::refusal::Refusal;
 
 /// The prefix that Microsoft's .NET library gives to actions (observed).
 const NAMESPACE: &str = "microsoft.graph.";
+/// The one action that names its call in the body.
+const QUALITY: &str = "logTeleconferenceDeviceQuality";
 
 /// An operation that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,17 @@ pub(super) enum Verb {
     MuteParticipant,
     StartHoldMusic,
     StopHoldMusic,
+    CreateRoute,
+    ListRoutes,
+    GetRoute,
+    UpdateRoute,
+    DeleteRoute,
+    ListOperations,
+    GetOperation,
+    ListSharings,
+    GetSharing,
+    LogDeviceQuality,
+    CreateOrGetMeeting,
 }
 
 /// Actions on a call, with the names of their paths.
@@ -55,14 +68,6 @@ const ACTIONS: [(&str, Verb); 16] = [
     ("invite", Verb::Invite),
 ];
 
-/// Parts of the API that are real and not simulated.
-const NOT_SIMULATED: [&str; 4] = [
-    "operations",
-    "audioRoutingGroups",
-    "contentSharingSessions",
-    "logTeleconferenceDeviceQuality",
-];
-
 impl Verb {
     /// The name in the path, or one like it.
     pub(super) fn name(self) -> &'static str {
@@ -76,6 +81,17 @@ impl Verb {
             Self::MuteParticipant => "muteParticipant",
             Self::StartHoldMusic => "startHoldMusic",
             Self::StopHoldMusic => "stopHoldMusic",
+            Self::CreateRoute => "createAudioRoutingGroup",
+            Self::ListRoutes => "listAudioRoutingGroups",
+            Self::GetRoute => "getAudioRoutingGroup",
+            Self::UpdateRoute => "updateAudioRoutingGroup",
+            Self::DeleteRoute => "deleteAudioRoutingGroup",
+            Self::ListOperations => "listOperations",
+            Self::GetOperation => "getOperation",
+            Self::ListSharings => "listContentSharingSessions",
+            Self::GetSharing => "getContentSharingSession",
+            Self::LogDeviceQuality => QUALITY,
+            Self::CreateOrGetMeeting => "createOrGetMeeting",
             action => ACTIONS
                 .iter()
                 .find(|(_, verb)| *verb == action)
@@ -88,33 +104,66 @@ impl Verb {
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     pub(super) verb: Verb,
+    /// Of a meeting that is made: its organizer.
     pub(super) call: &'a str,
-    pub(super) participant: &'a str,
+    /// A participant, or whatever else of the call has an id.
+    pub(super) item: &'a str,
 }
+
+/// A name in the path, what is done with all of them, and with one.
+type Collection = (
+    &'static str,
+    &'static [(&'static str, Verb)],
+    &'static [(&'static str, Verb)],
+);
+
+/// What a call has of things with an id.
+const COLLECTIONS: [Collection; 4] = [
+    (
+        "participants",
+        &[("GET", Verb::ListParticipants)],
+        &[("GET", Verb::GetParticipant), ("DELETE", Verb::RemoveParticipant)],
+    ),
+    (
+        "audioRoutingGroups",
+        &[("GET", Verb::ListRoutes), ("POST", Verb::CreateRoute)],
+        &[
+            ("GET", Verb::GetRoute),
+            ("PATCH", Verb::UpdateRoute),
+            ("DELETE", Verb::DeleteRoute),
+        ],
+    ),
+    (
+        "operations",
+        &[("GET", Verb::ListOperations)],
+        &[("GET", Verb::GetOperation)],
+    ),
+    (
+        "contentSharingSessions",
+        &[("GET", Verb::ListSharings)],
+        &[("GET", Verb::GetSharing)],
+    ),
+];
 
 /// Names are compared without case, as Graph does.
 pub(super) fn read_path<'a>(method: &str, segments: &'a [String]) -> Result<Target<'a>, Refusal> {
     let names: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let target = |verb, call, participant| {
-        Ok(Target {
-            verb,
-            call,
-            participant,
-        })
-    };
-    match (method, names.as_slice()) {
-        ("POST", []) => return target(Verb::Create, "", ""),
-        ("GET", [call]) => return target(Verb::Get, call, ""),
-        ("DELETE", [call]) => return target(Verb::Delete, call, ""),
-        ("GET", [call, what]) if is(what, "participants") => return target(Verb::ListParticipants, call, ""),
-        ("GET", [call, what, participant]) if is(what, "participants") => {
-            return target(Verb::GetParticipant, call, participant);
-        }
-        ("DELETE", [call, what, participant]) if is(what, "participants") => {
-            return target(Verb::RemoveParticipant, call, participant);
-        }
+    let found = match (method, names.as_slice()) {
+        ("POST", []) => Some((Verb::Create, "", "")),
+        ("POST", [action]) if is(action, QUALITY) => Some((Verb::LogDeviceQuality, "", "")),
+        ("GET", [call]) => Some((Verb::Get, *call, "")),
+        ("DELETE", [call]) => Some((Verb::Delete, *call, "")),
         ("POST", [call, what, action]) if is(what, "participants") && is(action, "invite") => {
-            return target(Verb::Invite, call, "");
+            Some((Verb::Invite, *call, ""))
+        }
+        (method, [call, what]) => {
+            let of_collection = of_collection(what, |(_, whole, _)| verb_of(method, whole));
+            let verb = of_collection.or_else(|| action(what).filter(|_| method == "POST"));
+            verb.map(|verb| (verb, *call, ""))
+        }
+        (method, [call, what, item]) => {
+            let verb = of_collection(what, |(_, _, each)| verb_of(method, each));
+            verb.map(|verb| (verb, *call, *item))
         }
         ("POST", [call, what, participant, action]) if is(what, "participants") => {
             let verbs = [
@@ -122,33 +171,46 @@ pub(super) fn read_path<'a>(method: &str, segments: &'a [String]) -> Result<Targ
                 ("startHoldMusic", Verb::StartHoldMusic),
                 ("stopHoldMusic", Verb::StopHoldMusic),
             ];
-            if let Some((_, verb)) = verbs.iter().find(|(name, _)| is(action, name)) {
-                return target(*verb, call, participant);
-            }
+            let verb = verbs.iter().find(|(name, _)| is(action, name));
+            verb.map(|(_, verb)| (*verb, *call, *participant))
         }
-        ("POST", [call, action]) => {
-            let found = ACTIONS.iter().find(|(name, _)| is(action, name));
-            if let Some((_, verb)) = found.filter(|(_, verb)| *verb != Verb::Invite) {
-                return target(*verb, call, "");
-            }
+        _ => None,
+    };
+    let (verb, call, item) = found.ok_or_else(unknown)?;
+    Ok(Target { verb, call, item })
+}
+
+/// The same below `/users`: of meetings, what makes one or finds it.
+pub(super) fn read_user_path<'a>(method: &str, segments: &'a [String]) -> Result<Target<'a>, Refusal> {
+    match segments {
+        [user, meetings, action] if method == "POST" && is(meetings, "onlineMeetings") && is(action, "createOrGet") => {
+            Ok(Target {
+                verb: Verb::CreateOrGetMeeting,
+                call: user,
+                item: "",
+            })
         }
-        _ => {}
+        _ => Err(unknown()),
     }
-    if names
-        .iter()
-        .any(|name| NOT_SIMULATED.iter().any(|other| is(name, other)))
-    {
-        return Err(Refusal::word(
-            501,
-            "NotSimulated",
-            "This part of Graph is not simulated.",
-        ));
-    }
-    Err(Refusal::word(
-        404,
-        "ResourceNotFound",
-        "Resource not found for the segment.",
-    ))
+}
+
+fn of_collection(name: &str, verb: impl Fn(&Collection) -> Option<Verb>) -> Option<Verb> {
+    COLLECTIONS.iter().find(|(known, ..)| is(name, known)).and_then(verb)
+}
+
+fn verb_of(method: &str, verbs: &[(&str, Verb)]) -> Option<Verb> {
+    let found = verbs.iter().find(|(known, _)| *known == method);
+    found.map(|(_, verb)| *verb)
+}
+
+/// An action on a call; an invitation is one on its participants.
+fn action(name: &str) -> Option<Verb> {
+    let found = ACTIONS.iter().find(|(known, _)| is(name, known));
+    found.map(|(_, verb)| *verb).filter(|verb| *verb != Verb::Invite)
+}
+
+fn unknown() -> Refusal {
+    Refusal::word(404, "ResourceNotFound", "Resource not found for the segment.")
 }
 
 fn is(segment: &str, name: &str) -> bool {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::postman::innermost;
 use crate::{
-    calls::{Action, FetchFailure, Outcome, Post, is_loopback, length_of},
+    calls::{Action, FetchFailure, JoinDecision, Outcome, Post, is_loopback, length_of},
     error::SimulatedTeamsError,
     server::without_secrets,
     shared::{self, Shared},
@@ -108,6 +108,10 @@ impl Caller {
         let outcome = match tokio::time::timeout(patience, request.send()).await {
             Err(_) => Outcome::Silent,
             Ok(Err(error)) => Outcome::Broken(innermost(&error)),
+            Ok(Ok(response)) if post.is_joining && response.status().is_success() => Outcome::Decided {
+                status: response.status().as_u16(),
+                decision: JoinDecision::read(&response.bytes().await.unwrap_or_default()),
+            },
             Ok(Ok(response)) => Outcome::Answered {
                 status: response.status().as_u16(),
                 location: response
@@ -117,7 +121,11 @@ impl Caller {
                     .map(str::to_owned),
             },
         };
-        if !matches!(outcome, Outcome::Answered { status: 200..=399, .. }) {
+        let status = match outcome {
+            Outcome::Answered { status, .. } | Outcome::Decided { status, .. } => Some(status),
+            Outcome::Silent | Outcome::Broken(_) => None,
+        };
+        if !status.is_some_and(|status| (200..400).contains(&status)) {
             tracing::warn!(
                 title = post.title,
                 attempt = post.attempt,
@@ -132,7 +140,7 @@ impl Caller {
     fn record(&self, post: Post, outcome: &Outcome, at: u64, elapsed: Duration) {
         self.shared.record(|| {
             let (status, failure) = match outcome {
-                Outcome::Answered { status, .. } => (Some(*status), None),
+                Outcome::Answered { status, .. } | Outcome::Decided { status, .. } => (Some(*status), None),
                 Outcome::Silent => (None, Some("no answer in time".to_owned())),
                 Outcome::Broken(why) => (None, Some(why.clone())),
             };

@@ -151,6 +151,27 @@ impl Handle {
             .with_calls(|calls, now| calls.mute_person(meeting, person, mutes, now))?)
     }
 
+    /// Begins or stops to share content in a meeting.
+    pub fn share(&self, meeting: usize, person: PersonNumber, shares: bool) -> Result<()> {
+        Ok(self
+            .shared
+            .with_calls(|calls, now| calls.share(meeting, person, shares, now))?)
+    }
+
+    /// Another person of the recording policy wants to join the call that a recorder has answered with room for several.
+    pub fn record_another(&self, call: &str, person: PersonNumber) -> Result<()> {
+        Ok(self
+            .shared
+            .with_calls(|calls, now| calls.record_another(call, person, now))?)
+    }
+
+    /// A recorded person leaves.
+    pub fn stop_recording_of(&self, call: &str, person: PersonNumber) -> Result<()> {
+        Ok(self
+            .shared
+            .with_calls(|calls, now| calls.stop_recording_of(call, person, now))?)
+    }
+
     /// Ends a meeting for everybody.
     pub fn end_meeting(&self, meeting: usize) -> Result<()> {
         Ok(self.shared.with_calls(|calls, now| calls.end_meeting(meeting, now))?)

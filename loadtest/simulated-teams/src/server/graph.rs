@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{connector, path};
 use crate::{
-    calls::{GraphReply, GraphRequest, Refusal},
+    calls::{GraphReply, GraphRequest, Refusal, Root},
     login::token::Resource,
     shared::{Shared, now},
     traffic::{Direction, Exchange},
@@ -25,13 +25,17 @@ use crate::{
 /// Where the calls API is on this server.
 const CALLS: &str = "/graph/v1.0/communications/calls";
 
+/// Where the meetings of people are.
+const USERS: &str = "/graph/v1.0/users";
+
 /// How long an answer waits for the notification that is to overtake it.
 const LONGEST_HOLD: Duration = Duration::from_secs(10);
 
 pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .route("/graph/v1.0/recordings/{id}", web::get().to(recording))
-        .service(web::scope(CALLS).default_service(web::to(serve)));
+        .service(web::scope(CALLS).default_service(web::to(serve_calls)))
+        .service(web::scope(USERS).default_service(web::to(serve_users)));
 }
 
 /// The ids that an answer carries.
@@ -41,9 +45,17 @@ struct Trail {
     scenario: Option<String>,
 }
 
-async fn serve(shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpResponse {
+async fn serve_calls(shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    serve((Root::Calls, CALLS), shared, request, body).await
+}
+
+async fn serve_users(shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpResponse {
+    serve((Root::Users, USERS), shared, request, body).await
+}
+
+async fn serve((root, prefix): (Root, &str), shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let (at, started) = (now(), Instant::now());
-    let below = request.path().get(CALLS.len()..).unwrap_or("").trim_end_matches('/');
+    let below = request.path().get(prefix.len()..).unwrap_or("").trim_end_matches('/');
     let segments = if below.is_empty() {
         Some(Vec::new())
     } else {
@@ -70,6 +82,7 @@ async fn serve(shared: Data<Shared>, request: HttpRequest, body: Bytes) -> HttpR
     };
     let reply = shared.with_calls(|calls, now| {
         let request = GraphRequest {
+            root,
             method: request.method().as_str(),
             segments: &segments,
             body: &body,

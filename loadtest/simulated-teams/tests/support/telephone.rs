@@ -58,12 +58,18 @@ impl Webhook {
                     let headers = request.headers().iter();
                     let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
                     let code = status(&body);
+                    let is_joining = body.to_string().contains("participantJoiningNotification");
                     let _ = sender.send(Told {
                         path: request.path().to_owned(),
                         headers: headers.collect(),
                         body: body.into_inner(),
                     });
-                    HttpResponse::build(actix_web::http::StatusCode::from_u16(code).unwrap()).finish()
+                    let mut response = HttpResponse::build(actix_web::http::StatusCode::from_u16(code).unwrap());
+                    if is_joining && code == 200 {
+                        response.json(json!({ "@odata.type": "#microsoft.graph.acceptJoinResponse" }))
+                    } else {
+                        response.finish()
+                    }
                 }
             };
             let prompt = || async { HttpResponse::Ok().content_type("audio/wav").body(prompt()) };

@@ -82,6 +82,8 @@ kinds! {
     Role,
     /// The large gallery: [`super::Call::gallery`].
     Gallery,
+    /// Who hears whom: [`super::Call::route_audio`].
+    AudioRoute,
 }
 
 #[cfg(test)]

@@ -3,17 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 use trunkline_teams::calls::RecordingStatus;
-use trunkline_teams::graph::{self, OfParticipant, Operation};
+use trunkline_teams::graph::{self, Operation};
 
 use super::gather::{GATHERED, Gather, Heard, TIMER};
-use super::op::{Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, Removal, Role, Status, Voice};
-use super::problem::{CallProblem, count, id, takes};
-use super::{Call, Callee, Digits, Prompt, Prompts, Record, Tones};
+use super::op::{Gallery, MediaStop, Mute, Op, Recording, Role, Status, Voice};
+use super::problem::{CallProblem, takes};
+use super::{Call, CallKey, Digits, Prompt, Prompts, Record, Tones};
 use crate::event::Gathered;
 use crate::logic::{CallEvent, Input};
-
-/// Most people of one invitation. Source: Graph, `participant: invite`.
-const INVITEES: u64 = 5;
 
 /// Begins the names of operations that gathering keys asks for on its own: no author knows them.
 const OWN: char = 'g';
@@ -74,42 +71,10 @@ impl<A> Call<A> {
         self.forget_gathering();
     }
 
-    /// Invites up to five people. A call of two becomes one of several. Ends with `invited`; somebody who does not answer is
-    /// given up after about a minute.
-    pub fn invite(&mut self, people: impl IntoIterator<Item = Callee>) -> Op<Invite> {
-        let people: Vec<Callee> = people.into_iter().collect();
-        let invite = count("the people of one invitation", people.len(), 1, INVITEES).and_then(|()| {
-            Ok(Operation::Invite(Box::new(graph::Invite {
-                participants: people.iter().map(Callee::invitation).collect::<Result<_, _>>()?,
-                client_context: None,
-            })))
-        });
-        self.operation("an invitation", invite)
-    }
-
     /// Presses keys for the other side to hear. Ends with `tones_sent`.
     pub fn send_tones(&mut self, tones: impl Into<Tones>) -> Op<Tones> {
         let tones = tones.into().operation();
         self.operation("pressing keys", tones)
-    }
-
-    /// Puts a participant on hold, with music or a prompt; one at a time. Ends with `operation_ended`.
-    pub fn start_hold_music(&mut self, participant: &str, instead_of_music: Option<&Prompt>) -> Op<HoldMusic> {
-        let prompt = instead_of_music.map(Prompt::media).transpose();
-        let hold = prompt.and_then(|prompt| {
-            let body = graph::StartHoldMusic {
-                custom_prompt: prompt.map(Into::into),
-                client_context: None,
-            };
-            Ok(Operation::StartHoldMusic(Box::new(of(participant, body)?)))
-        });
-        self.operation("hold music", hold)
-    }
-
-    /// Takes a participant off hold. Ends with `operation_ended`.
-    pub fn stop_hold_music(&mut self, participant: &str) -> Op<HoldMusic> {
-        let hold = of(participant, graph::StopHoldMusic::default()).map(Operation::StopHoldMusic);
-        self.operation("hold music", hold)
     }
 
     /// Turns the bot's microphone off; calls of several only. Ends with `operation_ended`.
@@ -120,20 +85,6 @@ impl<A> Call<A> {
     /// Turns the bot's microphone on; calls of several only. Ends with `operation_ended`.
     pub fn unmute(&mut self) -> Op<Mute> {
         self.operation("unmuting", Ok(Operation::Unmute(graph::Mute::default())))
-    }
-
-    /// Turns a participant's microphone off, which only that participant can turn on again; calls of several only. Ends with
-    /// `operation_ended`.
-    pub fn mute_participant(&mut self, participant: &str) -> Op<Mute> {
-        let mute = of(participant, graph::Mute::default()).map(Operation::MuteParticipant);
-        self.operation("muting", mute)
-    }
-
-    /// Removes a participant, who is not told. The tenant's administrator must have allowed it to the app. Ends with
-    /// `operation_ended`.
-    pub fn remove(&mut self, participant: &str) -> Op<Removal> {
-        let remove = of(participant, ()).map(Operation::RemoveParticipant);
-        self.operation("removing somebody", remove)
     }
 
     /// Drops prompts and recordings that run or wait; each of them ends as cancelled. Ends with `operation_ended`.
@@ -173,10 +124,29 @@ impl<A> Call<A> {
         )
     }
 
-    fn operation<K>(&mut self, what: &'static str, operation: Result<Operation, CallProblem>) -> Op<K> {
+    pub(super) fn operation<K>(&mut self, what: &'static str, operation: Result<Operation, CallProblem>) -> Op<K> {
+        self.asked(what, operation, None)
+    }
+
+    /// The same, in place of another call of the bot.
+    pub(super) fn operation_in_place_of<K>(
+        &mut self,
+        what: &'static str,
+        operation: Result<Operation, CallProblem>,
+        other: &CallKey,
+    ) -> Op<K> {
+        self.asked(what, operation, Some(other.as_str().to_owned()))
+    }
+
+    fn asked<K>(
+        &mut self,
+        what: &'static str,
+        operation: Result<Operation, CallProblem>,
+        replaces: Option<String>,
+    ) -> Op<K> {
         let key = self.turn.fresh_key('o');
         match takes(what, &self.now).and_then(|takes| Ok((takes, operation?))) {
-            Ok((true, operation)) => self.turn.ask(key.clone(), operation),
+            Ok((true, operation)) => self.turn.ask_after(key.clone(), operation, None, replaces),
             Ok((false, _)) => {}
             Err(problem) => self.turn.cannot(problem),
         }
@@ -268,11 +238,4 @@ impl<A> Call<A> {
         self.turn
             .ask(key, Operation::CancelMediaProcessing(graph::CancelMedia::default()));
     }
-}
-
-fn of<B>(participant: &str, body: B) -> Result<OfParticipant<B>, CallProblem> {
-    Ok(OfParticipant {
-        participant: id("the participant", participant)?,
-        body,
-    })
 }

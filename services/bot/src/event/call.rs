@@ -1,6 +1,8 @@
 //! What happens in calls.
 
 mod ended;
+mod recorded;
+mod sharing;
 
 use std::fmt;
 
@@ -12,6 +14,9 @@ use trunkline_teams::calls::{Identity, IdentitySet, Participant, ResultInfo};
 pub use ended::{
     Clip, Done, Invited, NotDone, OperationEnded, PromptEnded, Recorded, RecordingEnd, StatusUpdated, TonesSent,
 };
+
+pub use recorded::{RecordedJoins, RecordedLeft};
+pub use sharing::{SharingEnded, SharingStarted};
 
 use crate::call::{Digits, GatherEnd, Op};
 use crate::logic::{CallAbout, CallEnd, EndedBy};

@@ -94,8 +94,27 @@ pub enum CallEvent {
     TransferFailed(ResultInfo),
     /// Nobody knows whether the call was made; it is not made again.
     InDoubt,
+    /// Somebody shares content, under this id of a session. Only where the call's options asked for it.
+    SharingStarted(String),
+    /// Nobody shares the content of that session any more.
+    SharingEnded(String),
+    /// Another person of the recording policy joins, and is recorded by this call. Only where its answer had room for several.
+    RecordedJoins(Box<CallAbout>),
+    /// A recorded person left.
+    RecordedLeft(RecordedLeft),
     /// Over. The last event of a call.
     Ended(CallEnd),
+}
+
+/// A recorded person who left.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedLeft {
+    /// Who, as the roster and the invitation name the participant.
+    pub participant: String,
+    /// Graph's codes, where it told any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultInfo>,
 }
 
 /// How an operation ended.

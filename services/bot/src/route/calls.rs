@@ -10,7 +10,7 @@ use crate::call::gather::GATHERED;
 use crate::error::Error;
 use crate::event::{
     Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, Muted, OperationEnded, PromptEnded, Recorded,
-    StatusUpdated, Tone, TonesSent, TransferFailed,
+    RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, StatusUpdated, Tone, TonesSent, TransferFailed,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
 use crate::signal::Signal;
@@ -204,6 +204,55 @@ pub fn transfer_failed() -> Listen<TransferFailed, Then> {
         |event| matches!(event, CallEvent::TransferFailed(_)),
         |event| match event {
             CallEvent::TransferFailed(result) => Some(TransferFailed::new(result)),
+            _ => None,
+        },
+    )
+}
+
+/// Somebody began to share content. Graph tells it only to calls whose options asked for it
+/// (`CallOptions::is_content_sharing_notification_enabled`, with [`crate::Media::options`] or [`crate::Outgoing::options`]).
+pub fn sharing_started() -> Listen<SharingStarted, Then> {
+    of_call(
+        Shape::Kind("sharing_started"),
+        |event| matches!(event, CallEvent::SharingStarted(_)),
+        |event| match event {
+            CallEvent::SharingStarted(session) => Some(SharingStarted::new(session)),
+            _ => None,
+        },
+    )
+}
+
+/// Content is shared no more; told as its beginning is.
+pub fn sharing_ended() -> Listen<SharingEnded, Then> {
+    of_call(
+        Shape::Kind("sharing_ended"),
+        |event| matches!(event, CallEvent::SharingEnded(_)),
+        |event| match event {
+            CallEvent::SharingEnded(session) => Some(SharingEnded::new(session)),
+            _ => None,
+        },
+    )
+}
+
+/// Another person of the recording policy joins and is recorded by this call, which has room for several.
+pub fn recorded_joins() -> Listen<RecordedJoins, Then> {
+    of_call(
+        Shape::Kind("recorded_joins"),
+        |event| matches!(event, CallEvent::RecordedJoins(_)),
+        |event| match event {
+            CallEvent::RecordedJoins(about) => Some(RecordedJoins::new(*about)),
+            _ => None,
+        },
+    )
+}
+
+/// A recorded person left.
+pub fn recorded_left() -> Listen<RecordedLeft, Then> {
+    of_call(
+        Shape::Kind("recorded_left"),
+        |event| matches!(event, CallEvent::RecordedLeft(_)),
+        |event| match event {
+            CallEvent::RecordedLeft(left) => Some(RecordedLeft::new(left)),
             _ => None,
         },
     )

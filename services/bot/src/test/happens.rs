@@ -155,10 +155,13 @@ impl Host {
                 key,
                 operation,
                 after,
-                ..
+                replaces,
             } => {
                 self.next_sequence = sequence + 1;
                 let events = self.asks(key, operation, after.as_deref());
+                if let Some(other) = replaces {
+                    self.screen.line(&format!("(in place of the call {other})"));
+                }
                 follows.extend(events.into_iter().map(|event| Input::Call(Box::new(event))));
             }
             Effect::ChangeUser {

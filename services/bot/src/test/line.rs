@@ -202,9 +202,10 @@ impl Line {
             return Some((refusal.status, refusal.code));
         }
         let code = match operation {
-            Operation::Mute(_) | Operation::Unmute(_) | Operation::MuteParticipant(_) => {
-                (!self.call.is_of_several()).then_some("8548")
-            }
+            Operation::Mute(_)
+            | Operation::Unmute(_)
+            | Operation::MuteParticipant(_)
+            | Operation::CreateAudioRoutingGroup(_) => (!self.call.is_of_several()).then_some("8548"),
             Operation::UpdateRecordingStatus(_) => self.call.about.observed_participant().is_none().then_some("8506"),
             _ => None,
         };

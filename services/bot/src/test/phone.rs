@@ -15,7 +15,7 @@ use super::line::{Follows, Line, participant_id, somebody};
 use super::turns::Host;
 use crate::address::Address;
 use crate::call_bot::CallBot;
-use crate::logic::{CallAbout, CallEvent, Effect, EndedBy, Input};
+use crate::logic::{CallAbout, CallEvent, Effect, EndedBy, Input, RecordedLeft};
 use crate::signal::Signal;
 use crate::state::State;
 
@@ -75,15 +75,9 @@ impl<S: State> Phone<S> {
 
     /// A recording policy of this name asks the bot to record somebody.
     pub fn asks_to_record(&mut self, name: &str, policy: &str) -> &mut Self {
-        let observed = Some(participant_id(name));
         let about = CallAbout {
-            incoming_context: Some(IncomingContext {
-                source_participant_id: observed.clone(),
-                observed_participant_id: observed,
-                ..IncomingContext::default()
-            }),
             application_metadata: Some(json!({ "botData": { "policyIdentifier": policy } })),
-            ..incoming(name)
+            ..recorded(name)
         };
         self.comes_in(&format!("({policy} asks to record {name})"), about, DECIDE_RECORDING)
     }
@@ -251,6 +245,41 @@ impl<S: State> Phone<S> {
     /// The bot is let in.
     pub fn is_let_in(&mut self) -> &mut Self {
         self.happens("(the bot is let in)", |_| vec![CallEvent::Lobby(false)])
+    }
+
+    /// Somebody begins to share content, under this id.
+    pub fn shares(&mut self, session: &str) -> &mut Self {
+        self.happens(&format!("(content {session} is shared)"), |_| {
+            vec![CallEvent::SharingStarted(session.to_owned())]
+        })
+    }
+
+    /// Content is shared no more.
+    pub fn stops_sharing(&mut self, session: &str) -> &mut Self {
+        self.happens(&format!("(content {session} is not shared any more)"), |_| {
+            vec![CallEvent::SharingEnded(session.to_owned())]
+        })
+    }
+
+    /// Another person of the recording policy joins, and is recorded by this call.
+    pub fn recorded_joins(&mut self, name: &str) -> &mut Self {
+        let about = recorded(name);
+        self.happens(&format!("({name} joins and is recorded)"), |line| {
+            vec![CallEvent::RecordedJoins(Box::new(about)), line.joins(name)]
+        })
+    }
+
+    /// A recorded person leaves.
+    pub fn recorded_leaves(&mut self, name: &str) -> &mut Self {
+        let left = RecordedLeft {
+            participant: participant_id(name),
+            result: None,
+        };
+        self.happens(&format!("({name} leaves, who was recorded)"), |line| {
+            let mut events = vec![CallEvent::RecordedLeft(left)];
+            events.extend(line.leaves_roster(name));
+            events
+        })
     }
 
     /// Whoever was invited first comes.
@@ -439,5 +468,18 @@ fn incoming(name: &str) -> CallAbout {
         direction: Some(CallDirection::Incoming),
         source: Some(somebody(name)),
         ..CallAbout::default()
+    }
+}
+
+/// Somebody is to be recorded.
+fn recorded(name: &str) -> CallAbout {
+    let observed = Some(participant_id(name));
+    CallAbout {
+        incoming_context: Some(IncomingContext {
+            source_participant_id: observed.clone(),
+            observed_participant_id: observed,
+            ..IncomingContext::default()
+        }),
+        ..incoming(name)
     }
 }

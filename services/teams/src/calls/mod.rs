@@ -13,11 +13,15 @@ mod media;
 mod meeting;
 mod notification;
 mod number;
+mod online_meeting;
 mod operation;
 mod participant;
+mod quality;
 mod result;
 pub mod results;
+mod routing;
 mod secret;
+mod sharing;
 mod word;
 
 pub use call::{Call, CallDirection, CallMediaState, CallOptions, CallRoute, CallState, IncomingContext, ToneInfo};
@@ -31,13 +35,17 @@ pub use notification::{
     Batch, ChangeType, Notification, NotificationError, Outline, ParticipantJoining, ParticipantLeft, Subject,
     SubjectKind,
 };
+pub use online_meeting::{MeetingParticipantInfo, MeetingParticipants, OnlineMeeting};
 pub use operation::{CommsOperation, OperationStatus, SendDtmfCompletionReason};
 pub use participant::{
     DeltaParticipants, InvitationParticipantInfo, MediaDirection, MediaStream, Participant, ParticipantInfo,
     RecordingInfo, RecordingStatus, RemovedState,
 };
+pub use quality::{TeleconferenceDeviceMediaQuality, TeleconferenceDeviceQuality};
 pub use result::ResultInfo;
+pub use routing::{AudioRoutingGroup, RoutingMode};
 pub use secret::Secret;
+pub use sharing::ContentSharingSession;
 
 #[cfg(feature = "clients")]
 pub(crate) use notification::id_in_path;

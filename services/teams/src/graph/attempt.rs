@@ -105,7 +105,8 @@ impl Client {
         let headers = response.headers();
         let (retry_after, location) = (retry_after(headers), header_text(headers, &LOCATION));
         let request_id = header_text(headers, &REQUEST_ID);
-        tracing::debug!(
+        // Microsoft asks for these three whenever one complains, also of what was taken and not done.
+        tracing::info!(
             operation = ready.kind.name(),
             status = status.as_u16(),
             scenario_id = %ready.scenario,
@@ -163,6 +164,7 @@ impl From<Method> for http::Method {
         match method {
             Method::Get => Self::GET,
             Method::Post => Self::POST,
+            Method::Patch => Self::PATCH,
             Method::Delete => Self::DELETE,
         }
     }

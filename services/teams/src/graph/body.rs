@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calls::{
-    CallOptions, InvitationParticipantInfo, MediaConfig, MediaInfo, MediaPrompt, Modality, ParticipantInfo,
-    RecordingStatus, RejectReason, Tone,
+    CallOptions, ChatInfo, InvitationParticipantInfo, MediaConfig, MediaInfo, MediaPrompt, MeetingParticipants,
+    Modality, ParticipantInfo, RecordingStatus, RejectReason, TeleconferenceDeviceQuality, Tone,
 };
 
 /// Defines bodies: absent members are not sent.
@@ -181,6 +181,35 @@ bodies! {
         /// At most 256 characters.
         #[serde(skip_serializing_if = "Option::is_none")]
         client_context: Option<String>,
+    }
+
+    /// Reports how good the media of a conference device were. Source: Graph, `call: logTeleconferenceDeviceQuality`; for
+    /// partners of Cloud Video Interop only.
+    pub struct LogDeviceQuality {
+        /// What is reported.
+        quality: TeleconferenceDeviceQuality,
+    }
+
+    /// Makes a meeting or finds it by an id of our own. Without times it is now and lasts an hour; with a start alone, an hour
+    /// from then. It stands in nobody's calendar. Source: Graph, `onlineMeeting: createOrGet`.
+    pub struct CreateOrGetMeeting {
+        /// Required.
+        external_id: String,
+        /// What it is about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        /// RFC 3339, in UTC.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        start_date_time: Option<String>,
+        /// RFC 3339, in UTC; not without a start, nor before it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        end_date_time: Option<String>,
+        /// Who is invited.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        participants: Option<MeetingParticipants>,
+        /// The chat that it belongs to; in the metadata, not on the page.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        chat_info: Option<ChatInfo>,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::token::{TenantTokens, TokenError};
 /// Time that one attempt may take, unless configured otherwise: the token, the connection and the whole answer included.
 const ATTEMPT_TIME: Duration = Duration::from_secs(10);
 
-/// Most pages of a roster.
+/// Most pages of a collection.
 const PAGES: usize = 50;
 
 /// Client of Graph's calls for one bot registration. Cloning is cheap and shares the connections.
@@ -164,21 +164,19 @@ impl Client {
         self.tell(ready).instrument(span).await
     }
 
-    /// Does what is ready and reads the answer; of a roster that comes in pages, all of them.
+    /// Does what is ready and reads the answer; of a collection that comes in pages, all of them.
     async fn tell(&self, mut ready: Ready) -> Result<Told, GraphError> {
         let doubt = |cause| GraphError::Doubt { cause };
         let kind = ready.kind;
         let mut success = self.persist(&ready).await?;
         let mut told = success.read(kind).map_err(doubt)?;
-        if let Told::Roster(everybody) = &mut told {
-            for _ in 1..PAGES {
-                let Some(next) = success.next_page() else { break };
-                ready.url = self.page(&next).map_err(|cause| GraphError::NotSent { cause })?;
-                success = self.persist(&ready).await?;
-                if let Told::Roster(more) = success.read(kind).map_err(doubt)? {
-                    everybody.extend(more);
-                }
-            }
+        let is_collection = told.is_collection();
+        for _ in 1..PAGES {
+            let next = if is_collection { success.next_page() } else { None };
+            let Some(next) = next else { break };
+            ready.url = self.page(&next).map_err(|cause| GraphError::NotSent { cause })?;
+            success = self.persist(&ready).await?;
+            told.append(success.read(kind).map_err(doubt)?);
         }
         Ok(told)
     }

@@ -56,6 +56,28 @@ pub enum OperationKind {
     StartHoldMusic,
     /// See [`Operation::StopHoldMusic`].
     StopHoldMusic,
+    /// See [`Operation::CreateAudioRoutingGroup`].
+    CreateAudioRoutingGroup,
+    /// See [`Operation::ListAudioRoutingGroups`].
+    ListAudioRoutingGroups,
+    /// See [`Operation::GetAudioRoutingGroup`].
+    GetAudioRoutingGroup,
+    /// See [`Operation::UpdateAudioRoutingGroup`].
+    UpdateAudioRoutingGroup,
+    /// See [`Operation::DeleteAudioRoutingGroup`].
+    DeleteAudioRoutingGroup,
+    /// See [`Operation::ListOperations`].
+    ListOperations,
+    /// See [`Operation::GetOperation`].
+    GetOperation,
+    /// See [`Operation::ListContentSharingSessions`].
+    ListContentSharingSessions,
+    /// See [`Operation::GetContentSharingSession`].
+    GetContentSharingSession,
+    /// See [`Operation::LogTeleconferenceDeviceQuality`].
+    LogTeleconferenceDeviceQuality,
+    /// See [`Operation::CreateOrGetMeeting`].
+    CreateOrGetMeeting,
 }
 
 /// How the end of an operation is told. Source: Graph, `commsOperation` and the page of each operation.
@@ -98,13 +120,24 @@ impl Operation {
             Self::MuteParticipant(_) => OperationKind::MuteParticipant,
             Self::StartHoldMusic(_) => OperationKind::StartHoldMusic,
             Self::StopHoldMusic(_) => OperationKind::StopHoldMusic,
+            Self::CreateAudioRoutingGroup(_) => OperationKind::CreateAudioRoutingGroup,
+            Self::ListAudioRoutingGroups => OperationKind::ListAudioRoutingGroups,
+            Self::GetAudioRoutingGroup(_) => OperationKind::GetAudioRoutingGroup,
+            Self::UpdateAudioRoutingGroup(_) => OperationKind::UpdateAudioRoutingGroup,
+            Self::DeleteAudioRoutingGroup(_) => OperationKind::DeleteAudioRoutingGroup,
+            Self::ListOperations => OperationKind::ListOperations,
+            Self::GetOperation(_) => OperationKind::GetOperation,
+            Self::ListContentSharingSessions => OperationKind::ListContentSharingSessions,
+            Self::GetContentSharingSession(_) => OperationKind::GetContentSharingSession,
+            Self::LogTeleconferenceDeviceQuality(_) => OperationKind::LogTeleconferenceDeviceQuality,
+            Self::CreateOrGetMeeting(_) => OperationKind::CreateOrGetMeeting,
         }
     }
 }
 
 impl OperationKind {
     /// Every kind, for tables and metrics.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 36] = [
         Self::Create,
         Self::Answer,
         Self::Reject,
@@ -130,6 +163,17 @@ impl OperationKind {
         Self::MuteParticipant,
         Self::StartHoldMusic,
         Self::StopHoldMusic,
+        Self::CreateAudioRoutingGroup,
+        Self::ListAudioRoutingGroups,
+        Self::GetAudioRoutingGroup,
+        Self::UpdateAudioRoutingGroup,
+        Self::DeleteAudioRoutingGroup,
+        Self::ListOperations,
+        Self::GetOperation,
+        Self::ListContentSharingSessions,
+        Self::GetContentSharingSession,
+        Self::LogTeleconferenceDeviceQuality,
+        Self::CreateOrGetMeeting,
     ];
 
     /// Name in Graph's documentation, stored state, logs and metrics.
@@ -160,6 +204,17 @@ impl OperationKind {
             Self::MuteParticipant => "muteParticipant",
             Self::StartHoldMusic => "startHoldMusic",
             Self::StopHoldMusic => "stopHoldMusic",
+            Self::CreateAudioRoutingGroup => "createAudioRoutingGroup",
+            Self::ListAudioRoutingGroups => "listAudioRoutingGroups",
+            Self::GetAudioRoutingGroup => "getAudioRoutingGroup",
+            Self::UpdateAudioRoutingGroup => "updateAudioRoutingGroup",
+            Self::DeleteAudioRoutingGroup => "deleteAudioRoutingGroup",
+            Self::ListOperations => "listOperations",
+            Self::GetOperation => "getOperation",
+            Self::ListContentSharingSessions => "listContentSharingSessions",
+            Self::GetContentSharingSession => "getContentSharingSession",
+            Self::LogTeleconferenceDeviceQuality => "logTeleconferenceDeviceQuality",
+            Self::CreateOrGetMeeting => "createOrGetMeeting",
         }
     }
 
@@ -192,7 +247,18 @@ impl OperationKind {
             | Self::ListParticipants
             | Self::GetParticipant
             | Self::RemoveParticipant
-            | Self::MuteParticipant => Completion::Answer,
+            | Self::MuteParticipant
+            | Self::CreateAudioRoutingGroup
+            | Self::ListAudioRoutingGroups
+            | Self::GetAudioRoutingGroup
+            | Self::UpdateAudioRoutingGroup
+            | Self::DeleteAudioRoutingGroup
+            | Self::ListOperations
+            | Self::GetOperation
+            | Self::ListContentSharingSessions
+            | Self::GetContentSharingSession
+            | Self::LogTeleconferenceDeviceQuality
+            | Self::CreateOrGetMeeting => Completion::Answer,
         }
     }
 
@@ -207,18 +273,32 @@ impl OperationKind {
                 | Self::SendDtmfTones
                 | Self::AddLargeGalleryView
                 | Self::Invite
+                | Self::CreateAudioRoutingGroup
+                | Self::LogTeleconferenceDeviceQuality
         )
     }
 
     /// Whether its answer is all that it is for.
     #[cfg(feature = "clients")]
     pub(super) fn is_read(self) -> bool {
-        matches!(self, Self::Get | Self::ListParticipants | Self::GetParticipant)
+        matches!(
+            self,
+            Self::Get
+                | Self::ListParticipants
+                | Self::GetParticipant
+                | Self::ListAudioRoutingGroups
+                | Self::GetAudioRoutingGroup
+                | Self::ListOperations
+                | Self::GetOperation
+                | Self::ListContentSharingSessions
+                | Self::GetContentSharingSession
+                | Self::CreateOrGetMeeting
+        )
     }
 
     /// Whether nothing that anybody hears or sees depends on whether it was done.
     #[cfg(feature = "clients")]
     pub(super) fn changes_nothing(self) -> bool {
-        self.is_read() || self == Self::KeepAlive
+        (self.is_read() && self != Self::CreateOrGetMeeting) || self == Self::KeepAlive
     }
 }

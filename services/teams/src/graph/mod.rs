@@ -20,15 +20,16 @@ mod request;
 mod told;
 
 pub use body::{
-    Answer, CancelMedia, Invite, Mute, PlayPrompt, RecordResponse, Redirect, Reject, ScreenSharingRole, SendDtmfTones,
-    StartHoldMusic, StopHoldMusic, SubscribeToTone, Transfer, UpdateRecordingStatus,
+    Answer, CancelMedia, CreateOrGetMeeting, Invite, LogDeviceQuality, Mute, PlayPrompt, RecordResponse, Redirect,
+    Reject, ScreenSharingRole, SendDtmfTones, StartHoldMusic, StopHoldMusic, SubscribeToTone, Transfer,
+    UpdateRecordingStatus,
 };
 #[cfg(feature = "clients")]
 pub use client::{Client, ClientError, Errand};
 #[cfg(feature = "clients")]
 pub use error::{Failure, GraphError};
 pub use kind::{Completion, OperationKind};
-pub use operation::{OfParticipant, Operation};
+pub use operation::{ById, OfParticipant, OfUser, Operation};
 #[cfg(feature = "clients")]
 pub use request::{Method, Request};
 #[cfg(feature = "clients")]

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::body::{
-    Answer, CancelMedia, Invite, Mute, PlayPrompt, RecordResponse, Redirect, Reject, ScreenSharingRole, SendDtmfTones,
-    StartHoldMusic, StopHoldMusic, SubscribeToTone, Transfer, UpdateRecordingStatus,
+    Answer, CancelMedia, CreateOrGetMeeting, Invite, LogDeviceQuality, Mute, PlayPrompt, RecordResponse, Redirect,
+    Reject, ScreenSharingRole, SendDtmfTones, StartHoldMusic, StopHoldMusic, SubscribeToTone, Transfer,
+    UpdateRecordingStatus,
 };
-use crate::calls::Call;
+use crate::calls::{AudioRoutingGroup, Call};
 
 /// One operation on a call. Stored as JSON: `{"operation":"playPrompt","with":{..}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,45 @@ pub enum Operation {
     StartHoldMusic(Box<OfParticipant<StartHoldMusic>>),
     /// Takes a participant off hold.
     StopHoldMusic(OfParticipant<StopHoldMusic>),
+    /// Opens a private way of sound under the id that the group tells.
+    CreateAudioRoutingGroup(Box<AudioRoutingGroup>),
+    /// Reads all of them.
+    ListAudioRoutingGroups,
+    /// Reads one.
+    GetAudioRoutingGroup(ById),
+    /// Changes who hears whom in the group of that id.
+    UpdateAudioRoutingGroup(Box<AudioRoutingGroup>),
+    /// Closes one.
+    DeleteAudioRoutingGroup(ById),
+    /// Reads the operations on the call. In the metadata, on no page: what is read after an operation ended is not known.
+    ListOperations,
+    /// Reads one; known and unknown as above.
+    GetOperation(ById),
+    /// Reads what is shared.
+    ListContentSharingSessions,
+    /// Reads one sharing.
+    GetContentSharingSession(ById),
+    /// Reports how good the media of a conference device were; names its call in the body.
+    LogTeleconferenceDeviceQuality(Box<LogDeviceQuality>),
+    /// Makes a meeting of somebody, or finds it. Belongs to no call, and wants a permission of its own
+    /// (`OnlineMeetings.ReadWrite.All`) with an application access policy for that somebody.
+    CreateOrGetMeeting(Box<OfUser<CreateOrGetMeeting>>),
+}
+
+/// An operation on something of the call that has an id of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ById {
+    /// As Graph or its creator named it.
+    pub id: String,
+}
+
+/// An operation on what somebody has.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OfUser<B> {
+    /// Entra object id.
+    pub user: String,
+    /// Body of the request.
+    pub body: B,
 }
 
 /// An operation on one participant.
@@ -123,7 +163,18 @@ impl Operation {
             | Self::ChangeScreenSharingRole(_)
             | Self::ListParticipants
             | Self::GetParticipant(_)
-            | Self::RemoveParticipant(_) => return None,
+            | Self::RemoveParticipant(_)
+            | Self::CreateAudioRoutingGroup(_)
+            | Self::ListAudioRoutingGroups
+            | Self::GetAudioRoutingGroup(_)
+            | Self::UpdateAudioRoutingGroup(_)
+            | Self::DeleteAudioRoutingGroup(_)
+            | Self::ListOperations
+            | Self::GetOperation(_)
+            | Self::ListContentSharingSessions
+            | Self::GetContentSharingSession(_)
+            | Self::LogTeleconferenceDeviceQuality(_)
+            | Self::CreateOrGetMeeting(_) => return None,
         })
     }
 }

@@ -5,6 +5,9 @@ use serde::Serialize;
 
 use super::operation::Operation;
 
+const GROUPS: &str = "audioRoutingGroups";
+const SESSIONS: &str = "contentSharingSessions";
+
 /// Method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -12,6 +15,8 @@ pub enum Method {
     Get,
     /// Asks.
     Post,
+    /// Changes what is named.
+    Patch,
     /// Ends or removes.
     Delete,
 }
@@ -28,7 +33,8 @@ pub struct Request {
 }
 
 impl Operation {
-    /// The request for a call of that Graph id; [`Operation::Create`] needs none.
+    /// The request for a call of that Graph id. [`Operation::Create`], [`Operation::LogTeleconferenceDeviceQuality`] and
+    /// [`Operation::CreateOrGetMeeting`] need none.
     ///
     /// # Errors
     /// If the body cannot be written as JSON.
@@ -70,6 +76,26 @@ impl Operation {
             Self::MuteParticipant(who) => of(&who.participant, "mute", json(&who.body)?),
             Self::StartHoldMusic(who) => of(&who.participant, "startHoldMusic", json(&who.body)?),
             Self::StopHoldMusic(who) => of(&who.participant, "stopHoldMusic", json(&who.body)?),
+            Self::CreateAudioRoutingGroup(group) => post(GROUPS, json(group)?),
+            Self::ListAudioRoutingGroups => bare(Method::Get, &[GROUPS]),
+            Self::GetAudioRoutingGroup(group) => bare(Method::Get, &[GROUPS, &group.id]),
+            Self::UpdateAudioRoutingGroup(group) => {
+                let below = [GROUPS, group.id.as_deref().unwrap_or_default()];
+                Ok(Request::new(Method::Patch, &whole, &below, Some(json(group)?)))
+            }
+            Self::DeleteAudioRoutingGroup(group) => bare(Method::Delete, &[GROUPS, &group.id]),
+            Self::ListOperations => bare(Method::Get, &["operations"]),
+            Self::GetOperation(operation) => bare(Method::Get, &["operations", &operation.id]),
+            Self::ListContentSharingSessions => bare(Method::Get, &[SESSIONS]),
+            Self::GetContentSharingSession(session) => bare(Method::Get, &[SESSIONS, &session.id]),
+            Self::LogTeleconferenceDeviceQuality(body) => {
+                let below = ["logTeleconferenceDeviceQuality"];
+                Ok(Request::new(Method::Post, &calls, &below, Some(json(body)?)))
+            }
+            Self::CreateOrGetMeeting(of) => {
+                let root = ["users", of.user.as_str(), "onlineMeetings", "createOrGet"];
+                Ok(Request::new(Method::Post, &root, &[], Some(json(&of.body)?)))
+            }
         }
     }
 }

@@ -6,7 +6,9 @@ use serde::de::Error as _;
 
 use super::error::Failure;
 use super::kind::OperationKind;
-use crate::calls::{Call, CommsOperation, Participant, id_in_path};
+use crate::calls::{
+    AudioRoutingGroup, Call, CommsOperation, ContentSharingSession, OnlineMeeting, Participant, id_in_path,
+};
 
 /// What Graph told when it took an operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +25,39 @@ pub enum Told {
     Roster(Vec<Participant>),
     /// The participant.
     Participant(Box<Participant>),
+    /// The way of sound, as it is now.
+    RoutingGroup(Box<AudioRoutingGroup>),
+    /// All ways of sound.
+    RoutingGroups(Vec<AudioRoutingGroup>),
+    /// Operations on the call.
+    Operations(Vec<CommsOperation>),
+    /// One sharing.
+    Session(Box<ContentSharingSession>),
+    /// All that is shared.
+    Sessions(Vec<ContentSharingSession>),
+    /// The meeting.
+    Meeting(Box<OnlineMeeting>),
+}
+
+impl Told {
+    /// Whether further pages may follow.
+    pub(super) fn is_collection(&self) -> bool {
+        matches!(
+            self,
+            Self::Roster(_) | Self::RoutingGroups(_) | Self::Operations(_) | Self::Sessions(_)
+        )
+    }
+
+    /// Adds a further page of the same collection.
+    pub(super) fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Roster(all), Self::Roster(more)) => all.extend(more),
+            (Self::RoutingGroups(all), Self::RoutingGroups(more)) => all.extend(more),
+            (Self::Operations(all), Self::Operations(more)) => all.extend(more),
+            (Self::Sessions(all), Self::Sessions(more)) => all.extend(more),
+            _ => {}
+        }
+    }
 }
 
 /// A successful answer, unread.
@@ -35,8 +70,13 @@ pub(super) struct Success {
 
 /// A page of a collection.
 #[derive(Deserialize)]
-struct Page {
-    value: Vec<Participant>,
+struct Page<T> {
+    value: Vec<T>,
+}
+
+/// Where the rest of a collection lies.
+#[derive(Deserialize)]
+struct Next {
     #[serde(rename = "@odata.nextLink")]
     next: Option<String>,
 }
@@ -48,15 +88,31 @@ impl Success {
             OperationKind::Create => self.created(),
             OperationKind::Get => self.json().map(|call| Told::Call(Box::new(call))),
             OperationKind::GetParticipant => self.json().map(|who| Told::Participant(Box::new(who))),
-            OperationKind::ListParticipants => self.json::<Page>().map(|page| Told::Roster(page.value)),
+            OperationKind::ListParticipants => self.page().map(Told::Roster),
+            // What was done is known to be done, also where its answer cannot be read.
+            OperationKind::CreateAudioRoutingGroup | OperationKind::UpdateAudioRoutingGroup => {
+                let group = self.json().map(|group| Told::RoutingGroup(Box::new(group)));
+                Ok(group.unwrap_or(Told::Nothing))
+            }
+            OperationKind::GetAudioRoutingGroup => self.json().map(|group| Told::RoutingGroup(Box::new(group))),
+            OperationKind::ListAudioRoutingGroups => self.page().map(Told::RoutingGroups),
+            OperationKind::GetOperation => self.json().map(|operation| Told::Operation(Box::new(operation))),
+            OperationKind::ListOperations => self.page().map(Told::Operations),
+            OperationKind::GetContentSharingSession => self.json().map(|session| Told::Session(Box::new(session))),
+            OperationKind::ListContentSharingSessions => self.page().map(Told::Sessions),
+            OperationKind::CreateOrGetMeeting => self.json().map(|meeting| Told::Meeting(Box::new(meeting))),
             _ => Ok(self.operation()),
         }
     }
 
-    /// Where the rest of a roster lies. That this collection comes in pages is not documented; collections of Graph may ("Paging
-    /// Microsoft Graph data").
+    /// Where the rest of a collection lies. That these collections come in pages is not documented; collections of Graph may
+    /// ("Paging Microsoft Graph data").
     pub(super) fn next_page(&self) -> Option<String> {
-        self.json::<Page>().ok()?.next
+        self.json::<Next>().ok()?.next
+    }
+
+    fn page<'de, T: Deserialize<'de>>(&'de self) -> Result<Vec<T>, Failure> {
+        self.json::<Page<T>>().map(|page| page.value)
     }
 
     fn json<'de, T: Deserialize<'de>>(&'de self) -> Result<T, Failure> {

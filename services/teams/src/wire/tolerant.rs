@@ -119,6 +119,15 @@ impl Tolerant for u64 {
     }
 }
 
+impl Tolerant for f64 {
+    fn from_scalar(scalar: Value) -> Read<Self> {
+        match scalar.as_f64() {
+            Some(value) => Read::Known(value),
+            None => Read::Other(scalar),
+        }
+    }
+}
+
 /// Any JSON but `null`, which means the same as absent and is kept apart.
 impl Tolerant for Value {
     fn from_text(text: &str) -> Read<Self> {

@@ -22,7 +22,10 @@ fn template(segments: &[String]) -> String {
     for (place, segment) in segments.iter().enumerate() {
         let before = place.checked_sub(1).map(|before| segments[before].as_str());
         let name = match before {
-            Some("calls") => "{call-id}",
+            Some("calls") if segment != "logTeleconferenceDeviceQuality" => "{call-id}",
+            Some("audioRoutingGroups") => "{audioRoutingGroup-id}",
+            Some("operations") => "{commsOperation-id}",
+            Some("contentSharingSessions") => "{contentSharingSession-id}",
             Some("participants") if segment != "invite" => "{participant-id}",
             _ => segment,
         };
@@ -113,7 +116,10 @@ fn other_creates() -> Vec<Operation> {
 fn every_body_is_what_microsofts_metadata_declares() {
     let Some(schema) = schema() else { return };
     let mut checked = 0;
-    for operation in every_operation().into_iter().chain(other_creates()) {
+    // The schema has the calls API only.
+    let is_of_calls = |operation: &Operation| !matches!(operation, Operation::CreateOrGetMeeting(_));
+    let all = every_operation().into_iter().filter(is_of_calls);
+    for operation in all.chain(other_creates()) {
         let expected = expected_body(&schema, &operation);
         let sent = operation.request(Some(CALL)).unwrap().body;
         assert_eq!(
@@ -127,7 +133,7 @@ fn every_body_is_what_microsofts_metadata_declares() {
             checked += 1;
         }
     }
-    assert!(checked >= 22, "{checked}");
+    assert!(checked >= 25, "{checked}");
 }
 
 #[test]

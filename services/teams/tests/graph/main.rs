@@ -3,6 +3,7 @@
 
 mod bodies;
 mod faults;
+mod logs;
 mod operations;
 mod samples;
 #[path = "../support/loopback.rs"]

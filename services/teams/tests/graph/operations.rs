@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 use trunkline_teams::calls::{
-    Call, CallState, IdentitySet, InvitationParticipantInfo, MediaConfig, MediaInfo, MediaPrompt, Modality,
-    OperationStatus, ParticipantInfo, RecordingStatus, RejectReason, Tone,
+    AudioRoutingGroup, Call, CallState, IdentitySet, InvitationParticipantInfo, MediaConfig, MediaInfo, MediaPrompt,
+    Modality, OperationStatus, ParticipantInfo, RecordingStatus, RejectReason, RoutingMode,
+    TeleconferenceDeviceMediaQuality, TeleconferenceDeviceQuality, Tone,
 };
 use trunkline_teams::graph::{
-    Answer, CancelMedia, Errand, Invite, Mute, OfParticipant, Operation, OperationKind, PlayPrompt, RecordResponse,
-    Redirect, Reject, ScreenSharingRole, SendDtmfTones, StartHoldMusic, StopHoldMusic, SubscribeToTone, Told, Transfer,
-    UpdateRecordingStatus,
+    Answer, ById, CancelMedia, CreateOrGetMeeting, Errand, Invite, LogDeviceQuality, Mute, OfParticipant, OfUser,
+    Operation, OperationKind, PlayPrompt, RecordResponse, Redirect, Reject, ScreenSharingRole, SendDtmfTones,
+    StartHoldMusic, StopHoldMusic, SubscribeToTone, Told, Transfer, UpdateRecordingStatus,
 };
 
 use crate::support::{Loopback, Reply};
@@ -37,6 +38,52 @@ fn of<B>(body: B) -> OfParticipant<B> {
     OfParticipant {
         participant: WHO.to_owned(),
         body,
+    }
+}
+
+fn whisper() -> AudioRoutingGroup {
+    AudioRoutingGroup {
+        id: Some("whisper".to_owned()),
+        routing_mode: Some(RoutingMode::Multicast),
+        sources: vec!["p-1".to_owned()],
+        receivers: vec!["p-2".to_owned(), "p-3".to_owned()],
+        ..AudioRoutingGroup::default()
+    }
+}
+
+fn id(id: &str) -> ById {
+    ById { id: id.to_owned() }
+}
+
+fn quality() -> LogDeviceQuality {
+    let stream = TeleconferenceDeviceMediaQuality {
+        odata_type: Some("#microsoft.graph.teleconferenceDeviceVideoQuality".to_owned()),
+        channel_index: Some(1),
+        media_duration: Some("PT20M".to_owned()),
+        average_inbound_packet_loss_rate_in_percentage: Some(0.5),
+        average_inbound_frame_rate: Some(24.5),
+        ..TeleconferenceDeviceMediaQuality::default()
+    };
+    LogDeviceQuality {
+        quality: TeleconferenceDeviceQuality {
+            odata_type: Some("#microsoft.graph.teleconferenceDeviceQuality".to_owned()),
+            call_chain_id: Some(CHAIN.to_owned()),
+            media_leg_id: Some("0f8fad5b-d9cb-469f-a165-70867728950e".to_owned()),
+            device_name: Some("Board room".to_owned()),
+            media_quality_list: vec![stream],
+            ..TeleconferenceDeviceQuality::default()
+        },
+    }
+}
+
+fn meeting() -> OfUser<CreateOrGetMeeting> {
+    OfUser {
+        user: "dcef2282-e79c-455b-b99a-7d97fc53772d".to_owned(),
+        body: CreateOrGetMeeting {
+            external_id: "harbour-7".to_owned(),
+            subject: Some("Berths".to_owned()),
+            ..CreateOrGetMeeting::default()
+        },
     }
 }
 
@@ -130,6 +177,17 @@ pub(crate) fn every_operation() -> Vec<Operation> {
         Operation::StopHoldMusic(of(StopHoldMusic {
             client_context: Some(CONTEXT.to_owned()),
         })),
+        Operation::CreateAudioRoutingGroup(Box::new(whisper())),
+        Operation::ListAudioRoutingGroups,
+        Operation::GetAudioRoutingGroup(id("whisper")),
+        Operation::UpdateAudioRoutingGroup(Box::new(whisper())),
+        Operation::DeleteAudioRoutingGroup(id("whisper")),
+        Operation::ListOperations,
+        Operation::GetOperation(id("op-1")),
+        Operation::ListContentSharingSessions,
+        Operation::GetContentSharingSession(id("s-1")),
+        Operation::LogTeleconferenceDeviceQuality(Box::new(quality())),
+        Operation::CreateOrGetMeeting(Box::new(meeting())),
     ];
     let kinds: Vec<OperationKind> = operations.iter().map(Operation::kind).collect();
     assert_eq!(kinds, OperationKind::ALL, "every operation is here");
@@ -186,6 +244,52 @@ fn expected(kind: OperationKind) -> (String, Reply) {
         OperationKind::MuteParticipant => (format!("POST {}", of("/mute")), ended),
         OperationKind::StartHoldMusic => (format!("POST {}", of("/startHoldMusic")), running(202)),
         OperationKind::StopHoldMusic => (format!("POST {}", of("/stopHoldMusic")), running(202)),
+        other => expected_beside(other),
+    }
+}
+
+/// The same of what is not about the sound or the people of a call.
+fn expected_beside(kind: OperationKind) -> (String, Reply) {
+    let calls = "/v1.0/communications/calls";
+    let get = |below: &str| format!("GET {calls}/{CALL}/{below}");
+    let group = r#"{"id":"whisper","routingMode":"Multicast","sources":["p-1"],"receivers":["p-2","p-3"]}"#;
+    let all = |body| Reply::Answer(200, &[], body);
+    match kind {
+        OperationKind::CreateAudioRoutingGroup => (format!("POST {calls}/{CALL}/audioRoutingGroups"), all(group)),
+        OperationKind::ListAudioRoutingGroups => (get("audioRoutingGroups"), all(r#"{"value":[{"id":"whisper"}]}"#)),
+        OperationKind::GetAudioRoutingGroup => (get("audioRoutingGroups/whisper"), all(group)),
+        OperationKind::UpdateAudioRoutingGroup => {
+            (format!("PATCH {calls}/{CALL}/audioRoutingGroups/whisper"), all(group))
+        }
+        OperationKind::DeleteAudioRoutingGroup => (
+            format!("DELETE {calls}/{CALL}/audioRoutingGroups/whisper"),
+            Reply::Answer(204, &[], ""),
+        ),
+        OperationKind::ListOperations => (
+            get("operations"),
+            all(r#"{"value":[{"id":"op-1","status":"Running"}]}"#),
+        ),
+        OperationKind::GetOperation => (
+            get("operations/op-1"),
+            all(r#"{"id":"op-1","status":"completed","clientContext":"o-1"}"#),
+        ),
+        OperationKind::ListContentSharingSessions => (
+            get("contentSharingSessions"),
+            all(r#"{"value":[{"id":"s-1"},{"id":"s-2"}]}"#),
+        ),
+        OperationKind::GetContentSharingSession => (get("contentSharingSessions/s-1"), all(r#"{"id":"s-1"}"#)),
+        OperationKind::LogTeleconferenceDeviceQuality => (
+            format!("POST {calls}/logTeleconferenceDeviceQuality"),
+            Reply::Answer(200, &[], ""),
+        ),
+        OperationKind::CreateOrGetMeeting => (
+            "POST /v1.0/users/dcef2282-e79c-455b-b99a-7d97fc53772d/onlineMeetings/createOrGet".to_owned(),
+            Reply::Answer(
+                201,
+                &[],
+                r#"{"id":"m-1","externalId":"harbour-7","chatInfo":{"threadId":"19:m"}}"#,
+            ),
+        ),
         other => panic!("{other:?} is not tested"),
     }
 }
@@ -215,6 +319,12 @@ async fn each_operation_has_its_method_path_body_and_answer() {
             }
             Told::Roster(all) => assert_eq!(all.len(), 2, "{kind:?}"),
             Told::Participant(who) => assert_eq!(who.is_muted, Some(true), "{kind:?}"),
+            Told::RoutingGroup(group) => assert_eq!(group.routing_mode, Some(RoutingMode::Multicast), "{kind:?}"),
+            Told::RoutingGroups(all) => assert_eq!(all[0].id.as_deref(), Some("whisper"), "{kind:?}"),
+            Told::Operations(all) => assert_eq!(all[0].status, Some(OperationStatus::Running), "{kind:?}"),
+            Told::Session(session) => assert_eq!(session.id.as_deref(), Some("s-1"), "{kind:?}"),
+            Told::Sessions(all) => assert_eq!(all.len(), 2, "{kind:?}"),
+            Told::Meeting(meeting) => assert_eq!(meeting.external_id.as_deref(), Some("harbour-7"), "{kind:?}"),
             other => panic!("{other:?}"),
         }
     }

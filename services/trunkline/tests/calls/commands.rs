@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::promtool::promtool_accepts;
 use crate::world::{PERSON, Setting, World, prompt};
 
 #[test]
@@ -42,6 +43,8 @@ fn a_call_is_led_by_keys_and_an_operator_sees_it_and_ends_another() {
     let table = world.cluster.command(&["call", "show", &call, "--bot", "hotline"]);
     assert!(table.contains("State established"), "{table}");
 
+    assert_eq!(world.cluster.sum_of_workers("trunkline_worker_calls"), 1.0);
+
     // One more, which a person takes over.
     let other = world.ring();
     world.greeted(&other);
@@ -62,6 +65,15 @@ fn a_call_is_led_by_keys_and_an_operator_sees_it_and_ends_another() {
     assert_eq!(of(&call)["record"]["byOperator"], true);
     assert_eq!(of(&other)["record"]["byOperator"], false);
     assert_eq!(of(&other)["record"]["result"]["subcode"], 7_015, "{audit:#?}");
+    let metrics: Vec<String> = world
+        .cluster
+        .workers
+        .iter()
+        .filter_map(|worker| worker.metrics())
+        .collect();
+    metrics.iter().for_each(|metrics| promtool_accepts(metrics));
+    let ended = r#"trunkline_worker_calls_ended_total{bot="hotline",by="bot",code="200"}"#;
+    assert!(metrics.iter().any(|metrics| metrics.contains(ended)), "{metrics:#?}");
     let quota = world.asked(&["call", "quota"]);
     assert_eq!(quota["usage"][0]["calls"], 2, "{quota}");
     assert_eq!(quota["limits"]["quota"], 10_000, "{quota}");

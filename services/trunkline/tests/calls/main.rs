@@ -11,5 +11,7 @@ mod campaign;
 mod commands;
 mod kills;
 mod outgoing;
+#[path = "../support/promtool.rs"]
+mod promtool;
 mod script;
 mod world;

@@ -1,8 +1,6 @@
 //! What stands in `deploy/example` works: messages go through both workers, and a worker that crashed goes on.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
-
+use crate::promtool::promtool_accepts;
 use crate::world::deployment::Deployment;
 use trunkline_fleet::process::Process;
 
@@ -55,22 +53,4 @@ fn one_ingress_and_two_workers_answer_and_survive_the_crash_of_a_worker() {
             );
         }
     }
-}
-
-/// Lets Prometheus' own tool judge names, help and form.
-fn promtool_accepts(metrics: &str) {
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is needed: apt-get install prometheus");
-    promtool.stdin.take().unwrap().write_all(metrics.as_bytes()).unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.trim().is_empty(),
-        "promtool: {said}\n{metrics}"
-    );
 }

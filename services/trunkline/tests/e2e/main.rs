@@ -12,6 +12,8 @@ mod chat_page;
 mod dev;
 mod example;
 mod kill;
+#[path = "../support/promtool.rs"]
+mod promtool;
 mod steps;
 mod telephone;
 mod tls;

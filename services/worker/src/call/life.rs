@@ -2,7 +2,8 @@
 
 use trunkline_bot::logic::{CallAbout, CallEnd, CallEvent};
 use trunkline_teams::calls::{
-    Call, CallDirection, CallState, CommsOperation, DeltaParticipants, MediaState, Participant, ResultInfo,
+    Call, CallDirection, CallState, ChangeType, CommsOperation, ContentSharingSession, DeltaParticipants, MediaState,
+    Participant, ParticipantJoining, ParticipantLeft, ResultInfo,
 };
 
 use super::record::{CallRecord, EndedBy, EndedRecord, Lease, to_json};
@@ -25,6 +26,12 @@ pub enum News {
     Roster(Vec<Participant>),
     /// What changed in the roster.
     RosterChanges(DeltaParticipants),
+    /// Content is shared, or no longer.
+    Sharing(Vec<ContentSharingSession>, ChangeType),
+    /// Another person is recorded by this call.
+    Joining(Box<ParticipantJoining>),
+    /// A recorded person left.
+    Left(Box<ParticipantLeft>),
     /// An operation, told by a notification.
     Operation {
         /// Graph's id of it.
@@ -103,6 +110,9 @@ impl CallRecord {
             News::Call(call) => self.hear_call(*call, now_ms),
             News::Roster(roster) => self.compare(roster),
             News::RosterChanges(changes) => self.change_roster(changes, now_ms),
+            News::Sharing(sessions, change) => self.hear_sharing(sessions, &change),
+            News::Joining(joining) => self.hear_joining(*joining).into_iter().collect(),
+            News::Left(left) => self.hear_left(*left).into_iter().collect(),
             News::Operation { id, operation, is_over } => {
                 if is_over || operation.is_over() {
                     self.operation_ended(id.as_deref(), *operation)
@@ -206,6 +216,9 @@ impl CallRecord {
         self.is_audio_active = false;
         self.is_decided = true;
         self.present = Vec::new();
+        self.sharings = Vec::new();
+        self.recorded = Vec::new();
+        self.recorded_left = Vec::new();
         self.own = Vec::new();
         self.keep_alive_ms = 0;
         self.look_ms = 0;
@@ -225,7 +238,7 @@ impl CallRecord {
 }
 
 /// What does not change.
-fn about_of(call: Call, direction: CallDirection) -> CallAbout {
+pub(super) fn about_of(call: Call, direction: CallDirection) -> CallAbout {
     CallAbout {
         direction: Some(call.direction.unwrap_or(direction)),
         call_chain_id: call.call_chain_id,

@@ -12,6 +12,7 @@ mod record;
 mod roster;
 mod schedule;
 mod timeline;
+mod witnessed;
 
 pub use self::life::News;
 pub use self::operations::{budget_ms, is_decision, is_look};

@@ -111,6 +111,15 @@ pub struct CallRecord {
     /// What happened, the newest last, without what lies between the beginning and the end where it was too much.
     #[prost(message, repeated, tag = "31")]
     pub timeline: Vec<Moment>,
+    /// Content that is shared: ids of sessions.
+    #[prost(string, repeated, tag = "40")]
+    pub sharings: Vec<String>,
+    /// People who joined to be recorded by this call: ids of participants.
+    #[prost(string, repeated, tag = "41")]
+    pub recorded: Vec<String>,
+    /// People of those, and the first one, who left.
+    #[prost(string, repeated, tag = "42")]
+    pub recorded_left: Vec<String>,
 }
 
 /// An operation of which no end is known.
@@ -392,6 +401,10 @@ pub fn name_of(event: &CallEvent) -> &'static str {
         CallEvent::Lobby(_) => "lobby",
         CallEvent::TransferFailed(_) => "transfer failed",
         CallEvent::InDoubt => "in doubt",
+        CallEvent::SharingStarted(_) => "sharing started",
+        CallEvent::SharingEnded(_) => "sharing ended",
+        CallEvent::RecordedJoins(_) => "recorded joins",
+        CallEvent::RecordedLeft(_) => "recorded left",
         CallEvent::Ended(_) => "ended",
         _ => "event",
     }

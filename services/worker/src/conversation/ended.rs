@@ -4,7 +4,7 @@ use bytes::Bytes;
 use trunkline_bot::logic::{Answer, Effect, End, FailedWork, Failure, MessageRef, Outcome, StateProblem, TurnError};
 use trunkline_proto::routing::Reason;
 
-use super::call::{effects as of_calls, name_of_turn};
+use super::call::effects as of_calls;
 use super::event::{Action, ArrivalKind, Note, Now, OpenStream, TurnResult};
 use super::history::TurnKind;
 use super::item::Item;
@@ -36,7 +36,7 @@ impl Conversation {
         let took_ms = now.steady_ms - running.started_at;
         let route = running.item.route;
         let kind = TurnKind::of(&running.item);
-        let of_call = self.call.is_some().then(|| name_of_turn(&running.item.work));
+        let of_call = self.call.is_some().then(|| self.name_of_turn(&running.item));
         let result = match end {
             End::Commit(outcome) => self.commit_outcome(running, outcome, TurnResult::Committed, &streams, now, out),
             End::Tell(outcome) => {
@@ -60,7 +60,7 @@ impl Conversation {
         };
         self.history.add(kind, route, result, took_ms, now.wall_ms);
         if let Some(what) = of_call {
-            self.note_turn(what, result.label(), took_ms, now);
+            self.note_turn(&what, result.label(), took_ms, now);
         }
         out.push(Action::Note(Note::TurnEnded { route, result, took_ms }));
     }

@@ -371,4 +371,12 @@ pub enum Note {
     BookFailed {
         reason: String,
     },
+    /// A limit of ours kept a call from beginning.
+    CallOverLimit,
+    /// It stands in the log of ended calls.
+    CallEnded {
+        by: trunkline_bot::logic::EndedBy,
+        /// Graph's, where it told one.
+        code: Option<i64>,
+    },
 }

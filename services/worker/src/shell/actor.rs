@@ -27,6 +27,7 @@ use crate::conversation::{
     Action, Booking, Conversation, Event, GraphAnswer, GraphAsk, Holding, Now, Reply, Request, Response, Run,
     StepRefused, Ticket,
 };
+use crate::metrics::BotMetrics;
 use crate::outbox::{SendResult, SendWork};
 
 /// One conversation, or what a bot remembers of one person.
@@ -127,11 +128,20 @@ impl ConversationActor {
         if waiting != waited {
             self.context.worker.metrics.waiting.inc_by(waiting - waited);
         }
+        let under_way = self.core.is_call_under_way();
+        if let Some((is_under_way, of_bot)) = under_way.zip(self.metrics_of_bot()) {
+            let calls = &self.context.calls;
+            calls.note(self.shard, self.key, is_under_way, &of_bot.calls);
+        }
         let bytes = self.core.approximate_bytes();
         let before = self.slot.bytes.replace(bytes);
         self.context
             .bytes
             .set((self.context.bytes.get() + bytes).saturating_sub(before));
+    }
+
+    fn metrics_of_bot(&self) -> Option<&BotMetrics> {
+        self.context.worker.metrics.bot(self.core.bot_name()?)
     }
 
     /// One timer for the core's next deadline; an earlier one stays and asks again when it comes.
@@ -259,11 +269,10 @@ impl ConversationActor {
 
     fn turned(&mut self, run: u64, turned: Turned, ctx: &mut Context<Self>) {
         self.running.take_if(|running| running.run == run);
-        if turned.panicked {
-            let name = self.core.bot_name().unwrap_or_default();
-            if let Some(metrics) = self.context.worker.metrics.bot(name) {
-                metrics.panics.inc();
-            }
+        if turned.panicked
+            && let Some(metrics) = self.metrics_of_bot()
+        {
+            metrics.panics.inc();
         }
         let Turned { end, streams, .. } = turned;
         self.feed(Event::TurnEnded { run, end, streams }, ctx);

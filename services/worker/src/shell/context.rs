@@ -13,6 +13,7 @@ use trunkline_proto::routing::Outcome;
 use trunkline_store::SharedStore;
 use trunkline_store::key::{ActorKind, ShardId};
 
+use super::calls::CallsUnderWay;
 use super::courier::Bases;
 use super::directory::Directory;
 use super::pace::Paces;
@@ -113,6 +114,8 @@ pub(crate) struct ArbiterContext {
     pub(crate) bytes: Cell<usize>,
     /// What waits in the inboxes of each shard, as long as a conversation of it is in memory.
     backlogs: RefCell<HashMap<ShardId, Weak<ShardBacklog>>>,
+    /// What the gauge of calls shows of this thread.
+    pub(crate) calls: CallsUnderWay,
     /// Something may have waited for the lease.
     pub(crate) has_waited: Cell<bool>,
     /// Room for what a conversation asks for, used by one after the other.
@@ -135,6 +138,7 @@ impl ArbiterContext {
             directory: OnceCell::new(),
             bytes: Cell::new(0),
             backlogs: RefCell::default(),
+            calls: CallsUnderWay::default(),
             has_waited: Cell::new(false),
             actions: RefCell::default(),
             callers: RefCell::default(),

@@ -108,8 +108,14 @@ async fn id_of(call: &str, bot: &str, worker: &WorkerParts) -> Result<String, Gr
 }
 
 fn replace(operation: &mut Operation, id: String) {
-    if let Operation::Transfer(transfer) = operation {
-        transfer.transfer_target.replaces_call_id = Some(id);
+    let who = match operation {
+        Operation::Transfer(transfer) => Some(&mut transfer.transfer_target),
+        // Of an invitation with a call that is replaced Graph reads only the first (documented: `participant: invite`).
+        Operation::Invite(invite) => invite.participants.first_mut(),
+        _ => None,
+    };
+    if let Some(who) = who {
+        who.replaces_call_id = Some(id);
     }
 }
 

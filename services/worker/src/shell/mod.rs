@@ -2,6 +2,7 @@
 
 pub(crate) mod actor;
 mod agenda;
+mod calls;
 pub(crate) mod context;
 pub(crate) mod courier;
 pub(crate) mod directory;

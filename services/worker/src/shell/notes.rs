@@ -108,6 +108,7 @@ fn of_calls(worker: &WorkerParts, bot: &str, call: &Key, note: Note) -> Option<N
             );
         }
         Note::NotificationUnread { reason } => {
+            count(of_bot.map(|of_bot| &of_bot.notifications_dropped));
             if let Some(left_out) = due(&worker.paces.notification_unread) {
                 tracing::warn!(bot, %call, reason, left_out, "a notification of a call was dropped");
             }
@@ -115,6 +116,12 @@ fn of_calls(worker: &WorkerParts, bot: &str, call: &Key, note: Note) -> Option<N
         Note::BookFailed { reason } => {
             if let Some(left_out) = due(&worker.paces.book_failed) {
                 tracing::warn!(bot, %call, reason, left_out, "a call was not counted; that is tried again");
+            }
+        }
+        Note::CallOverLimit => count(of_bot.map(|of_bot| &of_bot.calls_refused)),
+        Note::CallEnded { by, code } => {
+            if let Some(of_bot) = of_bot {
+                of_bot.call_ended(by, code);
             }
         }
         Note::SignalOfNoCall => tracing::info!(bot, %call, "a signal came to a call that is over or never was"),

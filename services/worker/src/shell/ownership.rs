@@ -28,6 +28,7 @@ impl Directory {
     fn serve(&mut self, shard: ShardId, token: Token) {
         // Whoever is still here has an older token.
         self.drop_actors(shard);
+        self.context.calls.serve(shard);
         let held = self.shards.serve(shard, token);
         self.agenda.serve(shard, self.context.worker.now().wall_ms);
         for waiting in held {
@@ -62,6 +63,7 @@ impl Directory {
         if is_quiet && !matches!(self.shards.standing(shard), Standing::Serving(_) | Standing::Expected) {
             self.actors.remove(&shard);
             self.shards.lose(shard);
+            self.context.calls.leave(shard);
             self.context.worker.membership.quiesced(shard);
         }
     }
@@ -70,6 +72,7 @@ impl Directory {
         let held = self.shards.lose(shard);
         self.hand_back(held);
         self.agenda.forget(shard);
+        self.context.calls.leave(shard);
         self.drop_actors(shard);
     }
 

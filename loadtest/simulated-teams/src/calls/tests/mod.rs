@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod beside;
 mod incoming;
 mod media;
 mod meeting;
@@ -120,6 +121,10 @@ impl Bench {
     }
 
     fn request(&mut self, method: &str, path: &str, body: &Value) -> GraphReply {
+        self.request_at(Root::Calls, method, path, body)
+    }
+
+    fn request_at(&mut self, root: Root, method: &str, path: &str, body: &Value) -> GraphReply {
         let segments: Vec<String> = path
             .split('/')
             .filter(|part| !part.is_empty())
@@ -132,6 +137,7 @@ impl Bench {
         };
         let tenant = self.tenant.clone();
         let request = GraphRequest {
+            root,
             method,
             segments: &segments,
             body: &body,

@@ -23,7 +23,7 @@ pub use kind::SubjectKind;
 pub(crate) use path::id_in_path;
 
 use super::word::wire_word;
-use super::{Call, CommsOperation, DeltaParticipants, Participant, normal_id};
+use super::{Call, CommsOperation, ContentSharingSession, DeltaParticipants, Participant, normal_id};
 use crate::wire::wire_object;
 use batch::Parts;
 
@@ -59,8 +59,9 @@ pub enum Subject {
         /// As far as it is told.
         operation: Box<CommsOperation>,
     },
-    /// Content is shared, or no longer.
-    ContentSharing,
+    /// Content is shared, or, with [`ChangeType::Deleted`], no longer; what has changed with [`ChangeType::Updated`] is nowhere
+    /// documented.
+    ContentSharing(Vec<ContentSharingSession>),
     /// A recorded person wants to join; the HTTP answer decides.
     Joining(Box<ParticipantJoining>),
     /// A recorded person left.
@@ -151,7 +152,7 @@ fn subject(parts: &Parts<'_>) -> Result<Subject, serde_json::Error> {
             id: operation_id(parts),
             operation: entity(parts.resource)?,
         },
-        SubjectKind::ContentSharing => Subject::ContentSharing,
+        SubjectKind::ContentSharing => Subject::ContentSharing(sessions(parts)?),
         SubjectKind::Joining => Subject::Joining(entity(parts.resource)?),
         SubjectKind::Left => Subject::Left(entity(parts.resource)?),
         SubjectKind::Other => Subject::Other,
@@ -178,6 +179,27 @@ fn objects<T: DeserializeOwned>(list: &str) -> Result<Vec<T>, serde_json::Error>
     let all: Vec<&RawValue> = serde_json::from_str(list)?;
     let objects = all.into_iter().map(RawValue::get).filter(|raw| raw.starts_with('{'));
     objects.map(serde_json::from_str).collect()
+}
+
+/// Sessions as a list, one alone, or none but the one that the path names.
+fn sessions(parts: &Parts<'_>) -> Result<Vec<ContentSharingSession>, serde_json::Error> {
+    let told = parts.resource.map(RawValue::get);
+    let mut sessions: Vec<ContentSharingSession> = match told {
+        Some(one) if one.starts_with('{') => vec![serde_json::from_str(one)?],
+        Some(list) if list.starts_with('[') => objects(list)?,
+        _ => Vec::new(),
+    };
+    let of_path = parts.path.as_ref().map(|path| path.item.as_str());
+    let of_path = of_path.filter(|id| !id.is_empty()).map(str::to_owned);
+    match (sessions.as_mut_slice(), of_path) {
+        ([], Some(id)) => sessions.push(ContentSharingSession {
+            id: Some(id),
+            ..ContentSharingSession::default()
+        }),
+        ([one], Some(id)) if one.id.is_none() => one.id = Some(id),
+        _ => {}
+    }
+    Ok(sessions)
 }
 
 /// `deltaParticipants`, or a participant alone as the one change.

@@ -126,6 +126,10 @@ impl Conversation {
         let call = record.call.as_deref()?;
         let key = &self.identity.as_ref()?.triple.conversation;
         let lane = if of_looks { &part.looks } else { &part.ordered };
+        if lane.is_asking() {
+            // Before any operation is read that could not be asked anyway.
+            return None;
+        }
         let frame = Frame { call, key };
         if call.id.is_some() {
             let own = call.own.iter().find_map(|own| {

@@ -163,18 +163,26 @@ impl Conversation {
             .and_then(|identity| identity.bot.call_settings()?.monthly);
         match booked {
             Booked::Renewed => self.call_part().booking.wants_renewal = false,
-            Booked::Closed => self.set_lease(Lease::Closed, now),
+            Booked::Closed => {
+                let end = self.call_record().and_then(CallRecord::end);
+                out.extend(end.map(|end| {
+                    let code = end.result.as_ref().map(ResultInfo::code);
+                    Action::Note(Note::CallEnded { by: end.by, code })
+                }));
+                self.set_lease(Lease::Closed, now);
+            }
             Booked::Taken(CallTaken::Full { in_use }) => {
                 self.is_full(
                     &format!("the tenant has {in_use} calls, which is its limit"),
                     Lease::None,
                     now,
+                    out,
                 );
             }
             Booked::Taken(CallTaken::Taken { this_month, .. }) => match monthly {
                 Some(limit) if this_month > limit => {
                     let why = format!("the bot has {this_month} calls in this tenant this month, its limit is {limit}");
-                    self.is_full(&why, Lease::Held, now);
+                    self.is_full(&why, Lease::Held, now, out);
                 }
                 _ => self.may_begin(now),
             },
@@ -220,11 +228,12 @@ impl Conversation {
     }
 
     /// The tenant or the bot has as many calls as it may.
-    fn is_full(&mut self, why: &str, lease: Lease, now: Now) {
+    fn is_full(&mut self, why: &str, lease: Lease, now: Now, out: &mut Vec<Action>) {
         let Some(call) = self.call_record() else { return };
         if call.lease() != Lease::Wanted {
             return;
         }
+        out.push(Action::Note(Note::CallOverLimit));
         self.set_lease(lease, now);
         if let Some(call) = self.call_record_mut() {
             call.note(MomentKind::Host, why, now.wall_ms);

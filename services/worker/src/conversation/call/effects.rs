@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use trunkline_bot::Address;
 use trunkline_bot::logic::Effect;
+use trunkline_teams::calls::{OWN_KEY, is_own_key};
 use trunkline_teams::graph::Operation;
 
 use crate::call::is_decision;
@@ -11,8 +12,6 @@ use crate::record::{Entry, EntryKind, Place, PlaceKind, Record};
 
 /// Longest key of an operation in characters: Graph's client context takes no more (documented).
 const OPERATION_KEY: usize = 256;
-/// Longest key of a call.
-const CALL_KEY: usize = 64;
 
 /// Refuses what can never be done of a call.
 pub(in super::super) fn check(record: &Record, effect: &Effect, hosts_calls: bool) -> Result<(), String> {
@@ -33,11 +32,13 @@ pub(in super::super) fn check(record: &Record, effect: &Effect, hosts_calls: boo
             Ok(())
         }
         Effect::StartCall { key, .. } => {
-            let is_key = |sign: u8| sign.is_ascii_lowercase() || sign.is_ascii_digit();
             if !hosts_calls {
                 Err("the turn begins a call, and this bot is not set up for calls".to_owned())
-            } else if key.is_empty() || key.len() > CALL_KEY || !key.bytes().all(is_key) {
-                Err(format!("the key of a call has 1 to {CALL_KEY} of a-z and 0-9"))
+            } else if !is_own_key(key) {
+                // The ingress would refuse every notification of such a call, which would ring and never be told of.
+                Err(format!(
+                    "the key of a call that a bot begins is {OWN_KEY:?} and 25 to 63 of a-z and 0-9, not {key:?}"
+                ))
             } else {
                 Ok(())
             }

@@ -1,13 +1,13 @@
 //! From what was told to the record: the machine takes it, and what follows for host and bot is noted.
 
 use trunkline_bot::logic::CallEvent;
-use trunkline_proto::routing::Answer;
-use trunkline_teams::calls::{Call, ChangeType, Notification, Subject};
+use trunkline_proto::routing::{Answer, Reason};
+use trunkline_teams::calls::{Call, ChangeType, Notification, NotificationError, Subject};
 use trunkline_teams::graph::{Operation, SubscribeToTone};
 
 use super::super::event::{Action, Note, Now};
 use super::super::work::StartCall;
-use super::super::{Conversation, Phase, Reply};
+use super::super::{Conversation, Phase, Reply, refused};
 use super::report::{Report, What};
 use crate::call::{CallRecord, MomentKind, News, QueuedKind};
 use crate::record::{Entry, EntryKind, Lane};
@@ -46,7 +46,16 @@ impl Conversation {
                 body,
             } => {
                 let (tenant, received_ms, body) = (tenant.clone(), *received_ms, body.clone());
-                self.take_notification(&tenant, received_ms, &body, &report.traceparent, now, out)
+                let taken = self.take_notification(&tenant, received_ms, &body, &report.traceparent, now, out);
+                match taken {
+                    Ok(is_taken) => is_taken,
+                    Err(error) => {
+                        let reason = error.to_string();
+                        out.push(Action::Note(Note::NotificationUnread { reason }));
+                        report.reply(&refused(Reason::Malformed, 0), out);
+                        return;
+                    }
+                }
             }
             What::Start(start) => {
                 let start = start.clone();
@@ -75,6 +84,9 @@ impl Conversation {
     }
 
     /// Takes a notification. `false` when nothing is to be kept of it.
+    ///
+    /// # Errors
+    /// It is none.
     fn take_notification(
         &mut self,
         tenant: &str,
@@ -83,34 +95,27 @@ impl Conversation {
         traceparent: &str,
         now: Now,
         out: &mut Vec<Action>,
-    ) -> bool {
-        let notification = match Notification::read(body) {
-            Ok(notification) => notification,
-            Err(error) => {
-                let reason = error.to_string();
-                out.push(Action::Note(Note::NotificationUnread { reason }));
-                return false;
-            }
-        };
+    ) -> Result<bool, NotificationError> {
+        let notification = Notification::read(body)?;
         let Some(call) = self.call_record_mut() else {
-            return match notification.subject {
+            return Ok(match notification.subject {
                 Subject::Call(call) if notification.change == ChangeType::Created => {
                     self.rings(*call, notification.call, tenant, received_ms, now)
                 }
                 // Of a call that has been forgotten, or that never was one of ours.
                 _ => false,
-            };
+            });
         };
         if call.tenant != tenant {
             let reason = "its token is of another tenant than the call".to_owned();
             out.push(Action::Note(Note::NotificationUnread { reason }));
-            return false;
+            return Ok(false);
         }
         match (&notification.call, &call.id) {
             (Some(told), Some(known)) if told != known => {
                 let reason = "it is about another call than its address".to_owned();
                 out.push(Action::Note(Note::NotificationUnread { reason }));
-                return false;
+                return Ok(false);
             }
             (Some(told), None) => {
                 let told = told.clone();
@@ -119,7 +124,7 @@ impl Conversation {
             _ => {}
         }
         let Some(call) = self.call_record_mut() else {
-            return false;
+            return Ok(false);
         };
         if let Some(scenario) = notification.scenario.filter(|_| call.scenario.is_empty()) {
             call.scenario = scenario;
@@ -136,17 +141,20 @@ impl Conversation {
                 operation,
                 is_over: is_gone,
             },
-            Subject::Left(_) | Subject::Joining(_) | Subject::ContentSharing | Subject::Other => {
+            Subject::ContentSharing(sessions) => News::Sharing(sessions, notification.change),
+            Subject::Joining(joining) => News::Joining(joining),
+            Subject::Left(left) => News::Left(left),
+            Subject::Other => {
                 call.note(MomentKind::Notification, what, now.wall_ms);
-                return true;
+                return Ok(true);
             }
         };
         if call.is_over() {
-            return false;
+            return Ok(false);
         }
         call.note(MomentKind::Notification, what, now.wall_ms);
         self.hear(news, traceparent, now);
-        true
+        Ok(true)
     }
 
     /// Gives news to the machine; what it means for host and bot is done.
@@ -320,8 +328,9 @@ fn words_of(subject: &Subject, is_gone: bool) -> String {
             let result = result.map(|result| format!(", {}/{}", result.code(), result.subcode()));
             format!("{kind} {context} {status}{}", result.unwrap_or_default())
         }
-        Subject::ContentSharing => "content sharing".to_owned(),
-        Subject::Joining(_) => "a recorded person wants to join".to_owned(),
+        Subject::ContentSharing(_) if is_gone => "content is shared no more".to_owned(),
+        Subject::ContentSharing(_) => "content is shared".to_owned(),
+        Subject::Joining(_) => "a recorded person joins".to_owned(),
         Subject::Left(_) => "a recorded person left".to_owned(),
         Subject::Other => "something unknown".to_owned(),
     }

@@ -29,9 +29,8 @@ use self::book::BookingState;
 pub use self::book::{Booked, Booking};
 pub use self::report::Notified;
 use self::report::Report;
-pub(super) use self::tell::name_of_turn;
 use super::{Conversation, Phase};
-use crate::call::CallRecord;
+use crate::call::{CallRecord, Lease};
 
 /// Budgets and limits of the calls of a bot.
 #[derive(Clone, Debug)]
@@ -113,6 +112,11 @@ impl Conversation {
         let Some(part) = &self.call else { return true };
         let waits_to_leave = self.phase != Phase::Serving && !part.has_left && self.has_decision_to_send();
         part.is_quiet() && !waits_to_leave
+    }
+
+    /// Whether the call of this actor counts among those under way; `None` where that is not known, or there is none.
+    pub fn is_call_under_way(&self) -> Option<bool> {
+        self.call_record().map(|call| call.lease() == Lease::Held)
     }
 
     /// The call of this actor, as far as it is known.

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::super::event::{Action, Note, Now};
 use super::super::item::Item;
 use super::super::{Conversation, Phase, Work, done, reply_all};
-use crate::call::{CallRecord, MomentKind, QueuedKind, is_decision};
+use crate::call::{CallRecord, MomentKind, Queued, QueuedKind, is_decision};
 
 /// What the next owner of a shard needs to claim it and to run a handler.
 const TAKING_OVER_MS: u64 = 2_500;
@@ -186,6 +186,25 @@ impl Conversation {
             .any(|item| is_incoming(&item.work))
     }
 
+    /// For people: what a turn of a call is about. An event is not read for it, which may hold a roster of a thousand people.
+    pub(in super::super) fn name_of_turn(&self, item: &Item) -> String {
+        let events = self.call_record().map(|call| call.events.as_slice());
+        let is_it = |queued: &&Queued| Some(queued.number) == item.event;
+        let queued = events.unwrap_or_default().iter().find(is_it);
+        match (&item.work, queued) {
+            (Work::Call(_), Some(queued)) => queued.name.clone(),
+            // Its queue was emptied meanwhile, or it waits in the inbox.
+            (work @ Work::Call(_), None) => {
+                let event = event_of(work);
+                event.map_or("event", |event| crate::call::name_of(&event)).to_owned()
+            }
+            (Work::Signal { .. }, _) => "signal".to_owned(),
+            (Work::Sent { .. }, _) => "sent".to_owned(),
+            (Work::Failed(_), _) => "failed".to_owned(),
+            _ => "turn".to_owned(),
+        }
+    }
+
     /// Notes how a turn of the call ended.
     pub(in super::super) fn note_turn(&mut self, what: &str, result: &str, took_ms: u64, now: Now) {
         if let Some(call) = self.call_record_mut() {
@@ -231,17 +250,6 @@ fn is_incoming(work: &Work) -> bool {
     // Without reading rosters only to see that they are none.
     const INCOMING: &[u8] = b"{\"event\":\"incoming\"}";
     matches!(work, Work::Call(event) if event.as_ref() == INCOMING)
-}
-
-/// For people: what a turn of a call is about.
-pub(in super::super) fn name_of_turn(work: &Work) -> &'static str {
-    match work {
-        Work::Call(_) => event_of(work).map_or("event", |event| crate::call::name_of(&event)),
-        Work::Signal { .. } => "signal",
-        Work::Sent { .. } => "sent",
-        Work::Failed(_) => "failed",
-        _ => "turn",
-    }
 }
 
 /// Names the turn of an event in each of its runs.

@@ -5,6 +5,7 @@ mod desk;
 mod operations;
 mod outgoing;
 mod taking_over;
+mod witnessed;
 
 use std::time::Duration;
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::json;
-use trunkline_bot::logic::{CallEvent, Input, OperationOutcome};
+use trunkline_bot::logic::{CallEvent, Effect, End, Input, OperationOutcome, Outcome};
 use trunkline_store::contract::CallTaken;
 use trunkline_teams::graph::Told;
 
-use super::super::super::event::{Arrival, ArrivalKind, Event, Ticket};
+use super::super::super::event::{Arrival, ArrivalKind, Event, Note, Ticket, TurnResult};
 use super::super::super::{GraphAnswer, StartCall, Work};
 use super::super::stage::{Stage, TestBot, is_accepted};
 use super::desk::{Desk, ID, bytes_of, call_of};
@@ -141,4 +141,38 @@ fn a_tenant_that_has_as_many_calls_as_it_may_calls_nobody() {
         panic!()
     };
     assert!(matches!(end.outcome, OperationOutcome::Refused { status: 429, .. }));
+}
+
+/// How the turn of a conversation ends that begins a call under this key.
+fn begun_under(key: &str) -> TurnResult {
+    let mut stage = Stage::usual();
+    stage.says(1, "call me");
+    let effect = Effect::StartCall {
+        sequence: stage.runs[0].1.next_sequence,
+        key: key.to_owned(),
+        tenant: "tenant".to_owned(),
+        call: call_of(json!({ "targets": [{ "identity": { "user": { "id": "ada" } } }] })),
+        name: "hello".to_owned(),
+        signal_key: String::new(),
+        payload: bytes_of(&json!({})),
+    };
+    stage.ends(End::Commit(Outcome {
+        effects: vec![effect],
+        ..Outcome::default()
+    }));
+    let ended = stage.notes.iter().find_map(|note| match note {
+        Note::TurnEnded { result, .. } => Some(*result),
+        _ => None,
+    });
+    ended.unwrap()
+}
+
+#[test]
+fn a_call_is_begun_under_a_key_that_the_ingress_knows_as_ours_or_not_at_all() {
+    let digits = "57dab8b1894c409ab240bd8beae78896";
+    assert_eq!(begun_under(&format!("o{digits}")), TurnResult::Committed);
+    let (upper, path) = (format!("o{}", digits.to_uppercase()), format!("o{digits}/.."));
+    for key in ["", "k1", "o", digits, ID, &upper, &path] {
+        assert_eq!(begun_under(key), TurnResult::Failed, "{key:?}");
+    }
 }
