@@ -37,7 +37,9 @@ impl World {
             let counted = counted.clone();
             App::new().route(
                 "/recordings/{clip}",
-                web::get().to(move |request, clip| serve(request, clip, counted.clone())),
+                web::get().to(move |request: HttpRequest, clip: web::Path<String>| {
+                    std::future::ready(serve(&request, &clip, &counted))
+                }),
             )
         };
         std::thread::spawn(move || {
@@ -79,7 +81,7 @@ impl World {
     }
 }
 
-async fn serve(request: HttpRequest, clip: web::Path<String>, asked: Arc<AtomicUsize>) -> HttpResponse {
+fn serve(request: &HttpRequest, clip: &str, asked: &AtomicUsize) -> HttpResponse {
     asked.fetch_add(1, Ordering::Relaxed);
     let token = request
         .headers()
@@ -89,14 +91,14 @@ async fn serve(request: HttpRequest, clip: web::Path<String>, asked: Arc<AtomicU
         return HttpResponse::Unauthorized().finish();
     }
     let parts = |part: &'static [u8], count: usize| {
-        let parts = std::iter::repeat_n(Ok::<_, std::io::Error>(Bytes::from_static(part)), count);
+        let parts = std::iter::repeat_n(part, count).map(|part| Ok::<_, std::io::Error>(Bytes::from_static(part)));
         HttpResponse::Ok()
             .content_type("application/octet-stream")
             .streaming(stream::iter(parts))
     };
-    match clip.as_str() {
+    match clip {
         "clip" => parts(CLIP, 1),
-        "huge" => parts(&[0; 64 * 1024], 300),
+        "huge" => parts(&[0; 16 * 1024], 1_100),
         _ => HttpResponse::NotFound().finish(),
     }
 }
@@ -104,7 +106,9 @@ async fn serve(request: HttpRequest, clip: web::Path<String>, asked: Arc<AtomicU
 #[test]
 fn a_message_is_fetched_once_with_its_token_kept_and_announced() {
     let world = World::start();
-    let phone = world.leaves("clip", |phone| drop(phone.crashes(Crash::BeforeCommit)));
+    let phone = world.leaves("clip", |phone| {
+        phone.crashes(Crash::BeforeCommit);
+    });
     let kept = world.kept();
     assert_eq!(kept.len(), 1, "{kept:?}");
     assert_eq!(std::fs::read(&kept[0]).unwrap(), CLIP);

@@ -43,7 +43,8 @@ fn a_call_is_led_by_keys_and_an_operator_sees_it_and_ends_another() {
     let table = world.cluster.command(&["call", "show", &call, "--bot", "hotline"]);
     assert!(table.contains("State established"), "{table}");
 
-    assert_eq!(world.cluster.sum_of_workers("trunkline_worker_calls"), 1.0);
+    let under_way = world.cluster.sum_of_workers("trunkline_worker_calls");
+    assert!((under_way - 1.0).abs() < 0.5, "{under_way}");
 
     // One more, which a person takes over.
     let other = world.ring();
@@ -69,9 +70,11 @@ fn a_call_is_led_by_keys_and_an_operator_sees_it_and_ends_another() {
         .cluster
         .workers
         .iter()
-        .filter_map(|worker| worker.metrics())
+        .filter_map(trunkline_fleet::cluster::Node::metrics)
         .collect();
-    metrics.iter().for_each(|metrics| promtool_accepts(metrics));
+    for metrics in &metrics {
+        promtool_accepts(metrics);
+    }
     let ended = r#"trunkline_worker_calls_ended_total{bot="hotline",by="bot",code="200"}"#;
     assert!(metrics.iter().any(|metrics| metrics.contains(ended)), "{metrics:#?}");
     let quota = world.asked(&["call", "quota"]);
