@@ -18,6 +18,7 @@ use super::context::{ArbiterContext, HostedParts};
 use super::courier;
 use super::directory::{Leave, Slot};
 use super::graph;
+use super::media;
 use super::notes;
 use super::ownership::{Fenced, Quiet};
 use super::port::TurnPort;
@@ -187,6 +188,10 @@ impl ConversationActor {
             }
             Action::Send(work) => self.send(*work, ctx),
             Action::AskGraph(ask) => self.ask_graph(*ask, ctx),
+            Action::AskLeg(ask) => {
+                let answered = wrap_future::<_, Self>(async move { media::ask(*ask) });
+                ctx.spawn(answered.map(|event, actor, ctx| actor.feed(event, ctx)));
+            }
             Action::Book(booking) => {
                 let worker = self.context.worker.clone();
                 if let (Some(bot), Booking::Take(lease)) = (self.hosted(), booking.as_ref()) {
