@@ -9,8 +9,9 @@ use crate::call::Then;
 use crate::call::gather::GATHERED;
 use crate::error::Error;
 use crate::event::{
-    Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted, OperationEnded, PromptEnded, Recorded,
-    RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, StatusUpdated, Tone, TonesSent, TransferFailed,
+    Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted, OperationEnded, PromptEnded,
+    Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, StatusUpdated, Tone, TonesSent,
+    TransferFailed,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
 use crate::signal::Signal;

@@ -7,7 +7,7 @@ use trunkline_bot::Error;
 use trunkline_bot::prelude::*;
 use trunkline_bot::test::{Crash, Phone};
 
-use crate::{Notes, at, bot, greet, notes};
+use crate::{Notes, at, bot, greet, notes, over};
 
 #[test]
 fn a_crash_does_not_run_a_step_again() {

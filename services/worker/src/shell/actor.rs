@@ -28,6 +28,7 @@ use crate::conversation::{
     Action, Booking, Conversation, Event, GraphAnswer, GraphAsk, Holding, Now, Reply, Request, Response, Run,
     StepRefused, Ticket,
 };
+use crate::media::Owner;
 use crate::metrics::BotMetrics;
 use crate::outbox::{SendResult, SendWork};
 
@@ -189,7 +190,12 @@ impl ConversationActor {
             Action::Send(work) => self.send(*work, ctx),
             Action::AskGraph(ask) => self.ask_graph(*ask, ctx),
             Action::AskLeg(ask) => {
-                let answered = wrap_future::<_, Self>(async move { media::ask(*ask) });
+                let worker = self.context.worker.clone();
+                let owner = Owner {
+                    shard: self.shard,
+                    key: self.key,
+                };
+                let answered = wrap_future::<_, Self>(async move { media::ask(*ask, owner, &worker).await });
                 ctx.spawn(answered.map(|event, actor, ctx| actor.feed(event, ctx)));
             }
             Action::Book(booking) => {

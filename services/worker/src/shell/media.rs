@@ -1,25 +1,37 @@
-//! Asks media hosts for the legs of calls.
+//! Asks media hosts for what calls want of their legs.
 
-use crate::call::LOST;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::WorkerParts;
 use crate::conversation::{Event, GraphAnswer, LegAnswer, LegAsk, LegWish};
+use crate::media::Owner;
 
-/// What this build has no way to.
-const NO_WAY: &str = "this build has no way to media hosts yet";
-
-/// Asks for what a call wants of its leg.
-pub(crate) fn ask(ask: LegAsk) -> Event {
-    let reason = NO_WAY.to_owned();
-    match ask.wish {
-        LegWish::Open { .. } => Event::LegAnswered(LegAnswer::NoHost { reason }),
-        LegWish::Attach { .. } | LegWish::Close { .. } => Event::LegAnswered(LegAnswer::Gone { reason }),
-        LegWish::Command { id, .. } => {
-            let (status, code) = LOST;
-            let answer = GraphAnswer::Refused {
-                status,
-                code: code.to_owned(),
-                message: reason,
-            };
-            Event::GraphAnswered { id, answer }
+/// Asks once; gives what the call hears of it.
+pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) -> Event {
+    let LegAsk { epoch, wish } = ask;
+    let may_begin = worker.membership.may_begin();
+    let lines = &worker.media;
+    let answer = match wish {
+        LegWish::Command { id, .. } if !may_begin => {
+            let answer = GraphAnswer::Withheld;
+            return Event::GraphAnswered { id, answer };
         }
-    }
+        LegWish::Command {
+            id,
+            leg,
+            number,
+            command,
+            within_ms,
+        } => {
+            let within = Duration::from_millis(within_ms);
+            let answer = lines.command(worker, &leg, epoch, number, command, within).await;
+            return Event::GraphAnswered { id, answer };
+        }
+        _ if !may_begin => LegAnswer::Withheld,
+        LegWish::Open { within_ms } => lines.open(worker, epoch, Duration::from_millis(within_ms)).await,
+        LegWish::Attach { leg, last_event } => lines.attach(worker, &leg, epoch, last_event, owner).await,
+        LegWish::Close { leg, number } => lines.close(worker, &leg, epoch, number).await,
+    };
+    Event::LegAnswered(answer)
 }
