@@ -50,7 +50,9 @@ impl World {
         let config = HostConfig {
             thread,
             prompts: directory.path().join("prompts"),
+            stand_in: None,
             recordings: directory.path().join("recordings"),
+            retention: None,
             orphaned_after: Duration::from_secs(2),
         };
         std::fs::create_dir(&config.prompts).unwrap();
@@ -76,7 +78,7 @@ impl World {
         let settings = Settings {
             origins: vec!["https://page.example".to_owned()],
         };
-        actix_web::rt::spawn(serve(host.clone(), https, tls, settings).unwrap());
+        actix_web::rt::spawn(serve(host.clone(), https, Some(tls), settings).unwrap());
         let root = reqwest::Certificate::from_der(certified.cert.der()).unwrap();
         let client = Client::builder().tls_certs_only([root]).build().unwrap();
         Self {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::command::{self, Arguments, Command, DevArguments, DevCommand, Exit};
+use crate::command::{self, Arguments, Command, DevArguments, DevCommand, Exit, MediaArguments};
 use crate::configuration::{Code, Configuration, ConfigurationError, Inputs, Origin, Problem, Purpose};
 use crate::house::House;
 use crate::roles::{BotCode, CrewEnd, DevOptions, Running};
@@ -94,15 +94,23 @@ pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCo
                 |running, configuration, _| running.ingress(configuration),
             ))
         }
-        Command::Operate(operation) => {
+        Command::Operate(operation) => inspected(&arguments.sources.inputs(None), |configuration| {
+            command::run_operation(operation, configuration)
+        }),
+        Command::Media(MediaArguments {
+            instead: Some(question),
+        }) => inspected(&arguments.sources.inputs(None), |configuration| {
+            command::run_media(question, configuration)
+        }),
+        Command::Media(MediaArguments { instead: None }) => {
             let inputs = arguments.sources.inputs(None);
-            match Configuration::load(&inputs, Purpose::Inspect) {
-                Ok(configuration) => command::run_operation(operation, &configuration),
-                Err(error) => {
-                    command::report(&error);
-                    Exit::Refused
-                }
-            }
+            // It knows calls by their legs only.
+            ended(run(
+                &inputs,
+                Purpose::Media,
+                |_| Ok(()),
+                |running, configuration, _| running.media(configuration),
+            ))
         }
         Command::Worker => {
             let inputs = arguments.sources.inputs(None);
@@ -112,6 +120,17 @@ pub fn host(gather: impl FnOnce(&mut House<'_>) -> anyhow::Result<()>) -> ExitCo
         }
     };
     exit.into()
+}
+
+/// Asks a running cluster, as the configuration says where it is.
+fn inspected(inputs: &Inputs, ask: impl FnOnce(&Configuration) -> Exit) -> Exit {
+    match Configuration::load(inputs, Purpose::Inspect) {
+        Ok(configuration) => ask(&configuration),
+        Err(error) => {
+            command::report(&error);
+            Exit::Refused
+        }
+    }
 }
 
 /// The bots of the code, checked against the configuration.
@@ -144,12 +163,13 @@ fn run(
 ) -> Result<(), Stopped> {
     let configuration = Configuration::load(inputs, purpose)?;
     let bots = match purpose {
-        Purpose::Ingress => Vec::new(),
+        Purpose::Ingress | Purpose::Media => Vec::new(),
         Purpose::Inspect | Purpose::Dev | Purpose::Worker => gathered(&configuration, purpose, gather)?,
     };
     let service = match purpose {
         Purpose::Ingress => "trunkline-ingress",
         Purpose::Worker => "trunkline-worker",
+        Purpose::Media => "trunkline-media",
         Purpose::Dev | Purpose::Inspect => "trunkline-dev",
     };
     let telemetry = Telemetry::start(&configuration.log, &configuration.otlp, service).map_err(anyhow::Error::from)?;

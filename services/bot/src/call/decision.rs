@@ -71,7 +71,7 @@ impl Decision {
 pub struct Media {
     modalities: Vec<Modality>,
     prefetch: Vec<Prompt>,
-    is_hosted: bool,
+    app_hosted: Option<String>,
     capacity: Option<u32>,
     options: Option<CallOptions>,
 }
@@ -82,21 +82,17 @@ impl Media {
         Self {
             modalities: vec![Modality::Audio],
             prefetch: Vec::new(),
-            is_hosted: false,
+            app_hosted: None,
             capacity: None,
             options: None,
         }
     }
 
-    /// Sound, carried by a media host of Trunkline's own: it plays prompts, sends keys and reports them like Graph does, and recordings
-    /// are not made there yet. A prompt's name at the host is the part of its address after `/prompts/`.
-    ///
-    /// Teams itself cannot be the other end of such a call: its application-hosted media speaks a protocol that only Microsoft's own
-    /// library on Windows knows (documented: "Requirements and considerations for application-hosted media bots"). Peers are
-    /// browsers, gateways and the simulated Teams. Where no host has room the call is rejected as busy.
-    pub fn hosted() -> Self {
+    /// Sound, hosted by the bot's own media library, whose description of the session this is. Prompts, recordings and keys are
+    /// refused by Graph in such a call.
+    pub fn app_hosted(blob: impl Into<String>) -> Self {
         Self {
-            is_hosted: true,
+            app_hosted: Some(blob.into()),
             ..Self::audio()
         }
     }
@@ -130,8 +126,12 @@ impl Media {
     }
 
     pub(crate) fn config(&self) -> Result<MediaConfig, CallProblem> {
-        if self.is_hosted {
-            return Ok(MediaConfig::app_hosted());
+        if let Some(blob) = &self.app_hosted {
+            return Ok(MediaConfig {
+                odata_type: Some("#microsoft.graph.appHostedMediaConfig".to_owned()),
+                blob: Some(blob.clone()),
+                ..MediaConfig::default()
+            });
         }
         let prefetch = self.prefetch.iter().map(Prompt::media).collect::<Result<_, _>>()?;
         Ok(MediaConfig::service_hosted(prefetch))
@@ -202,14 +202,6 @@ mod tests {
                 },
             })
         );
-    }
-
-    #[test]
-    fn a_hosted_answer_leaves_the_blob_to_the_worker() {
-        let answer = Decision::Answer(Media::hosted()).operation().unwrap();
-        assert!(answer.wants_media_host());
-        let config = &serde_json::to_value(answer).unwrap()["with"]["mediaConfig"];
-        assert_eq!(*config, json!({"@odata.type": "#microsoft.graph.appHostedMediaConfig"}));
     }
 
     #[test]

@@ -60,7 +60,6 @@ pub(crate) struct Attached {
     pub(crate) missed: Vec<Numbered>,
     pub(crate) events_lost: bool,
     pub(crate) has_peer: bool,
-    pub(crate) last_operation: u64,
 }
 
 /// Where an owner hears of its legs.
@@ -96,6 +95,8 @@ pub(crate) enum Message {
         listener: Listener,
         reply: oneshot::Sender<Result<Attached, u64>>,
     },
+    /// The host ends the leg.
+    End(EndReason),
     Event(LegEvent),
     RecordingEnded {
         operation: u64,
@@ -191,6 +192,7 @@ impl Actor {
             } => {
                 let _ = reply.send(self.attach(epoch, last_event, listener));
             }
+            Message::End(reason) => return self.end(reason).await,
             Message::Event(event) => {
                 let is_over = matches!(event, LegEvent::Ended(_));
                 self.tell(Happening::Leg(event));
@@ -312,7 +314,6 @@ impl Actor {
             missed,
             events_lost,
             has_peer: self.session.has_peer(),
-            last_operation: self.ownership.last_operation(),
         })
     }
 

@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::actor::{Actor, Message};
 use crate::codec::Codec;
 use crate::dtls::{Identity, IdentityError};
-use crate::prompt::Library;
+use crate::leg::EndReason;
+use crate::prompt::{Library, StandIn};
 use crate::record::{Recorder, RecorderConfig};
-use crate::thread::{Events, LegKey, MediaThread, ThreadConfig};
+use crate::thread::{Events, Figures, LegKey, MediaThread, ThreadConfig};
 use crate::whip::{Session, TOKEN_VALID};
 
 /// Messages that may wait for a leg's actor.
@@ -49,8 +52,12 @@ pub struct HostConfig {
     pub thread: ThreadConfig,
     /// Where prompts are.
     pub prompts: PathBuf,
+    /// What is played in the place of a prompt whose file is not there; `None` refuses to play it.
+    pub stand_in: Option<StandIn>,
     /// Where recordings go.
     pub recordings: PathBuf,
+    /// So long they are kept after they were last written; `None` for ever.
+    pub retention: Option<Duration>,
     /// A leg that no worker is attached to ends after so long; [`super::ORPHANED_AFTER`].
     pub orphaned_after: Duration,
 }
@@ -66,10 +73,43 @@ pub enum StartError {
     Io(#[from] std::io::Error),
 }
 
-/// As many legs as the host may have wait for a peer or have one.
+/// Why a leg was not opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the host has as many legs as it may have")]
-pub struct NoRoom;
+pub enum NotOpened {
+    /// As many legs as the host may have wait for a peer or have one.
+    #[error("the host has as many legs as it may have")]
+    Full,
+    /// The host is about to end.
+    #[error("the host takes no new legs: it is about to end")]
+    Draining,
+}
+
+/// What became of wishes for legs since the start.
+#[derive(Debug, Default)]
+pub struct Wishes {
+    opened: AtomicU64,
+    full: AtomicU64,
+    draining: AtomicU64,
+}
+
+impl Wishes {
+    /// Legs that were opened.
+    pub fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
+    /// Wishes that were refused for this reason.
+    pub fn refused(&self, reason: NotOpened) -> u64 {
+        self.of(reason).load(Ordering::Relaxed)
+    }
+
+    fn of(&self, reason: NotOpened) -> &AtomicU64 {
+        match reason {
+            NotOpened::Full => &self.full,
+            NotOpened::Draining => &self.draining,
+        }
+    }
+}
 
 /// A leg that waits for its peer.
 #[derive(Clone, PartialEq, Eq)]
@@ -111,6 +151,10 @@ pub struct Host {
     registry: Mutex<Registry>,
     incarnation: u64,
     limit: usize,
+    is_draining: AtomicBool,
+    wishes: Wishes,
+    /// The end of the streams of workers.
+    pub(super) closing: CancellationToken,
 }
 
 impl Host {
@@ -122,12 +166,18 @@ impl Host {
         let host = Arc::new(Self {
             media,
             identity,
-            library: Arc::new(Library::new(config.prompts, Library::DEFAULT_LIMIT)),
-            recorder: Arc::new(Recorder::start(RecorderConfig::new(config.recordings))?),
+            library: Arc::new(Library::new(config.prompts, Library::DEFAULT_LIMIT).with_stand_in(config.stand_in)),
+            recorder: Arc::new(Recorder::start(RecorderConfig {
+                retention: config.retention,
+                ..RecorderConfig::new(config.recordings)
+            })?),
             orphaned_after: config.orphaned_after,
             registry: Mutex::default(),
             incarnation: rand::random(),
             limit,
+            is_draining: AtomicBool::new(false),
+            wishes: Wishes::default(),
+            closing: CancellationToken::new(),
         });
         tokio::spawn(carry_events(Arc::downgrade(&host), events));
         Ok(host)
@@ -139,14 +189,28 @@ impl Host {
     }
 
     /// A leg that waits for its peer. It ends if the peer does not come in time, or if its owner does not attach.
-    pub fn open(self: &Arc<Self>, epoch: u64, codecs: Vec<Codec>) -> Result<OpenedLeg, NoRoom> {
+    pub fn open(self: &Arc<Self>, epoch: u64, codecs: Vec<Codec>) -> Result<OpenedLeg, NotOpened> {
+        let opened = self.open_if_there_is_room(epoch, codecs);
+        let counter = match &opened {
+            Ok(_) => &self.wishes.opened,
+            Err(refusal) => self.wishes.of(*refusal),
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        opened
+    }
+
+    fn open_if_there_is_room(self: &Arc<Self>, epoch: u64, codecs: Vec<Codec>) -> Result<OpenedLeg, NotOpened> {
         let leg = LegId(format!("{:016x}.{}", self.incarnation, random_text(IDENTIFIER)));
         let token = random_text(TOKEN);
         let (mailbox, messages) = mpsc::channel(MAILBOX);
         {
             let mut registry = self.registry();
+            // Under the lock, so that a drain sees every leg that was opened before it.
+            if self.is_draining() {
+                return Err(NotOpened::Draining);
+            }
             if registry.by_name.len() >= self.limit {
-                return Err(NoRoom);
+                return Err(NotOpened::Full);
             }
             registry.by_name.insert(leg.clone(), mailbox.clone());
         }
@@ -196,6 +260,52 @@ impl Host {
         }
     }
 
+    /// Takes no new legs from now on, and ends those that have no peer yet: whoever opened them opens others elsewhere. Those
+    /// with a peer go on.
+    pub async fn drain(&self) {
+        let waiting = {
+            let registry = self.registry();
+            self.is_draining.store(true, Ordering::Relaxed);
+            let waiting = registry
+                .by_name
+                .iter()
+                .filter(|(leg, _)| !registry.keys.contains_key(leg));
+            waiting.map(|(_, mailbox)| mailbox.clone()).collect()
+        };
+        end(waiting).await;
+    }
+
+    /// Ends every leg: the time for calls to end by themselves is over.
+    pub async fn end_legs(&self) {
+        let legs = self.registry().by_name.values().cloned().collect();
+        end(legs).await;
+    }
+
+    /// Ends the streams of workers, after what waits in them.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Whether it takes no new legs.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// What became of wishes for legs.
+    pub fn wishes(&self) -> &Wishes {
+        &self.wishes
+    }
+
+    /// The media thread in figures.
+    pub fn figures(&self) -> &Figures {
+        self.media.figures()
+    }
+
+    /// Legs that it may have at a time.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Legs that wait for a peer or have one.
     pub fn legs(&self) -> usize {
         self.registry().by_name.len()
@@ -204,6 +314,13 @@ impl Host {
     fn registry(&self) -> MutexGuard<'_, Registry> {
         // Each change is whole, whoever panicked.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn end(legs: Vec<Mailbox>) {
+    for leg in legs {
+        // One whose actor has ended needs nothing more.
+        let _ = leg.send(Message::End(EndReason::HostDrained)).await;
     }
 }
 

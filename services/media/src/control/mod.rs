@@ -11,7 +11,7 @@ mod ownership;
 mod service;
 
 pub(crate) use actor::{Message, Patched, PeerRefusal};
-pub use host::{Host, HostConfig, LegId, NoRoom, OpenedLeg, StartError};
+pub use host::{Host, HostConfig, LegId, NotOpened, OpenedLeg, StartError, Wishes};
 pub use orders::{Order, Outcome, Reason};
 pub use ownership::{Admission, Happening, Numbered, ORPHANED_AFTER, Ownership};
 pub use service::MediaService;

@@ -14,7 +14,7 @@ use trunkline_proto::media::command::What;
 use trunkline_proto::media::media_server::Media;
 
 use super::actor::{Listener, Message, Verdict};
-use super::{Happening, Host, LegId, Numbered, Order, Outcome, Reason};
+use super::{Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason};
 use crate::codec::Codec;
 use crate::leg::{LegEvent, PlayEnd, Relay, Statistics};
 
@@ -83,7 +83,8 @@ async fn send_events(mut events: mpsc::Receiver<(LegId, Numbered)>, outgoing: Ou
 /// hold up another leg. So each leg that is spoken of has a task, until nothing is said of it for a while.
 async fn take_commands(host: Arc<Host>, mut incoming: Streaming<wire::ToHost>, listener: Listener, outgoing: Outgoing) {
     let mut legs: HashMap<String, mpsc::Sender<wire::Command>> = HashMap::new();
-    while let Some(Ok(received)) = incoming.next().await {
+    let closing = host.closing.clone();
+    while let Some(Some(Ok(received))) = closing.run_until_cancelled(incoming.next()).await {
         let Some(wire::to_host::Message::Command(command)) = received.message else {
             continue;
         };
@@ -178,7 +179,6 @@ async fn carry_out(
         let attached = wire::Attached {
             events_lost: attached.events_lost,
             has_peer: attached.has_peer,
-            last_operation: attached.last_operation,
         };
         return Ok((command.leg, Ack::Attached(attached)));
     }
@@ -208,14 +208,21 @@ fn open(host: &Arc<Host>, epoch: u64, open: &wire::Open) -> Result<(String, Ack)
     } else {
         codecs
     };
-    let full = |error: super::NoRoom| refused(wire::refused::Reason::Full, &error.to_string());
-    let opened = host.open(epoch, codecs).map_err(full)?;
+    let opened = host.open(epoch, codecs).map_err(not_opened)?;
     let what = wire::Opened {
         path: format!("/legs/{}", opened.leg),
         token: opened.token,
         expires_ms: u32::try_from(Host::token_valid().as_millis()).unwrap_or(u32::MAX),
     };
     Ok((opened.leg.to_string(), Ack::Opened(what)))
+}
+
+fn not_opened(refusal: NotOpened) -> Ack {
+    let reason = match refusal {
+        NotOpened::Full => wire::refused::Reason::Full,
+        NotOpened::Draining => wire::refused::Reason::Draining,
+    };
+    refused(reason, &refusal.to_string())
 }
 
 fn order_of(what: What) -> Option<Order> {

@@ -25,6 +25,8 @@ pub enum EndReason {
     Closed,
     /// No worker cared for it any more.
     Orphaned,
+    /// The host ends, and its time for calls to end by themselves is over.
+    HostDrained,
     /// An input made the leg panic.
     InternalError,
 }
@@ -40,6 +42,7 @@ impl EndReason {
             Self::PeerHungUp => "peer_hung_up",
             Self::Closed => "closed",
             Self::Orphaned => "orphaned",
+            Self::HostDrained => "host_drained",
             Self::InternalError => "internal_error",
         }
     }

@@ -1,6 +1,8 @@
 //! The prompts of a process: made once, kept while there is room.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +32,25 @@ pub enum PromptError {
     File(String, #[source] FileError),
 }
 
+/// The bytes of a file that stands in for one that is not there, by its name.
+#[derive(Clone)]
+pub struct StandIn(Arc<MakeFile>);
+
+type MakeFile = dyn Fn(&str) -> Vec<u8> + Send + Sync;
+
+impl StandIn {
+    /// Made by a function, each time anew.
+    pub fn new(make: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+}
+
+impl fmt::Debug for StandIn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("StandIn")
+    }
+}
+
 type Name = ([u8; 32], Codec);
 
 #[derive(Default)]
@@ -44,6 +65,7 @@ struct Kept {
 pub struct Library {
     directory: PathBuf,
     limit: usize,
+    stand_in: Option<StandIn>,
     kept: Mutex<Kept>,
 }
 
@@ -56,18 +78,20 @@ impl Library {
         Self {
             directory,
             limit,
+            stand_in: None,
             kept: Mutex::default(),
         }
     }
 
+    /// The same with something to play in the place of files that are not there.
+    #[must_use]
+    pub fn with_stand_in(self, stand_in: Option<StandIn>) -> Self {
+        Self { stand_in, ..self }
+    }
+
     /// A prompt by the name of its file. Reads, and encodes at its first use: for a thread that may block.
     pub fn prompt(&self, name: &str, codec: Codec) -> Result<Arc<Prompt>, PromptError> {
-        let path = self.path(name)?;
-        let read = |error| PromptError::Read(name.to_owned(), error);
-        if std::fs::metadata(&path).map_err(read)?.len() > FILE_LIMIT {
-            return Err(PromptError::TooLarge(name.to_owned()));
-        }
-        let file = std::fs::read(&path).map_err(read)?;
+        let file = self.read(name)?;
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, &file).as_ref());
         if let Some(prompt) = self.kept().find((hash, codec)) {
@@ -77,6 +101,20 @@ impl Library {
         let prompt = Prompt::of_file(&file, codec).map_err(|error| PromptError::File(name.to_owned(), error))?;
         self.kept().keep((hash, codec), &prompt, self.limit);
         Ok(prompt)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, PromptError> {
+        let path = self.path(name)?;
+        let read = |error| PromptError::Read(name.to_owned(), error);
+        let length = match (std::fs::metadata(&path), &self.stand_in) {
+            (Ok(facts), _) => facts.len(),
+            (Err(error), Some(stand_in)) if error.kind() == ErrorKind::NotFound => return Ok((stand_in.0)(name)),
+            (Err(error), _) => return Err(read(error)),
+        };
+        if length > FILE_LIMIT {
+            return Err(PromptError::TooLarge(name.to_owned()));
+        }
+        std::fs::read(&path).map_err(read)
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, PromptError> {

@@ -12,7 +12,7 @@ use crate::audio::ogg::{OpusFile, read_opus, samples_of};
 use crate::audio::{FileError, Pcm, g711, read_wav, resampled};
 use crate::codec::{Codec, PACKET_MILLISECONDS};
 
-pub use library::{Library, PromptError};
+pub use library::{Library, PromptError, StandIn};
 
 /// Minutes of a prompt.
 pub const LONGEST_MINUTES: u64 = 30;

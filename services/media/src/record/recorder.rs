@@ -1,18 +1,17 @@
 //! The thread that writes recordings.
 
-use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::digest::{Context, SHA256};
-use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::file::RecordingFile;
+use super::manifest::{Manifest, hash_of};
+use super::place::Place;
+use super::retention::Retention;
 use super::tap::{Direction, Recorded, Tap};
 use super::timeline::{Piece, Timeline};
 use crate::codec::Codec;
@@ -31,14 +30,20 @@ pub struct RecorderConfig {
     pub directory: PathBuf,
     /// So often they are made to survive a loss of power.
     pub sync: Duration,
+    /// A recording that is longer goes on in another file.
+    pub part: Duration,
+    /// So long recordings are kept after they were last written; `None` for ever.
+    pub retention: Option<Duration>,
 }
 
 impl RecorderConfig {
-    /// Recordings of a directory, made safe every 5 s.
+    /// Recordings of a directory, made safe every 5 s, in parts of an hour, kept for ever.
     pub fn new(directory: PathBuf) -> Self {
         Self {
             directory,
             sync: Duration::from_secs(5),
+            part: Duration::from_secs(3_600),
+            retention: None,
         }
     }
 }
@@ -57,28 +62,7 @@ pub enum RecordingError {
     Gone,
 }
 
-/// What is written beside a recording when it ends.
-#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
-pub struct Manifest {
-    /// Name of the file, without its directory.
-    pub file: String,
-    /// `received` or `sent`.
-    pub direction: &'static str,
-    /// When its first packet came, in milliseconds since 1970; absent without packets.
-    pub began_unix_ms: Option<u64>,
-    /// Packets in it.
-    pub packets: u64,
-    /// Times 20 ms of which nothing came: lost, or the sender was silent.
-    pub missing: u64,
-    /// Packets that came too late or twice.
-    pub late: u64,
-    /// Packets that were dropped because the recorder was slow.
-    pub dropped: u64,
-    /// SHA-256 of the file, in hexadecimal digits.
-    pub sha256: String,
-}
-
-/// Told when the last page is on the disk, or the recording was given up.
+/// Told when the last page of the last part is on the disk, with its manifest, or the recording was given up.
 pub type Finished = oneshot::Receiver<Result<Manifest, RecordingError>>;
 
 /// A running recorder. Dropping it ends it, when the taps are dropped.
@@ -86,17 +70,22 @@ pub struct Recorder {
     config: RecorderConfig,
     begun: Option<Sender<Recording>>,
     thread: Option<JoinHandle<()>>,
+    _retention: Option<Retention>,
 }
 
 impl Recorder {
     /// Starts the thread.
     pub fn start(config: RecorderConfig) -> io::Result<Self> {
         let (begun, receiver) = channel();
-        let sync = config.sync;
+        let (sync, part) = (config.sync, config.part);
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
-            .spawn(move || run(&receiver, sync))?;
+            .spawn(move || run(&receiver, sync, part))?;
+        let retention = config
+            .retention
+            .map(|kept| Retention::start(config.directory.clone(), kept));
         Ok(Self {
+            _retention: retention.transpose()?,
             config,
             begun: Some(begun),
             thread: Some(thread),
@@ -104,7 +93,8 @@ impl Recorder {
     }
 
     /// Opens the file of a direction and writes its header: for a thread that may block. The name is a path without ending
-    /// below the directory; direction and ending are added. An existing file is not overwritten.
+    /// below the directory; direction, the number of a further part and ending are added: `NAME-sent.opus`, `NAME-sent-2.opus`. An
+    /// existing file is not overwritten.
     pub fn begin(
         &self,
         name: &str,
@@ -112,21 +102,23 @@ impl Recorder {
         direction: Direction,
         codec: Codec,
     ) -> Result<(Tap, Finished), RecordingError> {
-        let path = self.path(name, direction, codec)?;
-        let failed = |error| RecordingError::File(path.display().to_string(), error);
-        let file = create(&path).map_err(failed)?;
-        let file = RecordingFile::begin(file, codec, rand::random()).map_err(failed)?;
+        let place = Place::first(&self.config.directory, name, direction, codec).ok_or(RecordingError::Name)?;
+        let failed = |error| RecordingError::File(place.path().display().to_string(), error);
+        let file = place.open().map_err(failed)?;
         let (tap, ring) = Tap::new(operation, direction);
         let (finished, receiver) = oneshot::channel();
         let now = Instant::now();
         let recording = Recording {
-            path,
+            place,
             direction,
             ring,
             timeline: Timeline::new(codec),
             file,
             began: None,
             counts: Counts::default(),
+            late_before: 0,
+            previous: None,
+            part_began: now,
             written: now,
             synced: now,
             failing_since: None,
@@ -135,17 +127,6 @@ impl Recorder {
         let begun = self.begun.as_ref().ok_or(RecordingError::Gone)?;
         begun.send(recording).map_err(|_| RecordingError::Gone)?;
         Ok((tap, receiver))
-    }
-
-    fn path(&self, name: &str, direction: Direction, codec: Codec) -> Result<PathBuf, RecordingError> {
-        let relative = Path::new(name);
-        let is_below = relative.components().all(|part| matches!(part, Component::Normal(_)));
-        if name.is_empty() || !is_below {
-            return Err(RecordingError::Name);
-        }
-        let ending = RecordingFile::extension(codec);
-        let name = format!("{name}-{}.{ending}", direction.name());
-        Ok(self.config.directory.join(name))
     }
 }
 
@@ -158,13 +139,6 @@ impl Drop for Recorder {
     }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    if let Some(directory) = path.parent() {
-        std::fs::create_dir_all(directory)?;
-    }
-    OpenOptions::new().write(true).read(true).create_new(true).open(path)
-}
-
 #[derive(Default)]
 struct Counts {
     packets: u64,
@@ -174,13 +148,18 @@ struct Counts {
 
 /// One direction that is recorded.
 struct Recording {
-    path: PathBuf,
+    place: Place,
     direction: Direction,
     ring: Receiver<Recorded>,
     timeline: Timeline,
     file: RecordingFile,
     began: Option<SystemTime>,
     counts: Counts,
+    /// Late packets of the parts before.
+    late_before: u64,
+    /// SHA-256 of the manifest of the part before.
+    previous: Option<String>,
+    part_began: Instant,
     written: Instant,
     synced: Instant,
     failing_since: Option<Instant>,
@@ -194,7 +173,7 @@ enum Round {
     Fails(io::Error),
 }
 
-fn run(begun: &Receiver<Recording>, sync: Duration) {
+fn run(begun: &Receiver<Recording>, sync: Duration, part: Duration) {
     let mut recordings: Vec<Recording> = Vec::new();
     let mut is_ending = false;
     while !is_ending || !recordings.is_empty() {
@@ -209,7 +188,7 @@ fn run(begun: &Receiver<Recording>, sync: Duration) {
         }
         let mut going_on = Vec::with_capacity(recordings.len());
         for mut recording in recordings {
-            match recording.round(sync) {
+            match recording.round(sync, part) {
                 Round::GoesOn => going_on.push(recording),
                 Round::Ends => recording.end(),
                 Round::Fails(error) => recording.fail(error),
@@ -220,13 +199,16 @@ fn run(begun: &Receiver<Recording>, sync: Duration) {
 }
 
 impl Recording {
-    fn round(&mut self, sync: Duration) -> Round {
+    fn round(&mut self, sync: Duration, part: Duration) -> Round {
         let is_over = self.drain();
         let now = Instant::now();
         let is_due = now.duration_since(self.written) >= WRITE || self.failing_since.is_some();
         if is_due {
             match self.write(now, sync) {
-                Ok(()) => self.failing_since = None,
+                Ok(()) => {
+                    self.failing_since = None;
+                    self.part(now, part);
+                }
                 Err(error) => {
                     let since = *self.failing_since.get_or_insert(now);
                     if now.duration_since(since) >= PATIENCE {
@@ -276,64 +258,71 @@ impl Recording {
         Ok(())
     }
 
+    /// Goes on in another file when this one is long enough. Where none can be opened this one goes on.
+    fn part(&mut self, now: Instant, longest: Duration) {
+        if now.duration_since(self.part_began) < longest || self.counts.packets == 0 {
+            return;
+        }
+        self.part_began = now;
+        let place = self.place.next();
+        let mut ended = match place.open() {
+            Ok(next) => std::mem::replace(&mut self.file, next),
+            Err(error) => {
+                tracing::error!(file = %place.path().display(), %error, "a recording has no further part and goes on in the old one");
+                return;
+            }
+        };
+        let manifest = ended.end().and_then(|()| self.write_manifest());
+        let place = std::mem::replace(&mut self.place, place);
+        self.counts = Counts::default();
+        self.late_before = self.timeline.late();
+        self.began = None;
+        match manifest {
+            Ok((_, hash)) => self.previous = Some(hash),
+            // The audio of the new part is worth more than the manifest of the old one.
+            Err(error) => {
+                tracing::error!(file = %place.path().display(), %error, "a part of a recording has no manifest");
+            }
+        }
+    }
+
     fn end(mut self) {
         let mut pieces = Vec::new();
         self.timeline.flush(&mut pieces);
         self.add(&pieces);
         let result = self.file.end().and_then(|()| self.write_manifest());
-        let result = result.map_err(|error| RecordingError::File(self.path.display().to_string(), error));
+        let failed = |error| RecordingError::File(self.place.path().display().to_string(), error);
         // Whoever asked for the recording may have gone.
-        let _ = self.finished.send(result);
+        let _ = self.finished.send(result.map(|(manifest, _)| manifest).map_err(failed));
     }
 
     fn fail(self, error: io::Error) {
-        tracing::error!(file = %self.path.display(), %error, "a recording is given up");
-        let _ = self
-            .finished
-            .send(Err(RecordingError::File(self.path.display().to_string(), error)));
+        let path = self.place.path();
+        tracing::error!(file = %path.display(), %error, "a recording is given up");
+        let error = RecordingError::File(path.display().to_string(), error);
+        let _ = self.finished.send(Err(error));
     }
 
-    fn write_manifest(&self) -> io::Result<Manifest> {
-        let since_1970 = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_millis());
+    /// Writes the manifest of the part that has ended. Gives it with its own hash.
+    fn write_manifest(&self) -> io::Result<(Manifest, String)> {
+        let since_1970 = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
+        let began = self.began.and_then(since_1970).map(|since| since.as_millis());
+        let path = self.place.path();
         let manifest = Manifest {
-            file: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            part: self.place.part(),
             direction: self.direction.name(),
-            began_unix_ms: self
-                .began
-                .and_then(since_1970)
-                .and_then(|since| u64::try_from(since).ok()),
+            began_unix_ms: began.and_then(|since| u64::try_from(since).ok()),
             packets: self.counts.packets,
             missing: self.counts.missing,
-            late: self.timeline.late(),
+            late: self.timeline.late() - self.late_before,
             dropped: self.counts.dropped,
-            sha256: hash_of(&self.path)?,
+            sha256: hash_of(&path)?,
+            previous_sha256: self.previous.clone(),
         };
-        let text = serde_json::to_vec_pretty(&manifest)?;
-        let mut beside = self.path.clone().into_os_string();
-        beside.push(".json");
-        let unfinished = PathBuf::from(&beside).with_extension("json.new");
-        std::fs::write(&unfinished, text)?;
-        std::fs::rename(unfinished, beside)?;
-        Ok(manifest)
+        let hash = manifest.write(&path)?;
+        Ok((manifest, hash))
     }
-}
-
-fn hash_of(path: &Path) -> io::Result<String> {
-    let mut context = Context::new(&SHA256);
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        match io::Read::read(&mut file, &mut buffer)? {
-            0 => break,
-            length => context.update(&buffer[..length]),
-        }
-    }
-    let mut digits = String::with_capacity(64);
-    for byte in context.finish().as_ref() {
-        // Writing to a string does not fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    Ok(digits)
 }
 
 #[cfg(test)]
@@ -375,6 +364,42 @@ mod tests {
         // Nothing is overwritten.
         let again = recorder.begin("tenant/call/leg", 1, Direction::Received, Codec::Pcmu);
         assert!(matches!(again, Err(RecordingError::File(..))));
+    }
+
+    #[tokio::test]
+    async fn a_long_recording_goes_on_in_another_file_and_its_manifests_are_a_chain() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = RecorderConfig {
+            part: Duration::ZERO,
+            ..RecorderConfig::new(directory.path().to_owned())
+        };
+        let recorder = Recorder::start(config).unwrap();
+        let (mut tap, finished) = recorder.begin("leg", 1, Direction::Sent, Codec::Pcmu).unwrap();
+        tap.take(packet(), 0, 1, Instant::now());
+        let second = directory.path().join("leg-sent-2.wav");
+        let until = Instant::now() + Duration::from_secs(20);
+        while !second.exists() {
+            assert!(Instant::now() < until, "the next part begins");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tap.take(packet(), 160, 1, Instant::now());
+        tap.take(packet(), 320, 1, Instant::now());
+        drop(tap);
+        let last = finished.await.unwrap().unwrap();
+        // On a busy machine there may be more than two.
+        assert!(last.part >= 2, "{last:?}");
+        let (mut packets, mut previous) = (0, serde_json::Value::Null);
+        for part in 1..=last.part {
+            let ending = if part == 1 { String::new() } else { format!("-{part}") };
+            let file = directory.path().join(format!("leg-sent{ending}.wav"));
+            let beside = file.with_extension("wav.json");
+            let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&beside).unwrap()).unwrap();
+            assert_eq!(manifest["sha256"], hash_of(&file).unwrap());
+            assert_eq!(manifest["previous_sha256"], previous);
+            packets += manifest["packets"].as_u64().unwrap();
+            previous = hash_of(&beside).unwrap().into();
+        }
+        assert_eq!(packets, 3);
     }
 
     #[tokio::test]

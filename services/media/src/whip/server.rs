@@ -43,8 +43,17 @@ struct Shared {
     rates: Mutex<HashMap<IpAddr, Budget>>,
 }
 
-/// Serves the legs of a host on a bound listener, over TLS. The server runs while it is awaited.
-pub fn serve(host: Arc<Host>, listener: TcpListener, tls: ServerConfig, settings: Settings) -> std::io::Result<Server> {
+/// Serves the legs of a host on a bound listener, over TLS; without it in the clear, which is for one machine or behind a proxy
+/// that ends TLS. The server runs while it is awaited.
+///
+/// # Errors
+/// The listener cannot be used.
+pub fn serve(
+    host: Arc<Host>,
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    settings: Settings,
+) -> std::io::Result<Server> {
     let shared = web::Data::new(Shared {
         host,
         settings,
@@ -61,9 +70,12 @@ pub fn serve(host: Arc<Host>, listener: TcpListener, tls: ServerConfig, settings
         .workers(1)
         .max_connections(CONNECTIONS)
         .client_request_timeout(REQUEST_TIME)
-        .disable_signals()
-        .listen_rustls_0_23(listener, tls)?;
-    Ok(server.run())
+        .disable_signals();
+    let listening = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    Ok(listening.run())
 }
 
 /// Refuses who asks too often, and says who may read the answer.
@@ -146,6 +158,9 @@ async fn leg(
 
 async fn post(request: &HttpRequest, name: &str, shared: &Shared, body: web::Payload) -> Result<HttpResponse, Refusal> {
     let bearer = bearer(request)?;
+    if shared.host.is_draining() {
+        return Err(draining());
+    }
     expect_type(request, "application/sdp")?;
     let offer = text(body).await?;
     // An unknown leg and a wrong token are one answer.
@@ -292,6 +307,14 @@ fn no_room() -> Refusal {
     problem(
         StatusCode::SERVICE_UNAVAILABLE,
         "there is no room for another leg",
+        None,
+    )
+}
+
+fn draining() -> Refusal {
+    problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the host takes no new calls: it is about to end",
         None,
     )
 }

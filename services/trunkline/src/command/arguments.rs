@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use trunkline_cluster::channel::Role;
 
-use super::OperationCommand;
+use super::{MediaCommand, OperationCommand};
 use crate::configuration::Inputs;
 use crate::configuration::find_file;
 
@@ -23,6 +23,7 @@ Examples:
   trunkline status                       how is the cluster?
   trunkline ingress --config edge.toml
   trunkline worker --set cluster.name=worker-1
+  trunkline media --config media.toml
 
 Exit codes: 0 done or stopped by a signal, 1 failed while running, 2 wrong command line, 3 configuration refused,
 4 an address could not be listened on.";
@@ -86,6 +87,12 @@ pub enum Command {
         after_help = "Examples:\n  trunkline worker --config worker.toml\n  trunkline worker --set worker.listen=127.0.0.1:7401 --set cluster.name=worker-1"
     )]
     Worker,
+    /// Run a media host: the process at which the audio of calls ends whose bot handles it itself.
+    #[command(
+        after_help = "Examples:\n  trunkline media --config media.toml\n  trunkline media --set media.udp_advertise=203.0.113.7 --set media.udp_ports=20000    one UDP port for all\n  trunkline media list                  the hosts that are announced",
+        args_conflicts_with_subcommands = true
+    )]
+    Media(MediaArguments),
     /// Ask about the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -149,6 +156,14 @@ impl DevArguments {
     }
 }
 
+/// What `media` takes beside the settings.
+#[derive(Args, Debug)]
+pub struct MediaArguments {
+    /// Something else than to run.
+    #[command(subcommand)]
+    pub instead: Option<MediaCommand>,
+}
+
 /// What an author needs beside a running `dev`.
 #[derive(Debug, Subcommand)]
 pub enum DevCommand {
@@ -165,8 +180,8 @@ pub struct CertificateArguments {
     /// Directory to write to. An authority that is there (ca.crt with ca.key) is used, else a new one is made.
     #[arg(long, value_name = "DIRECTORY")]
     pub out: PathBuf,
-    /// A node: its role (ingress, worker, operator), alone or with a suffix, as in worker-1. Its files are called so.
-    #[arg(long = "node", value_name = "NAME", default_values = ["ingress", "worker", "operator"])]
+    /// A node: its role (ingress, worker, operator, media), alone or with a suffix, as in worker-1. Its files are called so.
+    #[arg(long = "node", value_name = "NAME", default_values = ["ingress", "worker", "operator", "media"])]
     pub nodes: Vec<String>,
     /// The cluster's domain (cluster.tls_domain).
     #[arg(long, value_name = "DOMAIN", default_value = Role::DOMAIN)]
@@ -230,6 +245,8 @@ pub enum RoleArgument {
     Ingress,
     /// The process that runs turns.
     Worker,
+    /// The process at which the audio of calls ends.
+    Media,
 }
 
 /// Form of an answer.

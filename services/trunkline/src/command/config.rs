@@ -41,6 +41,7 @@ fn purpose(role: Option<RoleArgument>) -> Purpose {
         Some(RoleArgument::Dev) => Purpose::Dev,
         Some(RoleArgument::Ingress) => Purpose::Ingress,
         Some(RoleArgument::Worker) => Purpose::Worker,
+        Some(RoleArgument::Media) => Purpose::Media,
     }
 }
 

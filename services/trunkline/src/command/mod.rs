@@ -9,14 +9,15 @@ mod operations;
 mod output;
 
 pub use arguments::{
-    Arguments, CertificateArguments, Command, ConfigCommand, DevArguments, DevCommand, Output, RoleArgument,
+    Arguments, CertificateArguments, Command, ConfigCommand, DevArguments, DevCommand, MediaArguments, Output,
+    RoleArgument,
 };
 pub use certificate::make as make_certificates;
 pub use config::run as run_config;
 pub use explain::run as run_explain;
-pub use operate::run as run_operation;
+pub use operate::{run as run_operation, run_media};
 pub use operations::{
-    Asking, CallCommand, ConversationCommand, NodeCommand, OperationCommand, ParkedCommand, ShardCommand,
+    Asking, CallCommand, ConversationCommand, MediaCommand, NodeCommand, OperationCommand, ParkedCommand, ShardCommand,
 };
 pub use output::{print, report, report_failure};
 

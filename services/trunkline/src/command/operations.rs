@@ -70,6 +70,25 @@ impl OperationCommand {
     }
 }
 
+/// Questions about media hosts.
+#[derive(Debug, Subcommand)]
+pub enum MediaCommand {
+    /// List the media hosts: where they are, how many legs they have, and which drain.
+    List {
+        /// Whom to ask, and the form of the answer.
+        #[command(flatten)]
+        asking: Asking,
+    },
+}
+
+impl MediaCommand {
+    /// Whom it asks, and how it prints.
+    pub fn asking(&self) -> &Asking {
+        let Self::List { asking } = self;
+        asking
+    }
+}
+
 /// Questions about shards.
 #[derive(Debug, Subcommand)]
 pub enum ShardCommand {

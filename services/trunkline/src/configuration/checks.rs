@@ -1,6 +1,7 @@
 //! Values that are right alone and wrong together.
 
 mod calls;
+mod media;
 
 use super::problem::{Code, Problem};
 use super::schema::{AppType, BotSection, Engine};
@@ -20,6 +21,7 @@ pub(super) fn contradictions(configuration: &Configuration, purpose: Purpose) ->
     check_ingress(&mut found, purpose);
     check_worker(&mut found, purpose);
     calls::check(&mut found, purpose);
+    media::check(&mut found, purpose);
     check_dev(&mut found, purpose);
     found.problems
 }
@@ -63,7 +65,7 @@ impl Found<'_> {
 
 fn check_bot(found: &mut Found<'_>, name: &str, bot: &BotSection, purpose: Purpose) {
     let of = |setting: &str| format!("bots.{name}.{setting}");
-    if bot.allow_unauthenticated && matches!(purpose, Purpose::Ingress | Purpose::Worker) {
+    if bot.allow_unauthenticated && matches!(purpose, Purpose::Ingress | Purpose::Worker | Purpose::Media) {
         found.contradiction(
             &of("allow_unauthenticated"),
             format!(
@@ -188,7 +190,7 @@ fn check_ingress(found: &mut Found<'_>, purpose: Purpose) {
     let is_wanted = match purpose {
         Purpose::Ingress => true,
         Purpose::Inspect => found.configuration.has_section("ingress"),
-        Purpose::Dev | Purpose::Worker => false,
+        Purpose::Dev | Purpose::Worker | Purpose::Media => false,
     };
     if is_wanted && !has_certificate && ingress.tls_key.is_none() && !ingress.plain_http {
         found.missing(
@@ -277,6 +279,7 @@ fn check_dev(found: &mut Found<'_>, purpose: Purpose) {
         ("dev.listen", dev.listen),
         ("dev.teams_listen", dev.teams_listen),
         ("dev.prompts_listen", dev.prompts_listen),
+        ("dev.media_listen", dev.media_listen),
     ] {
         if !address.ip().is_loopback() {
             found.contradiction(

@@ -31,7 +31,7 @@ pub(crate) use value::{duration, is_of_this_machine};
 
 use schema::{
     AdminSection, BotSection, CallsSection, CloudSection, ClusterSection, DevSection, IngressSection, LogSection,
-    OtlpSection, StoreSection, WorkerSection,
+    MediaSection, OtlpSection, StoreSection, WorkerSection,
 };
 
 /// What the operator wants, complete and checked.
@@ -45,6 +45,8 @@ pub struct Configuration {
     pub ingress: IngressSection,
     /// `[worker]`.
     pub worker: WorkerSection,
+    /// `[media]`.
+    pub media: MediaSection,
     /// `[store]`.
     pub store: StoreSection,
     /// `[cluster]`.
@@ -76,6 +78,8 @@ pub enum Purpose {
     Ingress,
     /// The process that runs turns.
     Worker,
+    /// The process at which the audio of calls ends.
+    Media,
 }
 
 impl Configuration {
@@ -103,6 +107,7 @@ impl Configuration {
             section!("calls"),
             section!("ingress"),
             section!("worker"),
+            section!("media"),
             section!("store"),
             section!("cluster"),
             section!("cloud"),
@@ -119,6 +124,7 @@ impl Configuration {
             Some(calls),
             Some(ingress),
             Some(worker),
+            Some(media),
             Some(store),
             Some(cluster),
             Some(cloud),
@@ -133,6 +139,7 @@ impl Configuration {
                 calls,
                 ingress,
                 worker,
+                media,
                 store,
                 cluster,
                 cloud,

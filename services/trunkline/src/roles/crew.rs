@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::Health;
 
-/// Longest time for all roles together to end after a signal. Kubernetes kills after 30 s unless told otherwise.
+/// Longest time for all roles together to end after a signal, beyond what a role drains for. Kubernetes kills after 30 s unless
+/// told otherwise.
 const STOP_WITHIN: Duration = Duration::from_secs(25);
 
 /// The running roles.
@@ -22,6 +23,7 @@ pub struct Crew {
     members: Vec<Member>,
     ended: Receiver<Ended>,
     report_end: Sender<Ended>,
+    drains_for: Option<Duration>,
 }
 
 struct Member {
@@ -70,7 +72,13 @@ impl Crew {
             members: Vec::new(),
             ended,
             report_end,
+            drains_for: None,
         }
+    }
+
+    /// A role may take so long to end, because people are on the telephone: nothing but Ctrl-C makes it shorter.
+    pub fn drains_for(&mut self, longest: Duration) {
+        self.drains_for = Some(longest);
     }
 
     /// Starts a role on a thread of its own and waits until it has started or failed.
@@ -131,7 +139,7 @@ impl Crew {
         let first = self.ended.recv();
         self.health.stopping();
         let mut end = match first {
-            Ok(Ended { name, result: Ok(()) }) if name == SIGNAL => CrewEnd::Signal,
+            Ok(Ended { name, result: Ok(()) }) if [TERMINATE, INTERRUPT].contains(&name) => CrewEnd::Signal,
             Ok(Ended { name, result }) => {
                 self.note_end(name);
                 CrewEnd::Failed(match result {
@@ -152,7 +160,8 @@ impl Crew {
 
     /// Ends all roles, the last started first.
     pub fn stop(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + STOP_WITHIN;
+        let within = STOP_WITHIN + self.drains_for.unwrap_or_default();
+        let deadline = Instant::now() + within;
         let mut outcome = Ok(());
         for place in (0..self.members.len()).rev() {
             let name = self.members[place].name;
@@ -162,7 +171,12 @@ impl Crew {
                     .ended
                     .recv_timeout(deadline.saturating_duration_since(Instant::now()))
                 {
-                    Ok(ended) if ended.name == SIGNAL => anyhow::bail!("stopped at once by a second signal"),
+                    Ok(ended) if ended.name == TERMINATE && self.drains_for.is_some() => {
+                        tracing::info!("told to stop again; calls still have their time, Ctrl-C ends at once");
+                    }
+                    Ok(ended) if [TERMINATE, INTERRUPT].contains(&ended.name) => {
+                        anyhow::bail!("stopped at once by a second signal")
+                    }
                     Ok(ended) => {
                         if ended.name == name && ended.result.is_err() {
                             outcome = ended.result;
@@ -170,7 +184,7 @@ impl Crew {
                         self.note_end(ended.name);
                     }
                     Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                        anyhow::bail!("the {name} did not end within {} s", STOP_WITHIN.as_secs())
+                        anyhow::bail!("the {name} did not end within {} s", within.as_secs())
                     }
                 }
             }
@@ -211,8 +225,9 @@ impl Drop for EndReport {
     }
 }
 
-/// The sender's name of a signal among the ends of roles.
-const SIGNAL: &str = "signal";
+/// The names of signals among the ends of roles.
+const TERMINATE: &str = "SIGTERM";
+const INTERRUPT: &str = "SIGINT";
 
 /// A thread that waits for SIGTERM and SIGINT.
 struct Signals {
@@ -236,18 +251,12 @@ impl Signals {
             .spawn(move || {
                 runtime.block_on(async {
                     loop {
-                        tokio::select! {
-                            _ = terminate.recv() => {}
-                            _ = interrupt.recv() => {}
+                        let name = tokio::select! {
+                            _ = terminate.recv() => TERMINATE,
+                            _ = interrupt.recv() => INTERRUPT,
                             () = ended.cancelled() => return,
-                        }
-                        if report
-                            .send(Ended {
-                                name: SIGNAL,
-                                result: Ok(()),
-                            })
-                            .is_err()
-                        {
+                        };
+                        if report.send(Ended { name, result: Ok(()) }).is_err() {
                             return;
                         }
                     }

@@ -3,13 +3,17 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
-use trunkline_ingress::{CallsEndpoint, IngressConfig, StopTimes, Transport};
+use trunkline_ingress::{CallsEndpoint, IngressConfig, StopTimes};
+use trunkline_media::control::HostConfig;
+use trunkline_media::prompt::StandIn;
+use trunkline_media::role::{MediaConfig, Transport};
+use trunkline_media::thread::{Ports, ThreadConfig};
 use trunkline_simulated_teams::{
     CallSettings, Handle, SimulatedBot, SimulatedTeams, SimulatedTeamsConfig, SimulatedTeamsError,
 };
@@ -22,7 +26,8 @@ use url::Url;
 
 use super::address::AddressUnavailable;
 use super::crew::Crew;
-use super::{BotCode, Running, identity, ingress, prompts, worker};
+use super::store::{StoreSource, open_embedded};
+use super::{BotCode, Running, identity, ingress, media, prompts, worker};
 use crate::configuration::schema::{BotSection, Engine, StoreSection};
 use crate::configuration::{Configuration, is_of_this_machine};
 
@@ -72,16 +77,20 @@ pub(super) fn start(
         advertise: None,
         ..worker::config(configuration, "dev".to_owned())?
     };
-    let store = StoreSection {
+    let store = open_embedded(&StoreSection {
         engine: Engine::Embedded,
         directory: data.join("store"),
         ..configuration.store.clone()
-    };
+    })?;
     let has_calls = bots.iter().any(|bot| bot.code.calls.is_some());
     if has_calls {
         let directory = configuration.dev.prompts.clone();
         prompts::start(crew, configuration.dev.prompts_listen, directory)?;
+        let media = media_host(configuration, &teams, data.join("recordings"));
+        let store = StoreSource::Shared(store.clone());
+        media::start(crew, media, store, "dev.media_listen", metrics.clone(), health)?;
     }
+    let store = StoreSource::Shared(store);
     let hosted = bots
         .iter()
         .map(|bot| hosted(bot, &cloud, configuration, listen))
@@ -98,7 +107,7 @@ pub(super) fn start(
     let config = IngressConfig {
         calls,
         listen: vec![listen],
-        transport: Transport::PlainHttp,
+        transport: trunkline_ingress::Transport::PlainHttp,
         workers: vec![worker.to_string()],
         workers_tls: None,
         sources: trunkline_teams::identity::source::SourceRules::default(),
@@ -107,7 +116,7 @@ pub(super) fn start(
             notice: Duration::ZERO,
             ..ingress::stop_times(&configuration.ingress)
         },
-        ..ingress::config_of(configuration, Transport::PlainHttp, "dev".to_owned())?
+        ..ingress::config_of(configuration, trunkline_ingress::Transport::PlainHttp, "dev".to_owned())?
     };
     ingress::start(crew, config, verifier, "dev.listen", metrics.clone(), health)?;
     let places = Places {
@@ -165,6 +174,32 @@ impl DevBot {
             allowed_tenants: Vec::new(),
             accepts_unauthenticated: self.accepts_unauthenticated,
         }
+    }
+}
+
+/// A media host for this machine: plain HTTP, and the prompts that Graph would fetch.
+fn media_host(configuration: &Configuration, teams: &Handle, recordings: PathBuf) -> MediaConfig {
+    let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    MediaConfig {
+        name: "dev".to_owned(),
+        listen: local,
+        // It never leaves this process.
+        tls: None,
+        advertise: None,
+        zone: String::new(),
+        whip_listen: configuration.dev.media_listen,
+        transport: Transport::PlainHttp,
+        whip_url: None,
+        origins: vec![teams.page_url().trim_end_matches('/').to_owned()],
+        drain_deadline: Duration::ZERO,
+        host: HostConfig {
+            thread: ThreadConfig::loopback(Ports::Single(0)),
+            prompts: configuration.dev.prompts.clone(),
+            stand_in: Some(StandIn::new(prompts::tune::of)),
+            recordings,
+            retention: None,
+            orphaned_after: configuration.media.orphaned_after,
+        },
     }
 }
 

@@ -5,6 +5,7 @@ mod crew;
 mod dev;
 mod identity;
 mod ingress;
+mod media;
 mod prompts;
 mod store;
 mod worker;
@@ -135,16 +136,33 @@ impl Running {
                 &format!("{}-{}", worker::NAME, configuration.worker.listen.port()),
             ),
         )?;
-        let store = configuration.store.clone();
         let address = worker::start(
             &mut self.crew,
             config,
-            store,
+            (&configuration.store).into(),
             hosted,
             self.metrics.clone(),
             &self.health,
         )?;
         tracing::info!(%address, admin = %self.admin, "worker listens");
+        Ok(())
+    }
+
+    /// Starts the media host. It may take its time to end: calls end by themselves.
+    pub fn media(&mut self, configuration: &Configuration) -> anyhow::Result<()> {
+        let name = format!("{}-{}", media::NAME, configuration.media.listen.port());
+        let config = media::config(configuration, node(configuration, &name))?;
+        self.crew.drains_for(config.drain_deadline);
+        let places = media::start(
+            &mut self.crew,
+            config,
+            (&configuration.store).into(),
+            "media.whip_listen",
+            self.metrics.clone(),
+            &self.health,
+        )?;
+        let (workers, peers) = (places.control, places.peers);
+        tracing::info!(%workers, %peers, admin = %self.admin, "media host listens");
         Ok(())
     }
 

@@ -10,22 +10,47 @@ use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use crate::configuration::schema::{Engine, StoreSection, Sync};
 
+/// The store of a role: opened by it, or by the process for several roles.
+pub(super) enum StoreSource {
+    /// To be opened.
+    Configured(Box<StoreSection>),
+    /// Open.
+    Shared(SharedStore),
+}
+
+impl From<&StoreSection> for StoreSource {
+    fn from(section: &StoreSection) -> Self {
+        Self::Configured(Box::new(section.clone()))
+    }
+}
+
+/// The store of a role that calls it from so many threads.
+pub(super) async fn of(source: StoreSource, threads: usize) -> anyhow::Result<SharedStore> {
+    match source {
+        StoreSource::Configured(section) => open(&section, threads).await,
+        StoreSource::Shared(store) => Ok(store),
+    }
+}
+
+/// Opens a store in a file of this machine.
+pub(super) fn open_embedded(section: &StoreSection) -> anyhow::Result<SharedStore> {
+    let config = EmbeddedConfig {
+        shards: section.shards,
+        sync: match section.sync {
+            Sync::Always => SyncPolicy::EveryCommit,
+            Sync::Interval(interval) => SyncPolicy::Interval(interval),
+        },
+        ..EmbeddedConfig::in_directory(&section.directory)
+    };
+    let store = EmbeddedStore::open(config)
+        .with_context(|| format!("the store in {} cannot be opened", section.directory.display()))?;
+    Ok(Arc::new(store))
+}
+
 /// Opens the store. `arbiters` is the number of threads that will call it.
-pub(super) async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Result<SharedStore> {
+async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Result<SharedStore> {
     match section.engine {
-        Engine::Embedded => {
-            let config = EmbeddedConfig {
-                shards: section.shards,
-                sync: match section.sync {
-                    Sync::Always => SyncPolicy::EveryCommit,
-                    Sync::Interval(interval) => SyncPolicy::Interval(interval),
-                },
-                ..EmbeddedConfig::in_directory(&section.directory)
-            };
-            let store = EmbeddedStore::open(config)
-                .with_context(|| format!("the store in {} cannot be opened", section.directory.display()))?;
-            Ok(Arc::new(store))
-        }
+        Engine::Embedded => open_embedded(section),
         Engine::Redis => {
             let url = section.url.as_ref().context("store.url is missing")?;
             let root_certificates = section

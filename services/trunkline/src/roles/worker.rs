@@ -14,9 +14,10 @@ use trunkline_worker::{Executor, HostedBot, HostedCalls, Worker, WorkerConfig, W
 
 use super::address::AddressUnavailable;
 use super::crew::Crew;
+use super::store::StoreSource;
 use super::{BotCode, cluster_tls, identity, ingress, store};
 use crate::configuration::Configuration;
-use crate::configuration::schema::{self, BotSection, CallsSection, StoreSection};
+use crate::configuration::schema::{self, BotSection, CallsSection};
 use crate::telemetry::{Health, Metrics};
 
 /// Name of the role in threads and messages.
@@ -138,14 +139,14 @@ pub(super) fn with_limits(bot: HostedBot, section: &BotSection) -> HostedBot {
 pub(super) fn start(
     crew: &mut Crew,
     config: WorkerConfig,
-    section: StoreSection,
+    store: StoreSource,
     bots: Vec<HostedBot>,
     metrics: Metrics,
     health: &Health,
 ) -> anyhow::Result<SocketAddr> {
     let health = health.clone();
     crew.start(NAME, move |stage| async move {
-        let store = store::open(&section, config.arbiters).await?;
+        let store = store::of(store, config.arbiters).await?;
         let mut registry = Registry::default();
         let worker = Worker::bind(config, store, bots, &mut registry)
             .await

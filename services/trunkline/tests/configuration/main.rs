@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod calls;
+mod media;
 
 use std::path::PathBuf;
 
@@ -407,4 +408,7 @@ fn the_deployed_example_is_right_for_each_of_its_processes() {
         names.push(configuration.cluster.name.expect("a name"));
     }
     assert_ne!(names[0], names[1]);
+    let variables = std::fs::read_to_string(directory.join("media-1.env")).unwrap();
+    let media = load(&variables, Purpose::Media);
+    assert_ne!(media.admin.listen, ingress.admin.listen);
 }

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 use crate::world::house::stock;
 use crate::world::page::ChatPage;
@@ -24,6 +25,8 @@ fn dev(directory: &Path, more: &[&str]) -> Process {
         "dev.teams_listen=127.0.0.1:0",
         "--set",
         "dev.prompts_listen=127.0.0.1:0",
+        "--set",
+        "dev.media_listen=127.0.0.1:0",
         "--set",
         "admin.listen=127.0.0.1:0",
     ]);
@@ -58,6 +61,38 @@ fn dev_answers_a_message_and_prints_where_everything_is() {
         !log.contains("is anybody there"),
         "text of a message in the log:\n{log}"
     );
+}
+
+#[test]
+fn dev_hosts_media_that_the_chat_page_may_post_offers_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut dev = dev(directory.path(), &[]);
+    let command = dev.printed("Operator's commands");
+    let worker = command.rsplit(' ').next().unwrap();
+    let hosts = wait_for("the media host", || {
+        let output = Command::new(stock())
+            .args(["media", "list", "--output", "json", "--worker", worker])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        answer["hosts"].as_array().cloned().filter(|hosts| !hosts.is_empty())
+    });
+    let [host] = &hosts[..] else { panic!("{hosts:?}") };
+    assert_eq!((&host["name"], &host["limit"]), (&"dev".into(), &2_000.into()));
+
+    let offers = format!("{}/legs/nobody", host["whip"].as_str().unwrap());
+    let page = dev.printed("Talk to the bots");
+    let page = page.trim_end_matches('/');
+    for (origin, allowed) in [(page, Some(page)), ("http://elsewhere.example", None)] {
+        let request = web::client()
+            .request(reqwest::Method::OPTIONS, &offers)
+            .header("origin", origin);
+        let answer = request.send().unwrap();
+        assert_eq!(answer.status().as_u16(), 200);
+        let header = answer.headers().get("access-control-allow-origin");
+        assert_eq!(header.map(|header| header.to_str().unwrap()), allowed);
+    }
 }
 
 #[test]
@@ -123,6 +158,8 @@ fn a_taken_port_is_told_with_its_setting_and_its_holder() {
         "dev.teams_listen=127.0.0.1:0",
         "--set",
         "dev.prompts_listen=127.0.0.1:0",
+        "--set",
+        "dev.media_listen=127.0.0.1:0",
         "--set",
         "admin.listen=127.0.0.1:0",
     ];

@@ -12,6 +12,7 @@ mod chat_page;
 mod dev;
 mod example;
 mod kill;
+mod media;
 #[path = "../support/promtool.rs"]
 mod promtool;
 mod steps;

@@ -3,6 +3,7 @@
 
 mod call;
 mod conversation;
+mod media;
 mod status;
 
 use std::sync::{Arc, Weak};
@@ -13,9 +14,10 @@ use trunkline_cluster::{Cluster, MoveRefused, View};
 use trunkline_proto::admin::admin_server::Admin;
 use trunkline_proto::admin::{
     CallUsageReply, CallUsageRequest, DrainReply, DrainRequest, EndedCallsReply, EndedCallsRequest, HangUpCallReply,
-    HangUpCallRequest, ListCallsReply, ListCallsRequest, ListParkedReply, ListParkedRequest, MoveShardReply,
-    MoveShardRequest, SettleParkedReply, SettleParkedRequest, ShardsReply, ShardsRequest, ShowCallReply,
-    ShowCallRequest, ShowConversationReply, ShowConversationRequest, StatusReply, StatusRequest,
+    HangUpCallRequest, ListCallsReply, ListCallsRequest, ListParkedReply, ListParkedRequest, MediaHostsReply,
+    MediaHostsRequest, MoveShardReply, MoveShardRequest, SettleParkedReply, SettleParkedRequest, ShardsReply,
+    ShardsRequest, ShowCallReply, ShowCallRequest, ShowConversationReply, ShowConversationRequest, StatusReply,
+    StatusRequest,
 };
 use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 
@@ -263,5 +265,10 @@ impl Admin for AdminService {
 
     async fn call_usage(&self, request: Request<CallUsageRequest>) -> Result<Response<CallUsageReply>, Status> {
         Ok(Response::new(call::usage(self, request.get_ref()).await?))
+    }
+
+    async fn media_hosts(&self, _: Request<MediaHostsRequest>) -> Result<Response<MediaHostsReply>, Status> {
+        let worker = self.worker()?;
+        Ok(Response::new(media::hosts(&worker).await?))
     }
 }

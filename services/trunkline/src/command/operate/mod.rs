@@ -3,6 +3,7 @@
 mod call;
 mod connect;
 mod conversation;
+mod media;
 mod node;
 mod parked;
 mod shard;
@@ -15,17 +16,28 @@ pub(super) use self::table::table;
 use anyhow::Context as _;
 
 use self::connect::Cluster;
-use super::Exit;
-use super::OperationCommand;
+use super::{Exit, MediaCommand, OperationCommand};
 use crate::configuration::Configuration;
 
 /// Carries an operator's command out.
 pub fn run(command: &OperationCommand, configuration: &Configuration) -> Exit {
+    finished(carry_out(command, configuration))
+}
+
+/// Answers a question about media hosts.
+pub fn run_media(command: &MediaCommand, configuration: &Configuration) -> Exit {
+    finished(async {
+        let cluster = Cluster::of(configuration, command.asking().worker.as_deref()).await?;
+        media::run(&cluster, command).await
+    })
+}
+
+fn finished(command: impl Future<Output = anyhow::Result<()>>) -> Exit {
     let ended = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("no runtime for the command")
-        .and_then(|runtime| runtime.block_on(carry_out(command, configuration)));
+        .and_then(|runtime| runtime.block_on(command));
     match ended {
         Ok(()) => Exit::Done,
         Err(error) => {

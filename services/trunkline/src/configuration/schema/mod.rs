@@ -4,6 +4,7 @@ mod bots;
 mod calls;
 mod cluster;
 mod ingress;
+mod media;
 mod operation;
 mod worker;
 
@@ -11,6 +12,7 @@ pub use bots::{AppType, BotSection, Executor, Unreadable};
 pub use calls::CallsSection;
 pub use cluster::ClusterSection;
 pub use ingress::{CloudPreset, CloudSection, IngressSection, Sources};
+pub use media::{MediaSection, UdpPorts};
 pub use operation::{AdminSection, DevSection, LogFilter, LogFormat, LogSection, OtlpSection};
 pub use worker::{Engine, StoreSection, Sync, WorkerSection};
 
@@ -39,11 +41,12 @@ const fn facts<S: Section>(path: &'static str) -> SectionFacts {
 pub const BOT_PATH: &str = "bots.NAME";
 
 /// All sections, in the order of the example file.
-pub const SECTIONS: [SectionFacts; 11] = [
+pub const SECTIONS: [SectionFacts; 12] = [
     facts::<BotSection>(BOT_PATH),
     facts::<CallsSection>("calls"),
     facts::<IngressSection>("ingress"),
     facts::<WorkerSection>("worker"),
+    facts::<MediaSection>("media"),
     facts::<StoreSection>("store"),
     facts::<ClusterSection>("cluster"),
     facts::<CloudSection>("cloud"),

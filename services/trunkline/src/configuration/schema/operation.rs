@@ -92,6 +92,9 @@ section! {
         /// Directory of those prompts: WAV, one channel, 16 bit, 16 kHz. In the place of a file that is not there a short tune
         /// is played, another for each name.
         pub prompts: PathBuf = "prompts",
+        /// Address and port of the media host, for the audio of calls that a bot handles itself: plain HTTP. Its audio has a UDP
+        /// port of the system's choice.
+        pub media_listen: SocketAddr = "127.0.0.1:3981",
         /// Directory for the data of dev.
         pub data: PathBuf = ".trunkline",
         /// The only bot to host. Unset: all of the binary.

@@ -3,7 +3,7 @@
 mod named;
 mod quantity;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -144,7 +144,7 @@ impl SettingType for SocketAddr {
     fn read(item: &Item) -> Result<Self, Wrong> {
         let text = text(item)?;
         text.parse().map_err(|_| {
-            Wrong::new(if text.parse::<std::net::IpAddr>().is_ok() {
+            Wrong::new(if text.parse::<IpAddr>().is_ok() {
                 "has no port"
             } else {
                 "is not an address with a port"
@@ -156,12 +156,23 @@ impl SettingType for SocketAddr {
     }
 }
 
+impl SettingType for IpAddr {
+    const WHAT: &'static str = "an address without a port, such as \"203.0.113.7\" or \"2001:db8::7\"";
+    fn read(item: &Item) -> Result<Self, Wrong> {
+        let wrong = |_| Wrong::new("is not an address without a port");
+        text(item)?.parse().map_err(wrong)
+    }
+    fn shown(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
+    }
+}
+
 impl SettingType for IpNet {
     const WHAT: &'static str = "a network such as \"10.0.0.0/8\", or one address";
     fn read(item: &Item) -> Result<Self, Wrong> {
         let text = text(item)?;
         text.parse()
-            .or_else(|_| text.parse::<std::net::IpAddr>().map(Self::from))
+            .or_else(|_| text.parse::<IpAddr>().map(Self::from))
             .map_err(|_| Wrong::new("is not a network"))
     }
     fn shown(&self) -> Option<String> {

@@ -1,7 +1,7 @@
 //! The prompts of calling bots in `dev`: the author's WAV files from a directory, and in the place of one that is not there
 //! yet a short tune made of its name. In production prompts lie wherever the bot's settings say: Graph fetches them.
 
-mod tune;
+pub(super) mod tune;
 
 use std::io;
 use std::net::SocketAddr;

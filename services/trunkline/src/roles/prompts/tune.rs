@@ -19,7 +19,7 @@ const SCALE: [f64; 10] = [
 ];
 
 /// The tune of this name, the same each time.
-pub(super) fn of(name: &str) -> Vec<u8> {
+pub(in crate::roles) fn of(name: &str) -> Vec<u8> {
     let digest = Sha256::digest(name);
     let notes = digest
         .iter()

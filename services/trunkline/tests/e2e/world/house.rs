@@ -61,6 +61,7 @@ impl Dev {
             .environment("TRUNKLINE_DEV__LISTEN", format!("127.0.0.1:{port}"))
             .environment("TRUNKLINE_DEV__TEAMS_LISTEN", format!("127.0.0.1:{teams}"))
             .environment("TRUNKLINE_DEV__PROMPTS_LISTEN", "127.0.0.1:0")
+            .environment("TRUNKLINE_DEV__MEDIA_LISTEN", "127.0.0.1:0")
             .environment("TRUNKLINE_DEV__DATA", directory.join("data").display().to_string())
             .environment("TRUNKLINE_ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
         Self {
@@ -85,6 +86,10 @@ pub(crate) struct Cluster {
     pub(crate) ingress: Recipe,
     pub(crate) worker: Recipe,
     pub(crate) surroundings: Surroundings,
+    /// The file that all of them read.
+    pub(crate) configuration: String,
+    /// Where the worker listens.
+    pub(crate) worker_address: String,
     _redis: Redis,
 }
 
@@ -119,6 +124,8 @@ impl Cluster {
                 token: Some(teams::token(&teams, &service_url, 0)),
                 sender: sender(service_url),
             },
+            worker_address: format!("127.0.0.1:{worker_port}"),
+            configuration,
             _redis: redis,
         }
     }

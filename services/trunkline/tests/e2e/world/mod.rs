@@ -3,5 +3,6 @@
 
 pub(crate) mod deployment;
 pub(crate) mod house;
+pub(crate) mod media;
 pub(crate) mod outside;
 pub(crate) mod page;

@@ -2,7 +2,6 @@
 
 mod deciding;
 mod desk;
-mod leg;
 mod operations;
 mod outgoing;
 mod taking_over;

@@ -1,0 +1,68 @@
+//! Where the parts of a recording are.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use super::file::RecordingFile;
+use super::tap::Direction;
+use crate::codec::Codec;
+
+/// Where a part of a recording is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    directory: PathBuf,
+    name: String,
+    codec: Codec,
+    part: u32,
+}
+
+impl Place {
+    /// The first part of a recording below a directory; `None` for a name that leaves it.
+    pub(super) fn first(directory: &Path, name: &str, direction: Direction, codec: Codec) -> Option<Self> {
+        let is_below = Path::new(name)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)));
+        (is_below && !name.is_empty()).then(|| Self {
+            directory: directory.to_owned(),
+            name: format!("{name}-{}", direction.name()),
+            codec,
+            part: 1,
+        })
+    }
+
+    /// The part after it.
+    pub(super) fn next(&self) -> Self {
+        Self {
+            part: self.part + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Counts the parts, from 1.
+    pub(super) fn part(&self) -> u32 {
+        self.part
+    }
+
+    /// Its file.
+    pub(super) fn path(&self) -> PathBuf {
+        let ending = RecordingFile::extension(self.codec);
+        let file = match self.part {
+            1 => format!("{}.{ending}", self.name),
+            part => format!("{}-{part}.{ending}", self.name),
+        };
+        self.directory.join(file)
+    }
+
+    /// Opens its file, which must not be there yet, and writes the header.
+    pub(super) fn open(&self) -> io::Result<RecordingFile> {
+        RecordingFile::begin(create(&self.path())?, self.codec, rand::random())
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    OpenOptions::new().write(true).read(true).create_new(true).open(path)
+}

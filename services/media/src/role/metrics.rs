@@ -1,0 +1,141 @@
+//! What operators see of a media host. Every series exists from the start.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::control::{Host, NotOpened};
+
+/// What the role itself counts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RoleMetrics {
+    pub(super) reloads: Counter,
+    pub(super) failures: Counter,
+    pub(super) announcements_failed: Counter,
+}
+
+impl RoleMetrics {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let registry = registry.sub_registry_with_prefix("trunkline_media");
+        registry.register(
+            "certificate_reloads",
+            "Times that changed files of the certificate that peers see were taken into use",
+            metrics.reloads.clone(),
+        );
+        registry.register(
+            "certificate_failures",
+            "Times that changed files of the certificate that peers see could not be used and the old ones were kept",
+            metrics.failures.clone(),
+        );
+        registry.register(
+            "announcements_failed",
+            "Times that the store did not take that this host lives",
+            metrics.announcements_failed.clone(),
+        );
+        metrics
+    }
+}
+
+/// The figures of a host and of its media thread, read at each scrape.
+#[derive(Debug)]
+pub(super) struct HostMetrics(Shown);
+
+struct Shown(Weak<Host>);
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Host")
+    }
+}
+
+impl HostMetrics {
+    pub(super) fn new(host: &Arc<Host>) -> Self {
+        Self(Shown(Arc::downgrade(host)))
+    }
+}
+
+impl Collector for HostMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let Some(host) = self.0.0.upgrade() else { return Ok(()) };
+        let gauges: [(_, _, usize); 3] = [
+            ("legs", "Legs that wait for a peer or have one", host.legs()),
+            ("legs_limit", "Legs that this host may have at a time", host.limit()),
+            (
+                "draining",
+                "1 while no new legs are taken because the host is about to end",
+                usize::from(host.is_draining()),
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let name = format!("trunkline_media_{name}");
+            let mut gauge = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+            gauge.encode_gauge(&u64::try_from(value).unwrap_or(u64::MAX))?;
+        }
+        encode_lag(&mut encoder, host.figures().lag())?;
+        encode_refusals(&mut encoder, &host)?;
+        let figures = host.figures();
+        let counters = [
+            ("legs_opened", "Legs that were opened", host.wishes().opened()),
+            ("datagrams_received", "Datagrams that came", figures.received()),
+            ("datagrams_sent", "Datagrams that went", figures.sent()),
+            (
+                "datagrams_of_strangers",
+                "Datagrams that belonged to no leg",
+                figures.strangers(),
+            ),
+            (
+                "datagrams_unsent",
+                "Datagrams that the system did not take",
+                figures.unsent(),
+            ),
+            (
+                "handshakes_dropped",
+                "Datagrams of handshakes that found their queue full",
+                figures.handshakes_dropped(),
+            ),
+            (
+                "events_lost",
+                "Events of legs that nobody took in time",
+                figures.events_lost(),
+            ),
+            ("leg_panics", "Legs that an input made panic", figures.panics()),
+        ];
+        for (name, help, value) in counters {
+            let name = format!("trunkline_media_{name}");
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(&name, help, None, counter.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode_lag(encoder: &mut DescriptorEncoder<'_>, lag: Duration) -> Result<(), fmt::Error> {
+    let mut gauge = encoder.encode_descriptor(
+        "trunkline_media_lag",
+        "How late due legs were served last; from 0.02 on no new ones are taken",
+        Some(&Unit::Seconds),
+        MetricType::Gauge,
+    )?;
+    gauge.encode_gauge(&lag.as_secs_f64())
+}
+
+fn encode_refusals(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(
+        "trunkline_media_legs_refused",
+        "Legs that were not opened, by reason",
+        None,
+        MetricType::Counter,
+    )?;
+    for (reason, label) in [(NotOpened::Full, "full"), (NotOpened::Draining, "draining")] {
+        let counter = ConstCounter::new(host.wishes().refused(reason));
+        counter.encode(family.encode_family(&[("reason", label)])?)?;
+    }
+    Ok(())
+}
