@@ -1,11 +1,12 @@
 //! The worker: conversation actors, the turn transaction, timers, the outbox.
 //!
 //! This crate knows activities, bots (only as [`trunkline_bot::logic::Logic`]), the record and the store's contract. It must
-//! not know HTTP parsing, tokens or media.
+//! not know HTTP parsing, tokens, or how sound is carried.
 //!
 //! The way of the data: `stream` takes frames from ingresses and splits them by arbiter; `shell::directory` finds or
 //! activates the conversation's actor; [`conversation`] decides, as a pure state machine; `shell` runs the bot's turn,
-//! commits and sends what it was told to, `peer` to actors of other workers; outcomes go back through `stream`. [`record`] is
+//! commits and sends what it was told to, `peer` to actors of other workers; outcomes go back through `stream`. `media` is the
+//! way to the hosts that carry the sound of calls. [`record`] is
 //! what is stored, [`outbox`] what leaves after a commit. [`call`] is what is special about the actor of a call.
 
 mod admin;
@@ -14,6 +15,7 @@ mod clock;
 mod config;
 pub mod conversation;
 mod departure;
+mod media;
 mod membership;
 mod metrics;
 pub mod outbox;

@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::config::{Executor, HostedBot, WorkerConfig, WorkerError};
 use crate::conversation::{BotRules, Bots, Gates};
 use crate::departure;
+use crate::media::Lines;
 use crate::membership::{Membership, WorkerHealth};
 use crate::metrics::WorkerMetrics;
 use crate::peer::{PeerMetrics, PeerService, Peers, only_workers};
@@ -157,6 +158,7 @@ impl Worker {
             clock,
             membership: membership.clone(),
             peers: Peers::new(identity.clone(), PeerMetrics::register(registry)),
+            media: Lines::new(identity.clone(), config.name.clone(), config.zone.clone()),
             announced: watch::Sender::default(),
             ingresses: Ingresses::default(),
             turns: AtomicU64::new(0),

@@ -3,8 +3,8 @@
 //!
 //! Microsoft's rule (Graph, `call: updateRecordingStatus`): nothing of a call may be kept, nor anything derived from it, before
 //! Graph has taken the word `recording`; and recording must have stopped before `notRecording` is said. What is kept here is
-//! metadata. A recorder of sound answers with [`Media::app_hosted`] and gets the sound by a media library of its own: Graph's
-//! hosted media play and record short answers only.
+//! metadata: Graph's hosted media play and record short answers only, and a recorder of sound needs Microsoft's media library on
+//! Windows.
 
 mod ledger;
 

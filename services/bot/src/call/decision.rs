@@ -71,7 +71,7 @@ impl Decision {
 pub struct Media {
     modalities: Vec<Modality>,
     prefetch: Vec<Prompt>,
-    app_hosted: Option<String>,
+    is_hosted: bool,
     capacity: Option<u32>,
     options: Option<CallOptions>,
 }
@@ -82,17 +82,21 @@ impl Media {
         Self {
             modalities: vec![Modality::Audio],
             prefetch: Vec::new(),
-            app_hosted: None,
+            is_hosted: false,
             capacity: None,
             options: None,
         }
     }
 
-    /// Sound, hosted by the bot's own media library, whose description of the session this is. Prompts, recordings and keys are
-    /// refused by Graph in such a call.
-    pub fn app_hosted(blob: impl Into<String>) -> Self {
+    /// Sound, carried by a media host of Trunkline's own: it plays prompts, sends keys and reports them like Graph does, and recordings
+    /// are not made there yet. A prompt's name at the host is the part of its address after `/prompts/`.
+    ///
+    /// Teams itself cannot be the other end of such a call: its application-hosted media speaks a protocol that only Microsoft's own
+    /// library on Windows knows (documented: "Requirements and considerations for application-hosted media bots"). Peers are
+    /// browsers, gateways and the simulated Teams. Where no host has room the call is rejected as busy.
+    pub fn hosted() -> Self {
         Self {
-            app_hosted: Some(blob.into()),
+            is_hosted: true,
             ..Self::audio()
         }
     }
@@ -126,12 +130,8 @@ impl Media {
     }
 
     pub(crate) fn config(&self) -> Result<MediaConfig, CallProblem> {
-        if let Some(blob) = &self.app_hosted {
-            return Ok(MediaConfig {
-                odata_type: Some("#microsoft.graph.appHostedMediaConfig".to_owned()),
-                blob: Some(blob.clone()),
-                ..MediaConfig::default()
-            });
+        if self.is_hosted {
+            return Ok(MediaConfig::app_hosted());
         }
         let prefetch = self.prefetch.iter().map(Prompt::media).collect::<Result<_, _>>()?;
         Ok(MediaConfig::service_hosted(prefetch))
@@ -202,6 +202,14 @@ mod tests {
                 },
             })
         );
+    }
+
+    #[test]
+    fn a_hosted_answer_leaves_the_blob_to_the_worker() {
+        let answer = Decision::Answer(Media::hosted()).operation().unwrap();
+        assert!(answer.wants_media_host());
+        let config = &serde_json::to_value(answer).unwrap()["with"]["mediaConfig"];
+        assert_eq!(*config, json!({"@odata.type": "#microsoft.graph.appHostedMediaConfig"}));
     }
 
     #[test]

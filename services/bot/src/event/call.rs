@@ -220,6 +220,21 @@ impl InDoubt {
     pub(crate) const NOW: Self = Self {};
 }
 
+/// The media host that carried the sound of the call is gone, or what it had of the call ended. The call itself goes on, without
+/// sound: prompts and keys are refused from now on. Without a handler for it the bot hangs up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MediaLost {
+    /// Why, for people and logs.
+    pub reason: String,
+}
+
+impl MediaLost {
+    pub(crate) fn new(reason: String) -> Self {
+        Self { reason }
+    }
+}
+
 /// The call is over: the last that is heard of it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

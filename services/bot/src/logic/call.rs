@@ -102,6 +102,8 @@ pub enum CallEvent {
     RecordedJoins(Box<CallAbout>),
     /// A recorded person left.
     RecordedLeft(RecordedLeft),
+    /// The media host that carried the sound is gone, or the leg there ended; the text says why. The call goes on without sound.
+    MediaLost(String),
     /// Over. The last event of a call.
     Ended(CallEnd),
 }

@@ -9,8 +9,9 @@ use crate::call::Then;
 use crate::call::gather::GATHERED;
 use crate::error::Error;
 use crate::event::{
-    Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, Muted, OperationEnded, PromptEnded, Recorded,
-    RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, StatusUpdated, Tone, TonesSent, TransferFailed,
+    Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted, OperationEnded, PromptEnded,
+    Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, StatusUpdated, Tone, TonesSent,
+    TransferFailed,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
 use crate::signal::Signal;
@@ -253,6 +254,19 @@ pub fn recorded_left() -> Listen<RecordedLeft, Then> {
         |event| matches!(event, CallEvent::RecordedLeft(_)),
         |event| match event {
             CallEvent::RecordedLeft(left) => Some(RecordedLeft::new(left)),
+            _ => None,
+        },
+    )
+}
+
+/// The media host that carried the sound is gone, see [`MediaLost`]. What the handler returns is done: `Then::Transfer` hands the
+/// other one on, `Then::HangUp` ends the call, as it does without this route.
+pub fn media_lost() -> Listen<MediaLost, Then> {
+    of_call(
+        Shape::Kind("media_lost"),
+        |event| matches!(event, CallEvent::MediaLost(_)),
+        |event| match event {
+            CallEvent::MediaLost(reason) => Some(MediaLost::new(reason)),
             _ => None,
         },
     )

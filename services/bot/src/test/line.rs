@@ -8,7 +8,7 @@ mod told;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
-use trunkline_teams::calls::{CallState, ResultInfo};
+use trunkline_teams::calls::{Call, CallState, ResultInfo};
 use trunkline_teams::graph::{Operation, OperationKind, PlayPrompt, RecordResponse};
 
 pub(super) use told::{participant_id, somebody};
@@ -32,6 +32,15 @@ pub(super) struct Line {
     invites: VecDeque<String>,
     /// Hang up when this has ended.
     leaves_after: Option<String>,
+    sound: Sound,
+}
+
+/// Who carries the sound.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sound {
+    Graph,
+    Hosted,
+    Lost,
 }
 
 /// What Graph will not take.
@@ -100,6 +109,7 @@ impl Line {
             media: VecDeque::new(),
             invites: VecDeque::new(),
             leaves_after: None,
+            sound: Sound::Graph,
         }
     }
 
@@ -138,6 +148,7 @@ impl Line {
         }
         match operation {
             Operation::Answer(_) => {
+                self.is_hosted_by(operation);
                 let events = self.connects();
                 Follows {
                     lines: vec!["bot answers".to_owned()],
@@ -200,6 +211,15 @@ impl Line {
         if let Some(place) = self.refusals.iter().position(|refusal| refusal.operation == kind) {
             let refusal = self.refusals.remove(place);
             return Some((refusal.status, refusal.code));
+        }
+        let needs_sound = matches!(
+            kind,
+            "playPrompt" | "recordResponse" | "sendDtmfTones" | "cancelMediaProcessing"
+        );
+        match self.sound {
+            Sound::Lost if needs_sound => return Some((503, "TRUNKLINE_MEDIA_LOST".to_owned())),
+            Sound::Hosted if kind == "recordResponse" => return Some((501, "TRUNKLINE_NOT_ON_A_LEG".to_owned())),
+            _ => {}
         }
         let code = match operation {
             Operation::Mute(_)
@@ -333,6 +353,37 @@ impl Line {
         let media = self.media.pop_front()?;
         self.begins(now);
         Some(Follows::default().and(recorded(&media.key, 200, 8514, Some("stopped"))))
+    }
+
+    fn is_hosted_by(&mut self, operation: &Operation) {
+        if operation.wants_media_host() {
+            self.sound = Sound::Hosted;
+        }
+    }
+
+    /// The bot asked for this call.
+    pub(super) fn is_begun_with(&mut self, call: &Call) {
+        self.is_hosted_by(&Operation::Create(Box::new(call.clone())));
+    }
+
+    /// The media host is gone: what plays fails, and a bot that does not listen to it hangs up.
+    pub(super) fn loses_media(&mut self, lost: CallEvent, is_heard: bool) -> Vec<CallEvent> {
+        assert!(
+            self.sound == Sound::Hosted,
+            "no media host carries the sound of this call: the bot has not answered with Media::hosted()"
+        );
+        self.sound = Sound::Lost;
+        self.call.is_audio_active = false;
+        let playing = self.media.drain(..);
+        let mut events: Vec<CallEvent> = playing
+            .map(|media| failed(&media.key, OperationKind::PlayPrompt, 503, 0))
+            .collect();
+        if is_heard {
+            events.push(lost);
+        } else {
+            events.extend(self.ends(EndedBy::Bot, Some((200, 7000))));
+        }
+        events
     }
 
     fn cancels(&mut self) -> Vec<CallEvent> {

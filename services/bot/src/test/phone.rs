@@ -123,6 +123,7 @@ impl<S: State> Phone<S> {
         };
         self.begins("(a call begins)", |line| {
             line.call.key.clone_from(key);
+            line.is_begun_with(call);
             line.call.state = CallState::Establishing;
             line.call.about = CallAbout {
                 direction: Some(CallDirection::Outgoing),
@@ -166,6 +167,13 @@ impl<S: State> Phone<S> {
             line.call.id = None;
             vec![CallEvent::InDoubt]
         })
+    }
+
+    /// The media host that carries the sound of a call with [`Media::hosted`](crate::Media::hosted) is gone.
+    pub fn loses_media(&mut self) -> &mut Self {
+        let lost = CallEvent::MediaLost("the media host is gone".to_owned());
+        let is_heard = self.host.logic.handles_call_event(&lost);
+        self.happens("(the media host is gone)", |line| line.loses_media(lost, is_heard))
     }
 
     /// Somebody presses keys, one after the other.

@@ -49,7 +49,7 @@ fn calls_that_nobody_meets_are_forbidden() {
 fn a_recorder_decides_about_invitations_of_its_policy() {
     async fn asked(_: &mut Ringing, notes: &mut Notes, invitation: RecordingInvitation) -> Result<Decision> {
         notes.lines.push(invitation.observed_participant().to_owned());
-        Ok(Decision::Answer(Media::app_hosted("blob").capacity(100)))
+        Ok(Decision::Answer(Media::hosted().capacity(100)))
     }
     let mut stage = Stage::new(CallBot::<Notes>::calling("notes", ()).recording_asked(asked));
     stage.call.about = observed();

@@ -7,7 +7,7 @@ use trunkline_bot::Error;
 use trunkline_bot::prelude::*;
 use trunkline_bot::test::{Crash, Phone};
 
-use crate::{Notes, at, bot, greet, notes};
+use crate::{Notes, at, bot, greet, notes, over};
 
 #[test]
 fn a_crash_does_not_run_a_step_again() {
@@ -118,4 +118,31 @@ fn a_newer_bot_goes_on_with_the_call() {
     let mut phone = phone.newer(CallBot::answering("notes", (), never).on(calls::tone(), key));
     phone.keys("1");
     assert_eq!(phone.state().count, 2);
+}
+
+#[test]
+fn a_bot_whose_media_host_is_gone_hands_the_caller_on_or_hangs_up() {
+    async fn meet(_: &mut Ringing, _: &mut Notes, _: Invitation) -> Result<Decision> {
+        Ok(Decision::Answer(Media::hosted()))
+    }
+    async fn lost(_: &mut Call, notes: &mut Notes, lost: trunkline_bot::event::MediaLost) -> Result<Then> {
+        notes.lines.push(lost.reason);
+        Ok(Then::Transfer(Callee::user("user-help")))
+    }
+    let bot = || {
+        CallBot::answering("hosted", (), meet)
+            .on(calls::connected(), greet)
+            .ended(over)
+    };
+    let mut phone = Phone::with(bot());
+    phone.rings().loses_media();
+    assert_eq!(notes(&phone), ["ended by Bot"]);
+    let mut phone = Phone::with(bot().on(calls::media_lost(), lost));
+    phone.rings().loses_media();
+    assert_eq!(notes(&phone), ["the media host is gone"]);
+    assert!(
+        phone.transcript().ends_with("bot transfers to user-help\n"),
+        "{}",
+        phone.transcript()
+    );
 }

@@ -60,6 +60,7 @@ pub(crate) struct Attached {
     pub(crate) missed: Vec<Numbered>,
     pub(crate) events_lost: bool,
     pub(crate) has_peer: bool,
+    pub(crate) last_operation: u64,
 }
 
 /// Where an owner hears of its legs.
@@ -314,6 +315,7 @@ impl Actor {
             missed,
             events_lost,
             has_peer: self.session.has_peer(),
+            last_operation: self.ownership.last_operation(),
         })
     }
 

@@ -55,6 +55,7 @@ pub enum Admission {
 pub struct Ownership {
     epoch: u64,
     operations: VecDeque<(u64, Outcome)>,
+    last_operation: u64,
     orphaned_after: Duration,
     detached_since: Option<Instant>,
     next_number: u64,
@@ -68,6 +69,7 @@ impl Ownership {
         Self {
             epoch,
             operations: VecDeque::new(),
+            last_operation: 0,
             orphaned_after,
             detached_since: Some(now),
             next_number: 1,
@@ -95,6 +97,13 @@ impl Ownership {
             self.operations.pop_front();
         }
         self.operations.push_back((operation, outcome));
+        self.last_operation = self.last_operation.max(operation);
+    }
+
+    /// The highest number of an operation that was looked at, of whatever owner: a new one knows by it what an earlier one had
+    /// asked.
+    pub fn last_operation(&self) -> u64 {
+        self.last_operation
     }
 
     /// An owner listens.
@@ -175,6 +184,7 @@ mod tests {
         // A new owner counts anew, and the old one is fenced from now on.
         assert_eq!(ownership.admit(4, 1), Admission::New);
         assert_eq!(ownership.admit(3, 9), Admission::Fenced(4));
+        assert_eq!(ownership.last_operation(), 1, "it knows what earlier owners had asked");
     }
 
     #[test]

@@ -179,6 +179,7 @@ async fn carry_out(
         let attached = wire::Attached {
             events_lost: attached.events_lost,
             has_peer: attached.has_peer,
+            last_operation: attached.last_operation,
         };
         return Ok((command.leg, Ack::Attached(attached)));
     }

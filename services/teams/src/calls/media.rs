@@ -1,5 +1,6 @@
 //! What a call's media are and where prompts lie.
 
+use super::secret::Secret;
 use super::word::wire_word;
 use crate::wire::wire_object;
 
@@ -24,8 +25,8 @@ wire_object! {
         odata_type: Option<String> => "@odata.type",
         /// Prompts that Graph loads when the call starts; service-hosted only.
         pre_fetch_media: Vec<MediaInfo> => "preFetchMedia",
-        /// Opaque; app-hosted only.
-        blob: Option<String> => "blob",
+        /// Opaque; app-hosted only. Lets whoever has it into the media session.
+        blob: Option<Secret> => "blob",
     }
 }
 
@@ -57,6 +58,20 @@ impl MediaConfig {
             pre_fetch_media,
             ..Self::default()
         }
+    }
+
+    /// A host of the bot's own carries the media; the blob that says which is put in when it is sent.
+    pub fn app_hosted() -> Self {
+        Self {
+            odata_type: Some("#microsoft.graph.appHostedMediaConfig".to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether a host of the bot's own is wanted and not named yet.
+    pub fn wants_host(&self) -> bool {
+        let kind = self.odata_type.as_deref().unwrap_or_default();
+        kind.ends_with("appHostedMediaConfig") && self.blob.is_none()
     }
 }
 

@@ -7,7 +7,7 @@ use super::body::{
     Reject, ScreenSharingRole, SendDtmfTones, StartHoldMusic, StopHoldMusic, SubscribeToTone, Transfer,
     UpdateRecordingStatus,
 };
-use crate::calls::{AudioRoutingGroup, Call};
+use crate::calls::{AudioRoutingGroup, Call, MediaConfig, Secret};
 
 /// One operation on a call. Stored as JSON: `{"operation":"playPrompt","with":{..}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -136,6 +136,30 @@ impl Operation {
             _ => return self,
         };
         *place = Some(uri.to_owned());
+        self
+    }
+
+    /// Whether a media host of the bot's own has still to be named in it: an answer, or a call that is made.
+    pub fn wants_media_host(&self) -> bool {
+        let config = match self {
+            Self::Create(call) => call.media_config.as_ref(),
+            Self::Answer(answer) => answer.media_config.as_ref(),
+            _ => None,
+        };
+        config.is_some_and(MediaConfig::wants_host)
+    }
+
+    /// The same with what lets the peer into the media session, where the operation has room for it.
+    #[must_use]
+    pub fn with_media_blob(mut self, blob: Secret) -> Self {
+        let config = match &mut self {
+            Self::Create(call) => call.media_config.as_mut(),
+            Self::Answer(answer) => answer.media_config.as_mut(),
+            _ => None,
+        };
+        if let Some(config) = config {
+            config.blob = Some(blob);
+        }
         self
     }
 

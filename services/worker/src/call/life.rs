@@ -126,7 +126,8 @@ impl CallRecord {
     fn hear_call(&mut self, call: Call, now_ms: u64) -> Vec<CallEvent> {
         self.learn(&call);
         let audio = call.media_state.as_ref().and_then(|media| media.audio.as_ref());
-        if let Some(audio) = audio {
+        // Where a leg carries the sound, the leg tells of it, and of keys.
+        if let Some(audio) = audio.filter(|_| !self.has_leg()) {
             self.is_audio_active = *audio == MediaState::Active;
         }
         // Audio and keys are told of established calls only.
@@ -138,7 +139,7 @@ impl CallRecord {
             None => Vec::new(),
         };
         events.extend(self.connect(now_ms));
-        if let Some(tone) = call.tone_info {
+        if let Some(tone) = call.tone_info.filter(|_| !self.has_leg()) {
             let is_new = match (tone.sequence_id, self.last_tone) {
                 (Some(number), Some(last)) => number > last,
                 _ => true,
@@ -193,7 +194,7 @@ impl CallRecord {
         Vec::new()
     }
 
-    fn connect(&mut self, now_ms: u64) -> Option<CallEvent> {
+    pub(super) fn connect(&mut self, now_ms: u64) -> Option<CallEvent> {
         let is_new = self.state() == CallState::Established && self.is_audio_active && !self.was_connected;
         if is_new {
             self.was_connected = true;
@@ -220,6 +221,7 @@ impl CallRecord {
         self.recorded = Vec::new();
         self.recorded_left = Vec::new();
         self.own = Vec::new();
+        self.end_leg(now_ms);
         self.keep_alive_ms = 0;
         self.look_ms = 0;
         self.lease = match self.lease() {

@@ -6,6 +6,7 @@
 //! around it is the conversation's (`crate::conversation`). Order of states: Graph's pages give none but that establishing and
 //! established may be swapped; the table here is inferred from their sequences.
 
+mod leg;
 mod life;
 mod operations;
 mod record;
@@ -14,6 +15,7 @@ mod schedule;
 mod timeline;
 mod witnessed;
 
+pub use self::leg::{LOST, Leg, LegCommand, LegEnd, LegNews, LegState, NO_HOST, OnLeg, OpenedLeg, on_leg};
 pub use self::life::News;
 pub use self::operations::{budget_ms, is_decision, is_look};
 pub use self::record::{CallRecord, EndedBy, EndedRecord, Lease, Own, Pending, Queued, QueuedKind, name_of};

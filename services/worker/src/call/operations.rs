@@ -4,6 +4,7 @@ use trunkline_bot::logic::{CallEvent, OperationEnd, OperationOutcome};
 use trunkline_teams::calls::{CommsOperation, OperationStatus, ResultInfo, SendDtmfCompletionReason};
 use trunkline_teams::graph::{Completion, Operation, OperationKind, Told};
 
+use super::leg::on_leg;
 use super::life::News;
 use super::record::{CallRecord, Pending};
 
@@ -73,7 +74,9 @@ impl CallRecord {
         if self.is_over() || self.pending.iter().any(|pending| pending.key == key) {
             return;
         }
+        self.want_leg_for(operation);
         self.pending.push(Pending {
+            is_of_leg: self.has_leg() && on_leg(operation).is_some(),
             key: key.to_owned(),
             kind: operation.kind().name().to_owned(),
             until_ms: 0,
@@ -114,6 +117,13 @@ impl CallRecord {
         if is_decision && decide_by_ms > 0 {
             // Afterwards Graph does not take it any more.
             pending.until_ms = pending.until_ms.min(decide_by_ms.max(now_ms + 1));
+        }
+    }
+
+    /// It leaves to the leg, as a command of that number: by that its end is told.
+    pub fn leaves_to_leg(&mut self, key: &str, command: u64) {
+        if let Some(pending) = self.pending.iter_mut().find(|pending| pending.key == key) {
+            pending.operation_id = command.to_string();
         }
     }
 
@@ -224,6 +234,14 @@ impl CallRecord {
             .into_iter()
             .filter(|pending| pending.kind != OperationKind::Create.name());
         known.map(|pending| ended(pending, OperationOutcome::Unknown)).collect()
+    }
+
+    /// What is under way on the leg ended like this.
+    pub(super) fn end_pending_of_leg(&mut self, how: &CommsOperation) -> Vec<CallEvent> {
+        let of_leg = self.pending.extract_if(.., |pending| pending.is_of_leg);
+        of_leg
+            .map(|pending| ended(pending, OperationOutcome::Failed(Box::new(how.clone()))))
+            .collect()
     }
 
     fn finish(&mut self, key: &str, outcome: OperationOutcome) -> Vec<CallEvent> {

@@ -8,6 +8,7 @@ use trunkline_bot::logic::{self, CallAbout, CallEnd, CallEvent, CallNow};
 use trunkline_teams::calls::{CallState, Participant};
 use trunkline_teams::graph::Operation;
 
+use super::leg::Leg;
 use super::timeline::{Moment, MomentKind};
 
 /// Events that wait for their turns.
@@ -120,6 +121,9 @@ pub struct CallRecord {
     /// People of those, and the first one, who left.
     #[prost(string, repeated, tag = "42")]
     pub recorded_left: Vec<String>,
+    /// The leg at a media host of ours that carries the sound, where Graph does not. Builds of format 2 would ask Graph instead.
+    #[prost(message, optional, tag = "32")]
+    pub leg: Option<Leg>,
 }
 
 /// An operation of which no end is known.
@@ -140,6 +144,9 @@ pub struct Pending {
     /// Graph's id of it, where the answer told one.
     #[prost(string, tag = "5")]
     pub operation_id: String,
+    /// It is asked of the call's leg: its id is the command's number.
+    #[prost(bool, tag = "6")]
+    pub is_of_leg: bool,
 }
 
 /// Something that the bot has not been told yet.
@@ -363,6 +370,7 @@ impl CallRecord {
 
     /// An operation of the host is to be asked until then. Its number.
     pub fn wants(&mut self, operation: &Operation, until_ms: u64) -> u64 {
+        self.want_leg_for(operation);
         let number = self.next_own;
         self.next_own += 1;
         self.own.push(Own {
@@ -405,6 +413,7 @@ pub fn name_of(event: &CallEvent) -> &'static str {
         CallEvent::SharingEnded(_) => "sharing ended",
         CallEvent::RecordedJoins(_) => "recorded joins",
         CallEvent::RecordedLeft(_) => "recorded left",
+        CallEvent::MediaLost(_) => "media lost",
         CallEvent::Ended(_) => "ended",
         _ => "event",
     }

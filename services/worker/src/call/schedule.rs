@@ -39,7 +39,8 @@ impl CallRecord {
 
     /// When something of the call is next due, in milliseconds since 1970.
     pub fn next_due_ms(&self) -> Option<u64> {
-        let times = [self.keep_alive_ms, self.look_ms];
+        let of_leg = self.leg.as_ref().map_or(0, |leg| leg.due_ms);
+        let times = [self.keep_alive_ms, self.look_ms, of_leg];
         let pending = self.pending.iter().map(|pending| pending.until_ms);
         let own = self.own.iter().map(|own| own.until_ms);
         let times = times.into_iter().chain(pending).chain(own).filter(|at| *at > 0);
@@ -49,7 +50,7 @@ impl CallRecord {
     /// Whether it needs an owner at all times: until it is over, and everything of it is told and written down. So the next
     /// owner of its shard looks after it at once.
     pub fn needs_owner(&self) -> bool {
-        !self.is_over() || !self.events.is_empty() || self.lease() == Lease::Closing
+        !self.is_over() || !self.events.is_empty() || self.lease() == Lease::Closing || self.is_leg_closing()
     }
 
     /// Asks for the roster, unless that is under way.

@@ -192,6 +192,7 @@ impl Conversation {
             version: memory.header.version + 1,
             turn,
         });
+        memory.record.set_format();
         let record = header.map(|header| memory.record.write(header));
         let pends = wake != Wake::Never
             || memory.inbox_entries > places_in(&done)

@@ -7,7 +7,7 @@ use trunkline_proto::routing::outcome;
 use trunkline_store::StoreError;
 use trunkline_store::contract::{Commit, Committed, Loaded};
 
-use super::call::{AskId, Booked, Booking, GraphAnswer, GraphAsk, Notified};
+use super::call::{AskId, Booked, Booking, GraphAnswer, GraphAsk, LegAnswer, LegAsk, LegTold, Notified};
 use super::operator::{Request, Response};
 use super::work::Work;
 use crate::outbox::{SendResult, SendWork};
@@ -80,6 +80,12 @@ pub enum Event {
         /// What it said.
         answer: GraphAnswer,
     },
+    /// A media host answered, of the call's leg; what is answered to a command is a [`Event::GraphAnswered`].
+    LegAnswered(LegAnswer),
+    /// The call's leg told something.
+    LegTold(Box<LegTold>),
+    /// The way to the leg of that name broke.
+    LegBroken(String),
     /// The book of calls answered.
     Booked(Result<Booked, StoreError>),
     /// A caller has gone.
@@ -192,6 +198,9 @@ pub enum Action {
     Send(Box<SendWork>),
     /// Ask Graph for an operation on the call; answered by [`Event::GraphAnswered`].
     AskGraph(Box<GraphAsk>),
+    /// Ask a media host for something of the call's leg; answered by [`Event::LegAnswered`], a command by
+    /// [`Event::GraphAnswered`].
+    AskLeg(Box<LegAsk>),
     /// Ask the book of calls; answered by [`Event::Booked`].
     Book(Box<Booking>),
     /// Tell an operator.
@@ -368,6 +377,12 @@ pub enum Note {
         reason: String,
     },
     SignalOfNoCall,
+    LegLost {
+        reason: String,
+    },
+    NoMediaHost {
+        reason: String,
+    },
     BookFailed {
         reason: String,
     },

@@ -47,7 +47,10 @@ use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 
 pub use self::backlog::{SHARD_AGE_MS, SHARD_ENTRIES, ShardBacklog};
 use self::call::CallPart;
-pub use self::call::{AskId, Booked, Booking, CallSettings, GraphAnswer, GraphAsk, Notified};
+pub use self::call::{
+    AskId, Booked, Booking, CallSettings, GraphAnswer, GraphAsk, LegAnswer, LegAsk, LegPlace, LegTold, LegWish,
+    Notified,
+};
 use self::commit::InFlight;
 pub use self::event::{
     Action, Arrival, ArrivalKind, Event, Note, Now, OpenStream, Reply, Run, StepRefused, Ticket, TurnResult,
@@ -227,6 +230,9 @@ impl Conversation {
             }
             Event::Notified(told) => self.notified(*told, now, out),
             Event::GraphAnswered { id, answer } => self.graph_answered(id, answer, now, out),
+            Event::LegAnswered(answer) => self.leg_answered(answer, now, out),
+            Event::LegTold(told) => self.leg_told(*told),
+            Event::LegBroken(leg) => self.leg_broken(&leg, now),
             Event::Booked(result) => self.booked(result, now, out),
             Event::Cancelled(ticket) => self.cancel(ticket),
             Event::Wake => self.loading.is_wanted |= self.memory.is_none(),

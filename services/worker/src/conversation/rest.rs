@@ -51,6 +51,7 @@ impl Conversation {
             && let Some(memory) = &self.memory
         {
             let of_call = self.asks_deadline().into_iter().chain(self.booking_deadline());
+            let of_call = of_call.chain(self.leg_deadline(now));
             of_call.for_each(|time| at(time.max(now.steady_ms + 1)));
             if !memory.record.outbox.is_empty()
                 && let Some(retry) = self.outbox.deadline()

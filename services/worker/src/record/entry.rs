@@ -116,6 +116,9 @@ pub struct Entry {
     /// A call that begins: the [`trunkline_teams::calls::Call`] as JSON.
     #[prost(bytes = "bytes", tag = "21")]
     pub call: Bytes,
+    /// Operations on the call's leg that have left: the command's number; 0 for all others.
+    #[prost(uint64, tag = "22")]
+    pub leg_command: u64,
 }
 
 impl Entry {

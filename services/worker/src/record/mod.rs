@@ -19,8 +19,11 @@ pub use self::entry::{Entry, EntryKind, Lane, Place, PlaceKind, SentId};
 pub use self::ring::Ring;
 
 /// Newest format that this build reads.
-pub const FORMAT: u32 = 2;
-/// Format of what this build writes of an actor of that kind: builds before calls refuse what they would misread.
+pub const FORMAT: u32 = 3;
+/// Format of a call whose sound a leg carries: a build that does not know legs would ask Graph for what the leg is to do.
+const FORMAT_WITH_LEG: u32 = 3;
+/// Format of what this build writes of an actor of that kind, unless it holds more: builds before calls refuse what they would
+/// misread.
 pub fn format_of(kind: u32) -> u32 {
     if kind == ActorKind::Call as u32 { 2 } else { 1 }
 }
@@ -197,6 +200,13 @@ impl Record {
             return Err(RecordError::AnotherTriple);
         }
         Ok((header, record))
+    }
+
+    /// Says what a reader must know.
+    pub fn set_format(&mut self) {
+        if self.call.as_ref().is_some_and(|call| call.has_leg()) {
+            self.format = FORMAT_WITH_LEG;
+        }
     }
 
     /// The bytes to store: header and record in one buffer.

@@ -18,6 +18,7 @@ use super::context::{ArbiterContext, HostedParts};
 use super::courier;
 use super::directory::{Leave, Slot};
 use super::graph;
+use super::media;
 use super::notes;
 use super::ownership::{Fenced, Quiet};
 use super::port::TurnPort;
@@ -27,6 +28,7 @@ use crate::conversation::{
     Action, Booking, Conversation, Event, GraphAnswer, GraphAsk, Holding, Now, Reply, Request, Response, Run,
     StepRefused, Ticket,
 };
+use crate::media::Owner;
 use crate::metrics::BotMetrics;
 use crate::outbox::{SendResult, SendWork};
 
@@ -187,6 +189,15 @@ impl ConversationActor {
             }
             Action::Send(work) => self.send(*work, ctx),
             Action::AskGraph(ask) => self.ask_graph(*ask, ctx),
+            Action::AskLeg(ask) => {
+                let worker = self.context.worker.clone();
+                let owner = Owner {
+                    shard: self.shard,
+                    key: self.key,
+                };
+                let answered = wrap_future::<_, Self>(async move { media::ask(*ask, owner, &worker).await });
+                ctx.spawn(answered.map(|event, actor, ctx| actor.feed(event, ctx)));
+            }
             Action::Book(booking) => {
                 let worker = self.context.worker.clone();
                 if let (Some(bot), Booking::Take(lease)) = (self.hosted(), booking.as_ref()) {

@@ -22,6 +22,7 @@ use super::watchdog::Pulse;
 use crate::clock::Clock;
 use crate::config::{AllowsServiceUrl, Executor};
 use crate::conversation::{Action, Bots, ConversationSettings, Gates, Now, Reply, ShardBacklog, Ticket};
+use crate::media::Lines;
 use crate::membership::Membership;
 use crate::metrics::WorkerMetrics;
 use crate::peer::Peers;
@@ -67,6 +68,8 @@ pub(crate) struct WorkerParts {
     pub(crate) membership: Membership,
     /// The other workers.
     pub(crate) peers: Peers,
+    /// The media hosts.
+    pub(crate) media: Lines,
     /// What all streams say of the cluster.
     pub(crate) announced: watch::Sender<Announcement>,
     /// Who has streams here.

@@ -20,6 +20,7 @@ use super::ownership::LOOK;
 use super::shard_table::{Admission, ShardTable};
 use super::tell::Told;
 use crate::conversation::{Arrival, ArrivalKind, Event, Notified, Reply, Request, Response, Ticket, Work};
+use crate::media::{LegHeard, Owner};
 use crate::stream::OutgoingSender;
 
 /// How often the directory looks for what may leave.
@@ -430,6 +431,24 @@ impl Handler<TellActor> for Directory {
         if !self.tell(shard, key, Some(told.triple), event) {
             self.context.reply(ticket, Reply::Moved(Moved {}));
         }
+    }
+}
+
+/// The leg of a call told something, or the way to it broke.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TellLeg {
+    pub(crate) owner: Owner,
+    pub(crate) heard: LegHeard,
+}
+
+impl Handler<TellLeg> for Directory {
+    type Result = ();
+
+    /// The leg keeps what it told for whoever has the shard now.
+    fn handle(&mut self, tell: TellLeg, _: &mut Self::Context) {
+        let Owner { shard, key } = tell.owner;
+        self.tell(shard, key, None, tell.heard.into());
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod courier;
 pub(crate) mod directory;
 mod graph;
+pub(crate) mod media;
 pub(crate) mod notes;
 pub(crate) mod operator;
 pub(crate) mod ownership;

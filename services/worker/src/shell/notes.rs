@@ -124,6 +124,12 @@ fn of_calls(worker: &WorkerParts, bot: &str, call: &Key, note: Note) -> Option<N
                 of_bot.call_ended(by, code);
             }
         }
+        Note::LegLost { reason } => {
+            tracing::warn!(bot, %call, reason, "the leg of a call is gone: it goes on without sound, or is hung up");
+        }
+        Note::NoMediaHost { reason } => {
+            tracing::error!(bot, %call, reason, "no media host takes the leg of a call");
+        }
         Note::SignalOfNoCall => tracing::info!(bot, %call, "a signal came to a call that is over or never was"),
         other => return Some(other),
     }

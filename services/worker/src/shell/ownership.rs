@@ -64,6 +64,7 @@ impl Directory {
             self.actors.remove(&shard);
             self.shards.lose(shard);
             self.context.calls.leave(shard);
+            self.context.worker.media.forget(shard);
             self.context.worker.membership.quiesced(shard);
         }
     }
@@ -71,6 +72,7 @@ impl Directory {
     fn lose(&mut self, shard: ShardId) {
         let held = self.shards.lose(shard);
         self.hand_back(held);
+        self.context.worker.media.forget(shard);
         self.agenda.forget(shard);
         self.context.calls.leave(shard);
         self.drop_actors(shard);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use trunkline_bot::logic::Logic;
 use trunkline_cluster::Cluster;
 use trunkline_store::SharedStore;
-use trunkline_worker::{Worker, WorkerConfig, WorkerHealth};
+use trunkline_worker::{HostedBot, Worker, WorkerConfig, WorkerHealth};
 
 use super::{PATIENCE, config, hosted, metric};
 
@@ -27,6 +27,10 @@ pub struct Node {
 
 impl Node {
     pub async fn start(name: &str, store: SharedStore, logic: Arc<dyn Logic>) -> Self {
+        Self::start_with(name, store, vec![hosted(logic)]).await
+    }
+
+    pub async fn start_with(name: &str, store: SharedStore, bots: Vec<HostedBot>) -> Self {
         let config = WorkerConfig {
             name: name.to_owned(),
             ..config()
@@ -35,7 +39,6 @@ impl Node {
         let (started, facts) = oneshot::channel();
         let until_then = shutdown.clone();
         let run = async move {
-            let bots = vec![hosted(logic)];
             let mut registry = Registry::default();
             let worker = Worker::bind(config, store, bots, &mut registry).await.unwrap();
             let facts = (worker.address(), worker.health(), worker.cluster().unwrap(), registry);

@@ -60,13 +60,15 @@ impl Conversation {
             return;
         };
         let (kind, key) = (asked.kind(), self.key_of(id));
-        let (may_repeat, name) = (kind.may_repeat(), kind.name());
+        // A leg does a command once, however often it is told.
+        let (may_repeat, name) = (kind.may_repeat() || self.is_of_leg(id), kind.name());
         match answer {
             GraphAnswer::Withheld => return,
             GraphAnswer::Later { after_ms, reason } => return self.ask_later(id, after_ms, &reason, now, out),
             GraphAnswer::Doubt { reason } if may_repeat => return self.ask_later(id, None, &reason, now, out),
             GraphAnswer::Doubt { reason } => {
                 self.take_out(id, now);
+                self.let_peer_in(&asked);
                 out.push(Action::Note(Note::GraphInDoubt {
                     operation: name,
                     reason,
@@ -78,6 +80,7 @@ impl Conversation {
             }
             GraphAnswer::Refused { status, code, message } => {
                 self.take_out(id, now);
+                self.let_peer_in(&asked);
                 out.push(Action::Note(Note::GraphRefused {
                     operation: name,
                     status,
@@ -89,12 +92,22 @@ impl Conversation {
             }
             GraphAnswer::Told(told) => {
                 self.take_out(id, now);
+                self.let_peer_in(&asked);
                 out.push(Action::Note(Note::GraphTook { operation: name }));
                 self.note_operation(format!("{name} {key}: taken"), now);
                 self.taken_by_graph(&asked, id, &key, told, now);
             }
         }
         self.must_write_soon(now);
+    }
+
+    /// What lets the peer in was told, and is not told again.
+    fn let_peer_in(&mut self, asked: &Operation) {
+        if asked.wants_media_host()
+            && let Some(call) = self.call_record_mut()
+        {
+            call.forget_blob();
+        }
     }
 
     fn note_operation(&mut self, what: String, now: Now) {
@@ -131,6 +144,13 @@ impl Conversation {
         let outbox = self.memory.as_ref().map(|memory| memory.record.outbox.as_slice());
         let entry = outbox.and_then(|outbox| outbox.iter().find(|entry| entry.sequence == sequence));
         entry.map(|entry| entry.key.clone()).unwrap_or_default()
+    }
+
+    fn is_of_leg(&self, id: AskId) -> bool {
+        let AskId::Entry(sequence) = id else { return false };
+        let outbox = self.memory.as_ref().map(|memory| memory.record.outbox.as_slice());
+        let mut entries = outbox.into_iter().flatten();
+        entries.any(|entry| entry.sequence == sequence && entry.leg_command > 0)
     }
 
     fn take_out(&mut self, id: AskId, now: Now) {

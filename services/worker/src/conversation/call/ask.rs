@@ -9,7 +9,8 @@ use trunkline_teams::graph::{Operation, OperationKind};
 use super::super::event::{Action, Now};
 use super::super::{Conversation, Phase};
 use super::CallPart;
-use crate::call::{CallRecord, Lease, MomentKind, Own, is_decision, is_look};
+use super::leg::LegAsk;
+use crate::call::{CallRecord, Lease, MomentKind, OnLeg, Own, is_decision, is_look, on_leg};
 use crate::record::{Entry, Lane, Record};
 
 /// Doubles from here, up to [`LONGEST_WAIT_MS`].
@@ -95,6 +96,7 @@ impl Conversation {
         if !may_ask || !now.may_begin || is_uncertain {
             return;
         }
+        self.next_leg_ask(now, out);
         for of_looks in [false, true] {
             if let Some(ask) = self.next_ask(of_looks, now) {
                 let part = self.call_part();
@@ -103,6 +105,26 @@ impl Conversation {
                 out.push(Action::AskGraph(Box::new(ask)));
             }
         }
+        if let Some((sequence, ask)) = self.next_command(now) {
+            self.call_part().ordered.asking = Some(AskId::Entry(sequence));
+            out.push(Action::AskLeg(Box::new(ask)));
+        }
+    }
+
+    /// The entry that has left, if it is for the leg.
+    fn next_command(&self, now: Now) -> Option<(u64, LegAsk)> {
+        let entry = self.left(|entry| entry.leg_command > 0, now)?;
+        self.leg_command(entry.sequence, now).map(|ask| (entry.sequence, ask))
+    }
+
+    /// The entry that has left, if it is of that kind, and may be asked now.
+    fn left(&self, is_wanted: impl Fn(&Entry) -> bool, now: Now) -> Option<&Entry> {
+        let (part, record) = (self.call.as_ref()?, &self.memory.as_ref()?.record);
+        let mut entries = record.outbox.iter();
+        let entry = entries.find(|entry| entry.lane() == Lane::Graph && entry.is_leaving)?;
+        let is_committed = part.leaving != Some(entry.sequence) && entry.sequence < self.committed_below;
+        let is_free = part.ordered.is_free_for(AskId::Entry(entry.sequence), now);
+        (is_wanted(entry) && is_committed && is_free).then_some(entry)
     }
 
     /// Until when an owner that leaves tries to send a decision, on the steady clock.
@@ -122,8 +144,8 @@ impl Conversation {
     }
 
     fn next_ask(&self, of_looks: bool, now: Now) -> Option<GraphAsk> {
-        let (part, record) = (self.call.as_ref()?, &self.memory.as_ref()?.record);
-        let call = record.call.as_deref()?;
+        let part = self.call.as_ref()?;
+        let call = self.call_record()?;
         let key = &self.identity.as_ref()?.triple.conversation;
         let lane = if of_looks { &part.looks } else { &part.ordered };
         if lane.is_asking() {
@@ -135,7 +157,8 @@ impl Conversation {
             let own = call.own.iter().find_map(|own| {
                 let operation = own.operation()?;
                 let is_committed = of_looks || part.own_below().is_none_or(|below| own.number < below);
-                (is_look(&operation) == of_looks && is_committed).then_some((own, operation))
+                let has_leg = !operation.wants_media_host() || call.leg_blob().is_some();
+                (is_look(&operation) == of_looks && is_committed && has_leg).then_some((own, operation))
             });
             if let Some((own, operation)) = own {
                 let id = AskId::Own(own.number);
@@ -148,16 +171,7 @@ impl Conversation {
         if of_looks {
             return None;
         }
-        let entry = record
-            .outbox
-            .iter()
-            .find(|entry| entry.lane() == Lane::Graph && entry.is_leaving)?;
-        let is_committed = part.leaving != Some(entry.sequence) && entry.sequence < self.committed_below;
-        let id = AskId::Entry(entry.sequence);
-        if !is_committed || !lane.is_free_for(id, now) {
-            return None;
-        }
-        frame.of_entry(entry, now)
+        frame.of_entry(self.left(|entry| entry.leg_command == 0, now)?, now)
     }
 
     /// Lets the next operation leave with the commit that is being built.
@@ -173,9 +187,12 @@ impl Conversation {
             return;
         };
         entry.is_leaving = true;
-        let key = entry.key.clone();
         if let Some(call) = memory.record.call.as_mut() {
-            call.leaves(&key, now.wall_ms);
+            call.leaves(&entry.key, now.wall_ms);
+            if call.has_leg() && operation_of(entry).is_some_and(|operation| on_leg(&operation).is_some()) {
+                entry.leg_command = call.next_leg_command();
+                call.leaves_to_leg(&entry.key, entry.leg_command);
+            }
         }
         self.call_part().leaving = Some(sequence);
     }
@@ -212,8 +229,10 @@ impl Conversation {
         }
         let in_doubt = memory.record.outbox.extract_if(.., |entry| {
             let may_repeat = OperationKind::by_name(&entry.name).is_some_and(OperationKind::may_repeat);
-            entry.lane() == Lane::Graph && entry.is_leaving && !may_repeat
+            entry.lane() == Lane::Graph && entry.is_leaving && !may_repeat && entry.leg_command == 0
         });
+        // What went to the leg is looked through once that says how far it is.
+        part.leg.inherits();
         for entry in in_doubt {
             call.in_doubt(&entry.key, now.wall_ms);
             let what = format!("{} {} may have been asked by an earlier owner", entry.name, entry.key);
@@ -267,10 +286,18 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// An answer tells the peer where its leg is.
+    fn with_leg(&self, operation: Operation) -> Operation {
+        match self.call.leg_blob() {
+            Some(blob) if operation.wants_media_host() => operation.with_media_blob(blob),
+            _ => operation,
+        }
+    }
+
     fn of_own(&self, own: &Own, operation: Operation, within_ms: u64) -> GraphAsk {
         GraphAsk {
             id: AskId::Own(own.number),
-            operation,
+            operation: self.with_leg(operation),
             key: self.key.to_owned(),
             tenant: self.call.tenant.clone(),
             call: self.call.id.clone(),
@@ -282,7 +309,7 @@ impl Frame<'_> {
     }
 
     fn of_entry(&self, entry: &Entry, now: Now) -> Option<GraphAsk> {
-        let operation = operation_of(entry)?.with_client_context(&entry.key);
+        let operation = self.with_leg(operation_of(entry)?.with_client_context(&entry.key));
         let pending = self.call.pending.iter().find(|pending| pending.key == entry.key);
         let left = pending.map_or(REQUEST_MS, |pending| pending.until_ms.saturating_sub(now.wall_ms));
         Some(GraphAsk {
@@ -313,7 +340,23 @@ fn leaves_next(record: &Record) -> Option<u64> {
     } else {
         call.id.is_some()
     };
-    may_leave.then_some(next.sequence)
+    (may_leave && leg_lets_leave(call, next)).then_some(next.sequence)
+}
+
+/// Whether the leg has no objection: an answer waits for it, and what it cannot do, or is not there to do, is taken out before it
+/// leaves.
+fn leg_lets_leave(call: &CallRecord, entry: &Entry) -> bool {
+    if !call.has_leg() {
+        return true;
+    }
+    let Some(operation) = operation_of(entry) else {
+        return true;
+    };
+    match on_leg(&operation) {
+        Some(OnLeg::Command(_)) => !call.is_leg_gone(),
+        Some(_) => false,
+        None => !(call.is_leg_wanted() && operation.wants_media_host()),
+    }
 }
 
 pub(super) fn operation_of(entry: &Entry) -> Option<Operation> {

@@ -14,6 +14,8 @@ use crate::record::{Entry, EntryKind, Lane};
 
 /// How long the host asks for the caller's keys.
 const SUBSCRIBE_MS: u64 = 60_000;
+/// How long the host hangs up a call without sound.
+const HANG_UP_MS: u64 = 120_000;
 
 impl Conversation {
     /// Takes everything that was told and does what the clock wants, between two commits.
@@ -26,6 +28,7 @@ impl Conversation {
         for report in reports {
             self.take(report, now, out);
         }
+        self.look_after_leg(now);
         self.do_what_is_due(now, out);
     }
 
@@ -61,6 +64,7 @@ impl Conversation {
                 let start = start.clone();
                 self.take_start(*start, &report.traceparent, now)
             }
+            What::Leg(_) => self.take_leg_news(&report.what, now),
         };
         if !is_taken {
             // Nothing came of it, and nothing of it is kept.
@@ -174,7 +178,14 @@ impl Conversation {
                 self.has_ended();
             }
             let Some(call) = self.call_record_mut() else { return };
-            if matches!(event, CallEvent::Connected) && bot.wants_tones() {
+            if matches!(event, CallEvent::MediaLost(_))
+                && !(bot.handles_call_event(&event) && call.goes_on_without_sound())
+            {
+                call.note(MomentKind::Host, "hangs up: nobody can be heard", now.wall_ms);
+                call.wants(&Operation::Delete, now.wall_ms + HANG_UP_MS);
+                continue;
+            }
+            if matches!(event, CallEvent::Connected) && bot.wants_tones() && !call.has_leg() {
                 let subscribe = Operation::SubscribeToTone(SubscribeToTone::default());
                 call.wants(&subscribe, now.wall_ms + SUBSCRIBE_MS);
             }

@@ -2,7 +2,7 @@
 //! is acknowledged, whatever the bot is doing; what follows for the bot waits in the record for a turn of its own.
 //!
 //! `report` takes what comes, `hear` gives it to the machine, `due` does what the clock wants, `ask` lets operations out to
-//! Graph and `answered` takes what comes back, `book` counts the call, `tell` makes turns of what the bot is to be told.
+//! Graph and `answered` takes what comes back, `leg` is the way to a media host, `book` counts the call, `tell` makes turns of what the bot is to be told.
 //!
 //! The machine's work needs no turn, so it is done between commits: the record in memory is changed when no commit is in
 //! flight, and the next one writes it.
@@ -13,6 +13,7 @@ mod book;
 mod due;
 pub(super) mod effects;
 mod hear;
+mod leg;
 mod report;
 mod tell;
 
@@ -27,6 +28,8 @@ use self::ask::AskLane;
 pub use self::ask::{AskId, GraphAsk};
 use self::book::BookingState;
 pub use self::book::{Booked, Booking};
+use self::leg::LegLane;
+pub use self::leg::{LegAnswer, LegAsk, LegPlace, LegTold, LegWish};
 pub use self::report::Notified;
 use self::report::Report;
 use super::{Conversation, Phase};
@@ -71,6 +74,8 @@ pub(super) struct CallPart {
     ordered: AskLane,
     /// Operations that only look.
     looks: AskLane,
+    /// How this process stands to the call's leg.
+    leg: LegLane,
     /// Operations of the host from this number on are in no commit yet.
     own_unwritten: Option<u64>,
     /// The same, in the commit in flight.

@@ -9,7 +9,9 @@ use trunkline_proto::routing::{Accepted, Reason};
 use super::super::event::{Action, Arrival, Note, Now, Ticket};
 use super::super::work::StartCall;
 use super::super::{ANSWER_MARGIN_MS, Conversation, Phase, Reply, Response, Work, milliseconds, moved, refused};
+use super::CallPart;
 use super::due::answer_all;
+use super::leg::LegTold;
 
 /// Reports that wait in memory for a commit; more are refused with 503.
 const MOST: usize = 256;
@@ -50,9 +52,21 @@ pub(super) enum What {
         body: Bytes,
     },
     Start(Box<StartCall>),
+    Leg(LegTold),
 }
 
 impl Report {
+    /// Of the call's leg, which waits for no answer.
+    pub(super) fn of_leg(told: LegTold) -> Self {
+        Self {
+            tickets: Vec::new(),
+            repeat_key: None,
+            deadline_at: u64::MAX,
+            traceparent: String::new(),
+            what: What::Leg(told),
+        }
+    }
+
     /// Everybody who waits hears this.
     pub(super) fn reply(&mut self, reply: &Reply, out: &mut Vec<Action>) {
         out.extend(self.tickets.drain(..).map(|ticket| Action::Reply {
@@ -63,6 +77,17 @@ impl Report {
 
     pub(super) fn accept(&mut self, out: &mut Vec<Action>) {
         self.reply(&Reply::Accepted(Accepted {}), out);
+    }
+}
+
+impl CallPart {
+    /// Takes a report of the leg, unless too many wait.
+    pub(super) fn takes(&mut self, report: Report) -> bool {
+        let has_room = self.reports.len() < MOST;
+        if has_room {
+            self.reports.push_back(report);
+        }
+        has_room
     }
 }
 
@@ -209,6 +234,7 @@ impl Conversation {
                 part.reports.push_front(report);
             }
             part.hang_ups.append(&mut part.hanging_up);
+            part.leg.forgets();
             part.own_unwritten = None;
             part.own_in_flight = None;
             part.leaving = None;

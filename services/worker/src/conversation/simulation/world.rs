@@ -249,7 +249,7 @@ impl World {
             }
             Action::Send(work) => self.send(life, work.sequence, &work.operation),
             Action::ShardLost => self.later(0, Happening::Notices(life)),
-            Action::AskGraph(_) | Action::Book(_) => unreachable!("there are no calls"),
+            Action::AskGraph(_) | Action::AskLeg(_) | Action::Book(_) => unreachable!("there are no calls"),
             Action::Answer { .. } | Action::Note(_) => {}
         }
     }

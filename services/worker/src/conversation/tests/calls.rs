@@ -2,6 +2,7 @@
 
 mod deciding;
 mod desk;
+mod leg;
 mod operations;
 mod outgoing;
 mod taking_over;

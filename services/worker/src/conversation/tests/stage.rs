@@ -24,7 +24,7 @@ use super::super::event::{Action, Arrival, ArrivalKind, Event, Note, Now, Reply,
 use super::super::simulation::store::SimulatedStore;
 use super::super::{
     Booked, Booking, BotRules, CallSettings, Conversation, ConversationSettings, Gates, GraphAsk, Holding, Inspection,
-    Request, Response, Unreadable, Work,
+    LegAsk, Request, Response, Unreadable, Work,
 };
 use crate::record::Record;
 
@@ -55,6 +55,7 @@ pub(super) struct Stage {
     triple: Triple,
     /// What Graph was asked, in order.
     pub(super) asks: Vec<GraphAsk>,
+    pub(super) leg_asks: Vec<LegAsk>,
     pub(super) bookings: Vec<Booking>,
     /// What the book says to a call that is to begin.
     pub(super) book_says: CallTaken,
@@ -108,6 +109,7 @@ impl Stage {
             is_lost: false,
             triple,
             asks: Vec::new(),
+            leg_asks: Vec::new(),
             bookings: Vec::new(),
             book_says: CallTaken::Taken {
                 in_use: 1,
@@ -199,6 +201,7 @@ impl Stage {
                     Action::StepKept { result, .. } => self.steps.push(result),
                     Action::Send(work) => self.sends.push(work.sequence),
                     Action::AskGraph(ask) => self.asks.push(*ask),
+                    Action::AskLeg(ask) => self.leg_asks.push(*ask),
                     Action::Book(booking) => {
                         let booked = self.book(*booking);
                         events.insert(0, Event::Booked(Ok(booked)));

@@ -8,7 +8,7 @@ use trunkline_bot::logic::{
     StateProblem, StoredState, TurnError,
 };
 use trunkline_teams::activity::Activity;
-use trunkline_teams::calls::{MediaInfo, RejectReason};
+use trunkline_teams::calls::{MediaConfig, MediaInfo, RejectReason};
 use trunkline_teams::graph::{self, Operation, PlayPrompt, Reject};
 
 pub(super) struct Silent;
@@ -62,12 +62,12 @@ fn reject() -> Operation {
 }
 
 /// How a turn ends: what happened is remembered, and what follows is asked for.
-pub(super) fn end_of(begin: &Begin, rejects: bool) -> End {
+pub(super) fn end_of(begin: &Begin, rejects: bool, is_hosted: bool) -> End {
     let mut told = told_in(begin.state.as_ref().map(|state| &state.bytes));
     let (what, asked) = match &begin.input {
         Input::Signal { name, .. } => (name.clone(), Vec::new()),
         Input::Failed(_) => ("failed".to_owned(), Vec::new()),
-        Input::Call(event) => follow(event, rejects),
+        Input::Call(event) => follow(event, rejects, is_hosted),
         other => panic!("{other:?}"),
     };
     told.push(what);
@@ -107,11 +107,11 @@ pub(super) fn told_in(state: Option<&Bytes>) -> Vec<String> {
 
 type Asked = (String, Operation, Option<String>);
 
-fn follow(event: &CallEvent, rejects: bool) -> (String, Vec<Asked>) {
+fn follow(event: &CallEvent, rejects: bool, is_hosted: bool) -> (String, Vec<Asked>) {
     let ask = |key: &str, operation| (key.to_owned(), operation, None);
     match event {
         CallEvent::Incoming if rejects => ("incoming".to_owned(), vec![ask("no", reject())]),
-        CallEvent::Incoming => ("incoming".to_owned(), vec![ask("yes", answer())]),
+        CallEvent::Incoming => ("incoming".to_owned(), vec![ask("yes", answer(is_hosted))]),
         CallEvent::Connected => ("connected".to_owned(), vec![ask("first", prompt())]),
         CallEvent::OperationEnded(end) => {
             let asked = match end.key.as_str() {
@@ -126,13 +126,17 @@ fn follow(event: &CallEvent, rejects: bool) -> (String, Vec<Asked>) {
         }
         CallEvent::Tone(tone) => (format!("tone {tone}"), Vec::new()),
         CallEvent::Ended(_) => ("ended".to_owned(), Vec::new()),
+        CallEvent::MediaLost(_) => ("media lost".to_owned(), vec![ask("lost", Operation::Delete)]),
         CallEvent::InDoubt => ("in doubt".to_owned(), Vec::new()),
         other => panic!("{other:?}"),
     }
 }
 
-fn answer() -> Operation {
-    Operation::Answer(Box::<graph::Answer>::default())
+fn answer(is_hosted: bool) -> Operation {
+    Operation::Answer(Box::new(graph::Answer {
+        media_config: is_hosted.then(MediaConfig::app_hosted),
+        ..graph::Answer::default()
+    }))
 }
 
 fn prompt() -> Operation {

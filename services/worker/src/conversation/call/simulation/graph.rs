@@ -69,6 +69,7 @@ impl World {
             self.graph.made += 1;
             assert_eq!(self.graph.made, 1, "seed {}: somebody is rung twice", self.seed);
             self.graph.standing = Standing::Establishing;
+            self.lets_peer_in(ask);
             self.is_taken_up();
             return GraphAnswer::Told(Told::Call(call_of(json!({ "id": ID, "state": "establishing" }))));
         }
@@ -79,12 +80,16 @@ impl World {
         match &ask.operation {
             Operation::Answer(_) if self.graph.standing == Standing::Ringing => {
                 self.graph.standing = Standing::Establishing;
+                self.lets_peer_in(ask);
                 self.is_taken_up();
                 GraphAnswer::Told(Told::Nothing)
             }
             Operation::Reject(_) if self.graph.standing == Standing::Ringing => {
                 self.ends(&json!({}));
                 GraphAnswer::Told(Told::Nothing)
+            }
+            Operation::PlayPrompt(_) | Operation::SubscribeToTone(_) if self.is_hosted => {
+                panic!("seed {}: graph is asked for what the leg does: {ask:?}", self.seed)
             }
             Operation::PlayPrompt(prompt) if is_established => {
                 let key = prompt.client_context.clone().expect("a prompt has its key");
@@ -109,6 +114,18 @@ impl World {
             Operation::KeepAlive => GraphAnswer::Told(Told::Nothing),
             Operation::Get => GraphAnswer::Told(Told::Call(call_of(self.as_it_stands()))),
             _ => refused(400, "8585"),
+        }
+    }
+
+    /// The peer hears where its leg is.
+    fn lets_peer_in(&mut self, ask: &GraphAsk) {
+        assert!(
+            !ask.operation.wants_media_host(),
+            "seed {}: asked before there is a leg",
+            self.seed
+        );
+        if let Some(blob) = blob_in(&ask.operation) {
+            self.peer_is_told(&blob);
         }
     }
 
@@ -147,7 +164,7 @@ impl World {
                 self.tells("updated", "", &json!({ "state": "established" }));
                 let active = json!({ "state": "established", "mediaState": { "audio": "active" } });
                 self.tells("updated", "", &active);
-                for number in 0..2 {
+                for number in 0..if self.is_hosted { 0 } else { 2 } {
                     let wait = self.below(9_000);
                     self.later(wait, Happening::Graph(Later::Presses(number)));
                 }
@@ -166,6 +183,7 @@ impl World {
                 self.tells("updated", "", &json!({ "state": "established", "toneInfo": tone }));
             }
             Later::HangsUp if matches!(self.graph.standing, Standing::Ringing | Standing::Established) => {
+                self.peer_leaves();
                 self.ends(&json!({ "code": 200, "subcode": 4521 }));
             }
             _ => {}
@@ -203,6 +221,15 @@ impl World {
             }
         }
     }
+}
+
+fn blob_in(operation: &Operation) -> Option<String> {
+    let config = match operation {
+        Operation::Answer(answer) => answer.media_config.as_ref(),
+        Operation::Create(call) => call.media_config.as_ref(),
+        _ => None,
+    };
+    Some(config?.blob.as_ref()?.expose().to_owned())
 }
 
 fn refused(status: u16, code: &str) -> GraphAnswer {

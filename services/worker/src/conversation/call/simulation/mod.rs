@@ -1,6 +1,6 @@
 //! A call at its actor under one seeded scheduler: owners that die, leave and follow one another, a store that answers late or
 //! not at all, a Graph that throttles, whose answers are lost and whose notifications are repeated, swapped and lost, handlers
-//! that fail and are slow, people who hang up. A seed that fails is printed.
+//! that fail and are slow, people who hang up, a media host whose way breaks and that dies. A seed that fails is printed.
 //!
 //! Checked where it happens: nobody is rung twice, no prompt is taken twice. Checked when all is calm: the call is over, its
 //! bot was told so once and last, everything else at most once, and nothing of the call is left.
@@ -8,6 +8,7 @@
 
 mod bot;
 mod graph;
+mod media;
 mod owners;
 mod world;
 
@@ -45,6 +46,25 @@ fn whatever_graph_and_the_network_do_a_call_ends_once_and_nothing_is_asked_twice
 fn whoever_dies_and_whatever_the_store_forgets_to_answer_the_next_owner_goes_on() {
     let faults = Faults {
         store: true,
+        owners: true,
+        ..Faults::NONE
+    };
+    run_all(200, faults);
+}
+
+#[test]
+fn whatever_a_media_host_does_a_call_ends_and_no_command_is_done_twice() {
+    let faults = Faults {
+        media: true,
+        ..Faults::NONE
+    };
+    run_all(200, faults);
+}
+
+#[test]
+fn a_leg_goes_from_owner_to_owner() {
+    let faults = Faults {
+        media: true,
         owners: true,
         ..Faults::NONE
     };

@@ -14,6 +14,8 @@ use super::world::{Happening, WALL, World};
 use crate::conversation::event::{Arrival, ArrivalKind};
 use crate::conversation::work::StartCall;
 
+const HOSTED: &[u8] = br##"{"mediaConfig":{"@odata.type":"#microsoft.graph.appHostedMediaConfig"}}"##;
+
 pub(super) struct Owner {
     pub(super) life: u64,
     pub(super) core: Conversation,
@@ -97,7 +99,7 @@ impl World {
         let mut actions = Vec::new();
         owner.core.handle(event, now, &mut actions);
         for action in actions {
-            let is_beginning = matches!(action, Action::Run(_) | Action::AskGraph(_));
+            let is_beginning = matches!(action, Action::Run(_) | Action::AskGraph(_) | Action::AskLeg(_));
             assert!(
                 now.may_begin || !is_beginning,
                 "seed {}: {action:?} without a lease",
@@ -159,7 +161,7 @@ impl World {
         let start = StartCall {
             tenant: "tenant".to_owned(),
             service_url: String::new(),
-            call: bytes::Bytes::from_static(b"{}"),
+            call: bytes::Bytes::from_static(if self.is_hosted { HOSTED } else { b"{}" }),
             name: "hello".to_owned(),
             key: String::new(),
             payload: bytes::Bytes::from_static(b"{}"),
@@ -203,6 +205,7 @@ impl World {
     /// The process ends without a word.
     pub(super) fn die(&mut self) {
         let Some(owner) = self.owner.take() else { return };
+        self.is_not_attached(owner.life);
         let gone: Vec<u64> = self
             .tickets
             .iter()
@@ -251,7 +254,9 @@ impl World {
             .as_ref()
             .is_some_and(|owner| owner.leaves_by.is_none() && owner.core.is_idle(now));
         if may_leave {
+            let life = self.life;
             self.owner = None;
+            self.is_not_attached(life);
             self.claim();
         }
     }

@@ -15,6 +15,7 @@ use super::super::super::{BotRules, Unreadable};
 use super::super::{Booked, Booking, CallSettings};
 use super::bot::{Silent, end_of, failed, told_in};
 use super::graph::{Graph, ID, Later};
+use super::media::{AtHost, MediaHost};
 use super::owners::{Owner, Waiting};
 use crate::call::Lease;
 use crate::record::{Accepted, Record};
@@ -36,6 +37,8 @@ pub(super) struct Faults {
     pub(super) store: bool,
     /// Processes die, leave, and lose their lease for a while.
     pub(super) owners: bool,
+    /// A media host has no room, its way breaks, it dies.
+    pub(super) media: bool,
 }
 
 impl Faults {
@@ -44,12 +47,14 @@ impl Faults {
         turns: false,
         store: false,
         owners: false,
+        media: false,
     };
     pub(super) const ALL: Self = Self {
         graph: true,
         turns: true,
         store: true,
         owners: true,
+        media: true,
     };
 }
 
@@ -58,6 +63,7 @@ pub(super) enum Happening {
     LateCommit(Box<Commit>),
     Notification { key: u64, body: Bytes, until: u64 },
     Graph(Later),
+    AtHost(AtHost),
     Start,
     Rings,
     Crash,
@@ -81,8 +87,11 @@ pub(super) struct World {
     pub(super) life: u64,
     pub(super) rules: Arc<BotRules>,
     pub(super) graph: Graph,
+    pub(super) media: MediaHost,
     pub(super) tickets: BTreeMap<u64, Waiting>,
     is_outgoing: bool,
+    /// A media host carries the sound.
+    pub(super) is_hosted: bool,
     /// Leases of the call that were taken and not given back.
     leases: i32,
     logged: Vec<Bytes>,
@@ -105,8 +114,10 @@ impl World {
             life: 0,
             rules: Arc::new(rules.with_calls(logic, CallSettings::default())),
             graph: Graph::default(),
+            media: MediaHost::default(),
             tickets: BTreeMap::new(),
             is_outgoing: seed.is_multiple_of(3),
+            is_hosted: seed % 4 >= 2,
             leases: 0,
             logged: Vec::new(),
         };
@@ -122,6 +133,12 @@ impl World {
             world.plan(5, || Happening::Crash);
             world.plan(4, || Happening::HandOver);
             world.plan(3, || Happening::Lease(false));
+        }
+        if faults.media && world.is_hosted {
+            world.plan(4, || Happening::AtHost(AtHost::Breaks));
+            if world.below(4) == 0 {
+                world.plan(2, || Happening::AtHost(AtHost::Dies));
+            }
         }
         world
     }
@@ -157,6 +174,7 @@ impl World {
             Happening::LateCommit(commit) => drop(self.store.commit(&commit)),
             Happening::Notification { key, body, until } => self.notify(key, body, until),
             Happening::Graph(later) => self.graph_goes_on(later),
+            Happening::AtHost(what) => self.host_goes_on(what),
             Happening::Start => self.start(),
             Happening::Rings => self.rings(),
             Happening::Crash => self.die(),
@@ -223,6 +241,7 @@ impl World {
                 let wait = 5 + self.below(if is_slow { 4_000 } else { 150 });
                 self.later(wait, Happening::Core(life, Event::GraphAnswered { id, answer }));
             }
+            Action::AskLeg(ask) => self.host_is_asked(life, *ask),
             Action::Book(booking) => {
                 let is_lost = self.is_faulty(self.faults.store) && self.below(6) == 0;
                 let booked = self.book(*booking);
@@ -302,7 +321,7 @@ impl World {
         let end = if is_faulty && self.below(8) == 0 {
             failed()
         } else {
-            end_of(begin, rejects)
+            end_of(begin, rejects, self.is_hosted)
         };
         let streams = Vec::new();
         self.later(wait, Happening::Core(life, Event::TurnEnded { run, end, streams }));
@@ -330,6 +349,14 @@ impl World {
             "seed {seed}: {call:?}"
         );
         assert_eq!((self.leases, self.logged.len()), (0, 1), "seed {seed}");
+        let legs = self.legs_left();
+        assert!(legs.is_empty(), "seed {seed}: {legs:?} are left");
+        assert!(
+            call.leg
+                .as_ref()
+                .is_none_or(|leg| call.is_leg_gone() && leg.blob.is_empty()),
+            "seed {seed}: {call:?}"
+        );
         assert_eq!(self.store.wake, None, "seed {seed}: something is said to be due");
         let is_parked = self.store.parked.is_some();
         let left: Vec<Accepted> = self
@@ -349,7 +376,8 @@ impl World {
         );
         let told = told_in(record.state.as_ref().map(|state| &state.bytes));
         self.check_told(&told, is_parked);
-        if !self.faults.graph && !self.faults.turns && !self.faults.store && !self.faults.owners {
+        if !self.faults.graph && !self.faults.turns && !self.faults.store && !self.faults.owners && !self.faults.media {
+            assert!(!told.contains(&"media lost".to_owned()), "seed {seed}: {told:?}");
             assert!(told.contains(&"ended".to_owned()), "seed {seed}: {told:?}");
         }
     }

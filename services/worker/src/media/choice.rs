@@ -1,0 +1,158 @@
+//! Which media host is asked for a leg: two random ones of the zone, of these the one with more room, three tries; then other
+//! zones.
+
+use prost::Message as _;
+use trunkline_proto::media::Host;
+use trunkline_store::contract::MediaEntry;
+
+/// Tries in the zone of the worker, and as many outside of it.
+const TRIES: usize = 3;
+
+/// A media host as the book knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Candidate {
+    /// Its name, for people.
+    pub(super) name: String,
+    /// What it said of itself.
+    pub(super) host: Host,
+}
+
+/// The hosts that may still be asked.
+#[derive(Debug)]
+pub(super) struct Choice {
+    near: Vec<Candidate>,
+    far: Vec<Candidate>,
+    near_tries: usize,
+    far_tries: usize,
+    /// Hosts that live, whatever they take.
+    known: usize,
+}
+
+impl Choice {
+    /// Of the book's entries those that take legs. What cannot be read is of a newer build, and not asked.
+    pub(super) fn of(entries: Vec<MediaEntry>, zone: &str) -> Self {
+        let known = entries.len();
+        let read = entries.into_iter().filter_map(|entry| {
+            let host = Host::decode(entry.entry).ok()?;
+            let name = entry.name;
+            Some(Candidate { name, host })
+        });
+        let takes_legs = |candidate: &Candidate| {
+            let host = &candidate.host;
+            !host.draining && host.legs < host.limit && !host.address.is_empty() && !host.whip.is_empty()
+        };
+        let (near, far) = read
+            .filter(takes_legs)
+            .partition(|candidate| candidate.host.zone == zone);
+        Self {
+            near,
+            far,
+            near_tries: TRIES,
+            far_tries: TRIES,
+            known,
+        }
+    }
+
+    /// The next host to ask, each once. `random` gives a number below its argument.
+    pub(super) fn next(&mut self, mut random: impl FnMut(usize) -> usize) -> Option<Candidate> {
+        let (hosts, tries) = if self.near.is_empty() || self.near_tries == 0 {
+            (&mut self.far, &mut self.far_tries)
+        } else {
+            (&mut self.near, &mut self.near_tries)
+        };
+        if hosts.is_empty() || *tries == 0 {
+            return None;
+        }
+        *tries -= 1;
+        let first = random(hosts.len());
+        let mut chosen = first;
+        if hosts.len() > 1 {
+            let other = random(hosts.len() - 1);
+            let other = if other >= first { other + 1 } else { other };
+            if load(&hosts[other].host) < load(&hosts[first].host) {
+                chosen = other;
+            }
+        }
+        Some(hosts.swap_remove(chosen))
+    }
+
+    /// Why nobody was asked, for people.
+    pub(super) fn why_nobody(&self) -> String {
+        match self.known {
+            0 => "there is no media host".to_owned(),
+            1 => "the only media host has no room or takes no new legs".to_owned(),
+            known => format!("none of {known} media hosts has room"),
+        }
+    }
+}
+
+/// The part of its legs that a host has, and how late it serves them.
+fn load(host: &Host) -> (u64, u32) {
+    (
+        u64::from(host.legs) * 10_000 / u64::from(host.limit.max(1)),
+        host.lag_ms,
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, zone: &str, legs: u32) -> MediaEntry {
+        let host = Host {
+            address: "127.0.0.1:1".to_owned(),
+            whip: "https://host".to_owned(),
+            zone: zone.to_owned(),
+            legs,
+            limit: 100,
+            draining: name.starts_with("draining"),
+            ..Host::default()
+        };
+        MediaEntry {
+            name: name.to_owned(),
+            entry: host.encode_to_vec().into(),
+        }
+    }
+
+    fn all(mut choice: Choice) -> Vec<String> {
+        let mut seed = 7_usize;
+        let mut random = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        std::iter::from_fn(|| choice.next(&mut random))
+            .map(|it| it.name)
+            .collect()
+    }
+
+    #[test]
+    fn of_two_the_one_with_more_room_is_asked_first() {
+        let choice = || Choice::of(vec![entry("busy", "a", 90), entry("idle", "a", 10)], "a");
+        assert_eq!(all(choice()), ["idle", "busy"]);
+    }
+
+    #[test]
+    fn the_own_zone_comes_first_and_after_three_tries_the_others() {
+        let mut entries: Vec<_> = (0..5)
+            .map(|number| entry(&format!("near{number}"), "a", number))
+            .collect();
+        entries.extend((0..5).map(|number| entry(&format!("far{number}"), "b", 0)));
+        let asked = all(Choice::of(entries, "a"));
+        assert_eq!(asked.len(), 6, "{asked:?}");
+        assert!(asked[..3].iter().all(|name| name.starts_with("near")), "{asked:?}");
+        assert!(asked[3..].iter().all(|name| name.starts_with("far")), "{asked:?}");
+        let mut once = asked.clone();
+        once.sort();
+        once.dedup();
+        assert_eq!(once.len(), 6, "a host is asked twice: {asked:?}");
+    }
+
+    #[test]
+    fn who_is_full_or_leaves_is_not_asked() {
+        let choice = || Choice::of(vec![entry("full", "a", 100), entry("draining", "a", 0)], "a");
+        assert_eq!(all(choice()), [""; 0]);
+        assert_eq!(choice().why_nobody(), "none of 2 media hosts has room");
+        assert_eq!(Choice::of(Vec::new(), "").why_nobody(), "there is no media host");
+    }
+}
