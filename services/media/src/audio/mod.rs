@@ -2,6 +2,7 @@
 
 pub(crate) mod g711;
 pub(crate) mod ogg;
+pub(crate) mod opus;
 mod resample;
 mod wav;
 
@@ -24,8 +25,8 @@ pub enum FileError {
     #[error("longer than {0} minutes")]
     TooLong(u64),
     /// The codec refused.
-    #[error("the codec refused")]
-    Codec(#[from] opus::Error),
+    #[error("the codec refused: {0}")]
+    Codec(#[from] opus::CodecError),
 }
 
 /// Mono audio.

@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use opus::{Application, Bitrate, Channels, Decoder, Encoder};
 
 use crate::audio::ogg::{OpusFile, read_opus, samples_of};
+use crate::audio::opus::{self, Decoder, Encoder};
 use crate::audio::{FileError, Pcm, g711, read_wav, resampled};
 use crate::codec::{Codec, PACKET_MILLISECONDS};
 
@@ -17,11 +17,7 @@ pub use library::{Library, PromptError, StandIn};
 /// Minutes of a prompt.
 pub const LONGEST_MINUTES: u64 = 30;
 /// Bits a second of encoded prompts.
-const BITRATE: i32 = 24_000;
-/// The rate at which Opus is encoded and decoded.
-const OPUS_RATE: u32 = 48_000;
-/// The largest packet that is encoded: far above what the bit rate gives.
-const PACKET_BYTES: usize = 1_000;
+const BITRATE: u32 = 24_000;
 
 /// An audio file as packets of 20 ms of one codec.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,11 +48,8 @@ impl Prompt {
         samples.resize(samples.len().next_multiple_of(codec.packet_ticks() as usize), 0);
         let frames = samples.chunks_exact(codec.packet_ticks() as usize);
         let packets: Vec<Vec<u8>> = if codec == Codec::Opus {
-            let mut encoder = Encoder::new(OPUS_RATE, Channels::Mono, Application::Audio)?;
-            encoder.set_bitrate(Bitrate::Bits(BITRATE))?;
-            frames
-                .map(|frame| encoder.encode_vec(frame, PACKET_BYTES))
-                .collect::<Result<_, _>>()?
+            let mut encoder = Encoder::new(BITRATE)?;
+            frames.map(|frame| encoder.encode(frame)).collect::<Result<_, _>>()?
         } else {
             let encoded = |frame: &[i16]| frame.iter().map(|sample| g711::encoded(codec, *sample)).collect();
             frames.map(encoded).collect()
@@ -113,20 +106,17 @@ fn is_ready(file: &OpusFile) -> bool {
 }
 
 fn decoded(file: &OpusFile) -> Result<Pcm, FileError> {
-    let mut decoder = Decoder::new(OPUS_RATE, Channels::Mono)?;
-    // The longest packet: 120 ms.
-    let mut buffer = vec![0; 5_760];
+    let mut decoder = Decoder::new()?;
     let mut samples = Vec::new();
     for packet in &file.packets {
-        let count = decoder.decode(packet, &mut buffer, false)?;
-        samples.extend_from_slice(&buffer[..count]);
-        if samples.len() as u64 > u64::from(OPUS_RATE) * 60 * LONGEST_MINUTES {
+        samples.extend_from_slice(decoder.decode(packet)?);
+        if samples.len() as u64 > u64::from(opus::RATE) * 60 * LONGEST_MINUTES {
             return Err(FileError::TooLong(LONGEST_MINUTES));
         }
     }
     samples.drain(..usize::from(file.pre_skip).min(samples.len()));
     Ok(Pcm {
-        rate: OPUS_RATE,
+        rate: opus::RATE,
         samples,
     })
 }

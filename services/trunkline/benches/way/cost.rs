@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::answers::Answers;
 use crate::arguments::Arguments;
 use crate::generator::Load;
+use crate::outside::MEASURED_CORE;
 use crate::pace::Pace;
 use crate::report::{Spread, microseconds_each, milliseconds, table};
 use crate::setting::{Hosting, Measured, Setting};
@@ -22,6 +23,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<()> {
         program: arguments.trunkline(),
         bot: "echo",
         arbiters: arguments.number("--arbiters", 1)?,
+        ingress_core: MEASURED_CORE,
         settings: Vec::new(),
     };
     let setting = Setting::start(hosting).await?;

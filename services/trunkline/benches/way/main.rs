@@ -9,8 +9,8 @@
 //! - `memory [--conversations 1000000] [--steps 5] [--rest 20]`: bytes of a conversation, active and stored.
 //! - `timers [--timers 1000000] [--due 10000] [--rounds 3] [--rest 30]`: what timers cost that are not due, and how late those come
 //!   that are.
-//! - `overload [--bound-ms 250] [--seconds 20] [--rounds 3] [--connections 5000] [--trunkline PATH]`: twice the load that can be
-//!   sustained.
+//! - `overload [--bound-ms 250] [--seconds 20] [--rounds 3] [--connections 5000] [--ingress-core 1] [--trunkline PATH]`: twice
+//!   the load that can be sustained.
 //! - `naive [--activities 100000] [--rounds 3]`: the least that any host would do, beside what ours does.
 //!
 //! CPU time is read from `/proc`, so it depends less than rates do on what else the machine does. Every mode ends by itself, and

@@ -13,6 +13,7 @@ use crate::answers::{Answer, Answers, Latency};
 use crate::arguments::Arguments;
 use crate::cost::{closed_loop, paced};
 use crate::generator::Load;
+use crate::outside::MEASURED_CORE;
 use crate::pace::{Pace, Step};
 use crate::report::{Spread, milliseconds, ratio, table};
 use crate::setting::{Hosting, Measured, Setting};
@@ -45,6 +46,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<()> {
         "--rounds",
         "--connections",
         "--arbiters",
+        "--ingress-core",
         "--trunkline",
     ];
     let arguments = arguments.only(&known)?;
@@ -56,6 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> io::Result<()> {
         program: arguments.trunkline(),
         bot: "echo",
         arbiters: arguments.number("--arbiters", 1)?,
+        ingress_core: arguments.number("--ingress-core", MEASURED_CORE)?,
         settings: Vec::new(),
     };
     let setting = Setting::start(hosting).await?;

@@ -19,6 +19,8 @@ pub(crate) struct Hosting {
     pub(crate) program: PathBuf,
     pub(crate) bot: &'static str,
     pub(crate) arbiters: u64,
+    /// Where the ingress runs; all others of ours share [`MEASURED_CORE`].
+    pub(crate) ingress_core: usize,
     /// Further settings, as `NAME=VALUE`.
     pub(crate) settings: Vec<String>,
 }
@@ -30,6 +32,7 @@ impl Hosting {
             program: std::env::current_exe()?,
             bot,
             arbiters,
+            ingress_core: MEASURED_CORE,
             settings: Vec::new(),
         })
     }
@@ -220,10 +223,10 @@ impl Setting {
 }
 
 fn role(name: &'static str, hosting: &Hosting, configuration: &std::path::Path, ports: Ports) -> io::Result<Process> {
-    let admin = if name == "worker" {
-        ports.worker_admin
+    let (admin, core) = if name == "worker" {
+        (ports.worker_admin, MEASURED_CORE)
     } else {
-        ports.ingress_admin
+        (ports.ingress_admin, hosting.ingress_core)
     };
     let mut arguments = vec![
         name.to_owned(),
@@ -237,7 +240,7 @@ fn role(name: &'static str, hosting: &Hosting, configuration: &std::path::Path, 
         "--set=log.filter=warn".to_owned(),
     ];
     arguments.extend(hosting.settings.iter().map(|setting| format!("--set={setting}")));
-    Process::start(name, Some(MEASURED_CORE), hosting.program.as_ref(), &arguments)
+    Process::start(name, Some(core), hosting.program.as_ref(), &arguments)
 }
 
 /// The series of a metric, added up.
