@@ -6,7 +6,7 @@ mod noticed;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
@@ -18,9 +18,14 @@ use crate::balancer::Balancer;
 use crate::message::{self, Sender};
 use crate::recorder::Recorder;
 use crate::verdict::Verdict;
+use crate::wait::wait_for;
 
 /// Pause before a message is said again.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// Nobody waits: every message is answered that was due longer ago than this.
+const CALM: Duration = Duration::from_millis(250);
+/// What a device is at that waits for no answer.
+const NOTHING: u64 = u64::MAX;
 /// How long replies are waited for after the last message.
 const LAST_REPLIES: Duration = Duration::from_secs(30);
 
@@ -75,6 +80,8 @@ pub struct Crowd {
     devices: Vec<JoinHandle<Device>>,
     stop: Arc<AtomicBool>,
     began: Instant,
+    /// By device: when the message was due that waits for its answer, in milliseconds.
+    due: Arc<[AtomicU64]>,
     people: Range<usize>,
     runtime: Runtime,
 }
@@ -95,6 +102,9 @@ impl Crowd {
         let runtime = Runtime::new().unwrap();
         let began = Instant::now();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let due: Arc<[AtomicU64]> = (0..habits.people * habits.devices)
+            .map(|_| AtomicU64::new(NOTHING))
+            .collect();
         let devices = (0..habits.people * habits.devices)
             .map(|number| {
                 let device = Device {
@@ -109,6 +119,7 @@ impl Crowd {
                     client: client.clone(),
                     stop: Arc::clone(&stop),
                     began,
+                    due: Arc::clone(&due),
                 };
                 runtime.spawn(device.talk(world))
             })
@@ -117,6 +128,7 @@ impl Crowd {
             devices,
             stop,
             began,
+            due,
             people: habits.first_person..habits.first_person + habits.people,
             runtime,
         }
@@ -125,6 +137,15 @@ impl Crowd {
     /// Time on the crowd's clock.
     pub fn now(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Waits until nobody waits for an answer that was due before now.
+    pub fn is_calm_again(&self) {
+        wait_for("answers to all that was due", || {
+            let long_ago = milliseconds(self.now().saturating_sub(CALM));
+            let is_calm = self.due.iter().all(|due| due.load(Ordering::Relaxed) >= long_ago);
+            is_calm.then_some(())
+        });
     }
 
     /// Waits until everybody has heard two new things: the first may be the reply of a turn that had committed before, the
@@ -210,6 +231,7 @@ struct World {
     client: reqwest::Client,
     stop: Arc<AtomicBool>,
     began: Instant,
+    due: Arc<[AtomicU64]>,
 }
 
 struct Device {
@@ -240,7 +262,9 @@ impl Device {
             if world.stop.load(Ordering::Relaxed) {
                 return self;
             }
+            world.due[self.number].store(milliseconds(planned), Ordering::Relaxed);
             let said = self.insist(&world, planned).await;
+            world.due[self.number].store(NOTHING, Ordering::Relaxed);
             self.said.push(said);
         }
         self
@@ -296,4 +320,8 @@ impl Device {
             Err(_) => Attempt::Broken,
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(NOTHING)
 }

@@ -18,6 +18,36 @@ use crate::contract::{Identity, StoreError};
 /// Pause before the second attempt at a new connection; doubles up to the line's longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
+/// After another line came back: the attempts of many processes are spread over this time.
+const AFTER_ANOTHER: Duration = Duration::from_millis(50);
+
+/// When a line tries to come back.
+#[derive(Clone, Debug)]
+pub(super) struct Attempts {
+    /// From one attempt to the next, at most.
+    pub(super) longest_pause: Duration,
+    /// Counts the lines to the same server that came back: the one that tries most often ends the pauses of all others.
+    pub(super) returns: watch::Sender<u64>,
+}
+
+impl Attempts {
+    /// Waits for the next attempt: a while, or until another line is back.
+    async fn pause(&self, pause: Duration) {
+        let mut returns = self.returns.subscribe();
+        // Full jitter on the upper half, so that many processes do not come back at the same moment.
+        let (alone, after_another) = (pause.mul_f64(chance(0.5)), AFTER_ANOTHER.mul_f64(chance(0.0)));
+        tokio::select! {
+            () = tokio::time::sleep(alone) => {}
+            // `self` keeps the channel open.
+            _ = returns.changed() => tokio::time::sleep(after_another).await,
+        }
+    }
+}
+
+fn chance(least: f64) -> f64 {
+    rand::random_range(least..1.0)
+}
+
 /// What a line leads to now.
 #[derive(Clone, Debug)]
 enum State {
@@ -57,10 +87,10 @@ pub(super) enum Commands {
 
 impl Line {
     /// Starts a line; its first callers wait for the connection.
-    pub(super) fn start(connector: Connector, identity: Identity, longest_pause: Duration, runtime: &Handle) -> Self {
+    pub(super) fn start(connector: Connector, identity: Identity, attempts: Attempts, runtime: &Handle) -> Self {
         let (publish, state) = watch::channel(down("there is no connection yet"));
         let (broken, reports) = watch::channel(0);
-        runtime.spawn(keep(connector, identity, longest_pause, publish, reports));
+        runtime.spawn(keep(connector, identity, attempts, publish, reports));
         Self {
             state,
             broken,
@@ -149,7 +179,7 @@ fn down(reason: &str) -> State {
 async fn keep(
     connector: Connector,
     identity: Identity,
-    longest_pause: Duration,
+    attempts: Attempts,
     publish: watch::Sender<State>,
     mut reports: watch::Receiver<u64>,
 ) {
@@ -169,6 +199,7 @@ async fn keep(
                     number += 1;
                     publish.send_replace(State::Up(Connection { connection, number }));
                     if number > 1 {
+                        attempts.returns.send_modify(|count| *count += 1);
                         tracing::info!("connected to Redis again");
                     }
                     break;
@@ -181,9 +212,29 @@ async fn keep(
                     });
                 }
             }
-            // Full jitter on the upper half, so that many processes do not come back at the same moment.
-            tokio::time::sleep(pause.mul_f64(rand::random_range(0.5..1.0))).await;
-            pause = (pause * 2).min(longest_pause);
+            attempts.pause(pause).await;
+            pause = (pause * 2).min(attempts.longest_pause);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_came_back_ends_the_pauses_of_the_others() {
+        let attempts = Attempts {
+            longest_pause: Duration::MAX,
+            returns: watch::Sender::new(0),
+        };
+        let other = attempts.clone();
+        let pause = tokio::spawn(async move { other.pause(Duration::from_secs(3_600)).await });
+        while attempts.returns.receiver_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        attempts.returns.send_modify(|count| *count += 1);
+        let ended = tokio::time::timeout(Duration::from_secs(60), pause).await;
+        assert!(matches!(ended, Ok(Ok(()))), "{ended:?}");
     }
 }

@@ -4,18 +4,20 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use super::address::Node;
 use super::config::RedisConfig;
 use super::confirm::Confirmation;
 use super::connect::Connector;
-use super::line::Line;
+use super::line::{Attempts, Line};
 use crate::contract::Identity;
 use crate::key::ShardId;
 
 /// Longest pause between attempts at a new connection.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// The same for beats: leases that everybody lost come back with the first beat.
+/// The same for beats: leases that everybody lost come back with the first beat, and the other lines of the process with its
+/// connection.
 const LONGEST_PAUSE_OF_BEATS: Duration = Duration::from_millis(250);
 
 /// What a connection is for. Each purpose has its own, so that none waits for another.
@@ -65,6 +67,8 @@ pub(super) struct Primary {
     node: Option<Node>,
     connector: Connector,
     settings: Arc<Lines>,
+    /// Counts the lines that came back.
+    returns: watch::Sender<u64>,
     beats: OnceLock<Line>,
     control: OnceLock<Line>,
     conversations: Box<[OnceLock<Line>]>,
@@ -78,6 +82,7 @@ impl Primary {
             beats: OnceLock::new(),
             control: OnceLock::new(),
             conversations: (0..settings.conversations).map(|_| OnceLock::new()).collect(),
+            returns: watch::Sender::new(0),
             settings,
         }
     }
@@ -93,19 +98,28 @@ impl Primary {
         match purpose {
             Purpose::Beats => self.beats.get_or_init(|| {
                 let connector = self.connector.with_timeout(self.settings.beat_timeout);
-                Line::start(connector, identity, LONGEST_PAUSE_OF_BEATS, &Handle::current())
+                let attempts = self.attempts(LONGEST_PAUSE_OF_BEATS);
+                Line::start(connector, identity, attempts, &Handle::current())
             }),
-            Purpose::Control => self
-                .control
-                .get_or_init(|| Line::start(self.connector.clone(), identity, LONGEST_PAUSE, &self.settings.runtime)),
+            Purpose::Control => self.control.get_or_init(|| {
+                let attempts = self.attempts(LONGEST_PAUSE);
+                Line::start(self.connector.clone(), identity, attempts, &self.settings.runtime)
+            }),
             Purpose::Conversations(shard) => {
                 let line = &self.conversations[shard.0 as usize % self.conversations.len()];
                 line.get_or_init(|| {
                     let here = Handle::current();
-                    let line = Line::start(self.connector.clone(), identity, LONGEST_PAUSE, &here);
+                    let line = Line::start(self.connector.clone(), identity, self.attempts(LONGEST_PAUSE), &here);
                     line.confirmed(self.settings.confirmation, &here)
                 })
             }
+        }
+    }
+
+    fn attempts(&self, longest_pause: Duration) -> Attempts {
+        Attempts {
+            longest_pause,
+            returns: self.returns.clone(),
         }
     }
 }

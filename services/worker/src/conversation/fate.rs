@@ -45,7 +45,12 @@ impl Conversation {
                 out.push(Action::Note(Note::CommitUncertain {
                     reason: error.to_string(),
                 }));
-                let wait = 25_u64 << in_flight.tries.min(5);
+                // The store has waited for an answer itself; what it refuses, it refuses at once.
+                let doublings = match error {
+                    StoreError::Unavailable { .. } => 2,
+                    _ => 5,
+                };
+                let wait = 25_u64 << in_flight.tries.min(doublings);
                 in_flight.tries += 1;
                 in_flight.repeat_at = Some(now.steady_ms + wait);
             }

@@ -133,7 +133,10 @@ impl Directory {
         match page {
             Ok(page) => self.agenda.read(reading, page, now),
             Err(error) => {
-                tracing::warn!(shard = %reading.shard, %error, "the wake index was not read");
+                let worker = &self.context.worker;
+                if let Some(left_out) = worker.paces.wake_index.due(worker.now().steady_ms) {
+                    tracing::warn!(shard = %reading.shard, %error, left_out, "the wake index was not read");
+                }
                 self.agenda.failed(reading.shard, now);
             }
         }

@@ -23,6 +23,7 @@ pub(crate) struct Paces {
     pub(crate) book_failed: Pace,
     pub(crate) notification_unread: Pace,
     pub(crate) no_calls: Pace,
+    pub(crate) wake_index: Pace,
 }
 
 impl Pace {
