@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trunkline_simulated_teams::{Between, CallDelays, CallSettings, CallState, CallView, PromptState, Speech};
 
-use crate::world::{PERSON, Setting, World, prompt};
+use crate::world::{Hosted, PERSON, Setting, World, prompt};
 
 /// Long enough for a worker to be killed in it and another to have taken over.
 const LONG: Duration = Duration::from_secs(4);
@@ -86,7 +86,9 @@ fn assert_settled(world: &World, call: &str) -> CallView {
 #[test]
 fn a_ringing_call_is_answered_by_the_next_owner() {
     let mut world = World::start(Setting {
-        think: Duration::from_secs(3),
+        bot: Hosted::Hotline {
+            think: Duration::from_secs(3),
+        },
         ..slow()
     });
     let call = world.ring();

@@ -10,6 +10,7 @@
 mod campaign;
 mod commands;
 mod kills;
+mod meeting;
 mod outgoing;
 #[path = "../support/promtool.rs"]
 mod promtool;

@@ -1,24 +1,10 @@
 //! Calls that the bot begins, asked for in a chat: nobody is rung twice, whoever fails or dies.
 
-use trunkline_fleet::message;
 use trunkline_fleet::wait::wait_for;
 use trunkline_simulated_teams::{CallDirection, CallFault, CallState, CallView, FaultTime};
 
 use crate::kills::slow;
 use crate::world::{PERSON, Setting, World, prompt};
-
-/// Somebody asks for a call, in a chat.
-fn ask_for_a_call(world: &World) {
-    let surroundings = &world.cluster.surroundings;
-    let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
-    let answer = client
-        .post(surroundings.ingresses.pick(0))
-        .bearer_auth(surroundings.token.as_ref().unwrap())
-        .json(&message::message(&surroundings.sender, 0, 0, "call"))
-        .send()
-        .unwrap();
-    assert!(answer.status().is_success(), "{answer:?}");
-}
 
 /// The calls that the bot began.
 fn begun(world: &World) -> Vec<CallView> {
@@ -63,7 +49,7 @@ fn a_call_of_which_graph_lost_the_answer_is_not_made_again() {
         graph,
         ..Setting::default()
     });
-    ask_for_a_call(&world);
+    world.say(0, "call");
     wait_for("a ringing person", || {
         begun(&world).iter().any(is_ringing).then_some(())
     });
@@ -73,7 +59,7 @@ fn a_call_of_which_graph_lost_the_answer_is_not_made_again() {
 #[test]
 fn a_call_whose_worker_dies_while_it_rings_is_not_made_again() {
     let mut world = World::start(slow());
-    ask_for_a_call(&world);
+    world.say(0, "call");
     let call = wait_for("a ringing person", || begun(&world).into_iter().find(is_ringing));
     world.kill_owner(&call.id);
     world.cluster.wait_until_whole();

@@ -1,10 +1,12 @@
 //! A cluster whose bot takes calls of a simulated Graph.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::Value;
 use trunkline_fleet::cluster::{Calling, Cluster, Plan};
+use trunkline_fleet::message;
 use trunkline_fleet::network::Network;
 use trunkline_fleet::redis::Redis;
 use trunkline_fleet::teams::TENANT;
@@ -30,12 +32,61 @@ pub(crate) struct World {
     _turn: MutexGuard<'static, ()>,
 }
 
+/// The bot of a cluster.
+#[derive(Clone, Copy)]
+pub(crate) enum Hosted {
+    /// `examples/hotline.rs`, with all that can go wrong with a call.
+    Hotline {
+        /// How long it looks at a ringing call.
+        think: Duration,
+    },
+    /// The example `meeting`, of the stock binary.
+    Meeting,
+}
+
+impl Hosted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hotline { .. } => "hotline",
+            Self::Meeting => "meeting",
+        }
+    }
+
+    fn program(self) -> PathBuf {
+        let stock = PathBuf::from(env!("CARGO_BIN_EXE_trunkline"));
+        let program = match self {
+            Self::Hotline { .. } => stock.with_file_name("examples").join("hotline"),
+            Self::Meeting => stock,
+        };
+        assert!(program.is_file(), "build it: cargo build -p trunkline --examples");
+        program
+    }
+
+    fn settings(self) -> Vec<(String, String)> {
+        let mut settings = vec![(format!("bots.{}.settings.prompts", self.name()), PROMPTS.to_owned())];
+        if let Self::Hotline { think } = self {
+            settings.push((
+                "bots.hotline.settings.think_ms".to_owned(),
+                think.as_millis().to_string(),
+            ));
+        }
+        settings
+    }
+
+    /// Settings that name people of the simulated Teams.
+    fn people(self) -> fn(&Handle) -> Vec<(String, String)> {
+        match self {
+            Self::Hotline { .. } => person,
+            Self::Meeting => |_| Vec::new(),
+        }
+    }
+}
+
 /// What differs between tests.
 pub(crate) struct Setting {
+    pub(crate) bot: Hosted,
     pub(crate) workers: usize,
     pub(crate) ingresses: usize,
-    /// How long the bot looks at a ringing call.
-    pub(crate) think: Duration,
     pub(crate) graph: CallSettings,
     /// More settings of every process.
     pub(crate) settings: Vec<(&'static str, String)>,
@@ -44,9 +95,9 @@ pub(crate) struct Setting {
 impl Default for Setting {
     fn default() -> Self {
         Self {
+            bot: Hosted::Hotline { think: Duration::ZERO },
             workers: 2,
             ingresses: 1,
-            think: Duration::ZERO,
             graph: CallSettings::default(),
             settings: Vec::new(),
         }
@@ -54,32 +105,27 @@ impl Default for Setting {
 }
 
 impl World {
-    /// Starts the bot `hotline` (`examples/hotline.rs`).
+    /// Starts a cluster with its bot.
     pub(crate) fn start(setting: Setting) -> Self {
         let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let program = std::path::PathBuf::from(env!("CARGO_BIN_EXE_trunkline"))
-            .with_file_name("examples")
-            .join("hotline");
-        assert!(program.is_file(), "build it: cargo build -p trunkline --examples");
         let own = [
             ("ingress.stop_notice", "500 ms".to_owned()),
             ("store.shards", "64".to_owned()),
-            ("bots.hotline.settings.prompts", PROMPTS.to_owned()),
-            ("bots.hotline.settings.think_ms", setting.think.as_millis().to_string()),
         ];
         let settings = own.into_iter().chain(setting.settings);
+        let settings = settings.map(|(name, value)| (name.to_owned(), value));
         let plan = Plan {
-            program,
-            bot: "hotline".to_owned(),
+            program: setting.bot.program(),
+            bot: setting.bot.name().to_owned(),
             workers: setting.workers,
             ingresses: setting.ingresses,
-            settings: settings.map(|(name, value)| (name.to_owned(), value)).collect(),
+            settings: settings.chain(setting.bot.settings()).collect(),
             calls: Some(Calling {
                 graph: CallSettings {
                     callees: vec![(PERSON, Callee::ByHand)],
                     ..setting.graph
                 },
-                settings: person,
+                settings: setting.bot.people(),
             }),
         };
         let directory = tempfile::tempdir().unwrap();
@@ -156,6 +202,27 @@ impl World {
         worker.kill();
         worker.rename();
         worker.spawn();
+    }
+
+    /// Somebody says something to the bot in a chat: the first with number 0, then 1.
+    pub(crate) fn say(&self, number: usize, text: &str) {
+        let surroundings = &self.cluster.surroundings;
+        let client = reqwest::blocking::Client::builder().no_proxy().build().unwrap();
+        let answer = client
+            .post(surroundings.ingresses.pick(0))
+            .bearer_auth(surroundings.token.as_ref().unwrap())
+            .json(&message::message(&surroundings.sender, 0, number, text))
+            .send()
+            .unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
+    }
+
+    /// Waits until the bot has said this in that chat.
+    pub(crate) fn hears(&self, text: &str) {
+        wait_for(text, || {
+            let replies = self.cluster.recorder.replies(&message::conversation(0));
+            replies.iter().any(|reply| reply == text).then_some(())
+        });
     }
 
     /// Waits until nothing of any call is left under way: not in the list, not in the book.
