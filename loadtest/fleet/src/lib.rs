@@ -29,6 +29,7 @@ pub mod redis;
 pub mod redis_server;
 pub mod relay;
 pub mod teams;
+pub mod turn;
 pub mod verdict;
 pub mod wait;
 pub mod web;

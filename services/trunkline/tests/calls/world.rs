@@ -1,7 +1,6 @@
 //! A cluster whose bot takes calls of a simulated Graph.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,11 +9,9 @@ use trunkline_fleet::message;
 use trunkline_fleet::network::Network;
 use trunkline_fleet::redis::Redis;
 use trunkline_fleet::teams::TENANT;
+use trunkline_fleet::turn::Turn;
 use trunkline_fleet::wait::wait_for;
 use trunkline_simulated_teams::{BotNumber, CallSettings, CallState, CallView, Callee, Handle, PersonNumber};
-
-/// One cluster at a time: two cores are few.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// Who calls.
 pub(crate) const CALLER: PersonNumber = PersonNumber(0);
@@ -29,7 +26,7 @@ pub(crate) const PROMPTS: &str = "https://prompts.example";
 pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) redis: Redis,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 /// The bot of a cluster.
@@ -107,7 +104,7 @@ impl Default for Setting {
 impl World {
     /// Starts a cluster with its bot.
     pub(crate) fn start(setting: Setting) -> Self {
-        let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let turn = Turn::take();
         let own = [
             ("ingress.stop_notice", "500 ms".to_owned()),
             ("store.shards", "64".to_owned()),

@@ -2,7 +2,6 @@
 //! last acknowledged writes may be lost, and nothing else; with `store.wait_replicas` nothing.
 
 use std::path::Path;
-use std::sync::MutexGuard;
 use std::thread;
 use std::time::Duration;
 
@@ -12,8 +11,9 @@ use trunkline_fleet::crowd::{Crowd, Noticed, Talk, judge_within};
 use trunkline_fleet::loss::Loss;
 use trunkline_fleet::network::Network;
 use trunkline_fleet::redis::{RedisCluster, Sentinels};
+use trunkline_fleet::turn::Turn;
 
-use crate::world::{crowd, plan, turn};
+use crate::world::{crowd, plan};
 
 /// A primary that is silent this long is replaced.
 const DOWN_AFTER: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ struct Site<S> {
     cluster: Cluster,
     store: S,
     map_version: Value,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Site<Sentinels> {
@@ -44,7 +44,7 @@ impl Site<Sentinels> {
 
 impl<S> Site<S> {
     fn start(plan: Plan, store: impl FnOnce(&Path, &Network) -> (S, String)) -> Self {
-        let turn = turn();
+        let turn = Turn::take();
         let network = Network::best();
         let directory = tempfile::tempdir().unwrap();
         let (store, url) = store(directory.path(), &network);

@@ -8,12 +8,13 @@ use trunkline_fleet::crowd::{Crowd, Habits};
 use trunkline_fleet::network::Network;
 use trunkline_fleet::redis::Redis;
 use trunkline_fleet::relay::{Link, Relay};
+use trunkline_fleet::turn::Turn;
 
-use crate::world::{plan, turn};
+use crate::world::plan;
 
 #[test]
 fn a_slow_a_silent_and_a_broken_link_to_redis_lose_nothing() {
-    let _turn = turn();
+    let _turn = Turn::take();
     let network = Network::best();
     let directory = tempfile::tempdir().unwrap();
     let redis = Redis::start(directory.path(), &network, &["--appendfsync", "always"]);

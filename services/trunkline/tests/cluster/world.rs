@@ -1,7 +1,6 @@
 //! Clusters for tests.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use rand::SeedableRng as _;
@@ -11,16 +10,14 @@ use trunkline_fleet::crowd::{Crowd, Habits, Noticed};
 use trunkline_fleet::faults::Fault;
 use trunkline_fleet::network::Network;
 use trunkline_fleet::redis::Redis;
-
-/// One cluster at a time: two cores are few.
-static TURN: Mutex<()> = Mutex::new(());
+use trunkline_fleet::turn::Turn;
 
 /// A cluster on one Redis, its turn on the machine, and its chance.
 pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) redis: Redis,
     pub(crate) chance: StdRng,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 /// The stock binary.
@@ -43,11 +40,6 @@ pub(crate) fn plan(workers: usize, ingresses: usize) -> Plan {
     }
 }
 
-/// Whose turn it is; one that failed is no reason for the others.
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 impl World {
     /// Starts it, on a Redis of the example's settings.
     pub(crate) fn start(test: &str, plan: Plan) -> Self {
@@ -56,7 +48,7 @@ impl World {
 
     /// Starts it, on a Redis with these settings beside the example's.
     pub(crate) fn on_redis(test: &str, plan: Plan, settings: &[&str]) -> Self {
-        let turn = turn();
+        let turn = Turn::take();
         let seed = std::env::var("TRUNKLINE_SEED")
             .ok()
             .map_or_else(rand::random, |text| text.parse().expect("a seed is a number"));

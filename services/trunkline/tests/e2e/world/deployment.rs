@@ -11,6 +11,7 @@ use trunkline_fleet::network::Network;
 use trunkline_fleet::process::{Process, Recipe, free_port};
 use trunkline_fleet::redis::Redis;
 use trunkline_fleet::teams;
+use trunkline_fleet::turn::Turn;
 use trunkline_fleet::wait::wait_for;
 use trunkline_fleet::web;
 
@@ -43,11 +44,13 @@ pub(crate) struct Deployment {
     first_worker: Recipe,
     _redis: Redis,
     _directory: TempDir,
+    _turn: Turn,
 }
 
 impl Deployment {
     /// Starts it with a simulated Teams of `people` in place of the real one; `more` goes into every process' environment.
     pub(crate) fn start(people: &[&str], more: &[(&str, &str)]) -> Self {
+        let turn = Turn::take();
         let directory = tempfile::tempdir().unwrap();
         let redis = Redis::start(directory.path(), &Network::Loopback, &[]);
         let free_address = || format!("127.0.0.1:{}", free_port());
@@ -106,6 +109,7 @@ impl Deployment {
             first_worker,
             _redis: redis,
             _directory: directory,
+            _turn: turn,
         }
     }
 

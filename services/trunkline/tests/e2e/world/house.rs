@@ -12,6 +12,7 @@ use trunkline_fleet::network::Network;
 use trunkline_fleet::process::{Recipe, free_port};
 use trunkline_fleet::redis::Redis;
 use trunkline_fleet::teams::{self, TENANT};
+use trunkline_fleet::turn::Turn;
 
 /// The stock binary.
 pub(crate) fn stock() -> PathBuf {
@@ -91,11 +92,13 @@ pub(crate) struct Cluster {
     /// Where the worker listens.
     pub(crate) worker_address: String,
     _redis: Redis,
+    _turn: Turn,
 }
 
 impl Cluster {
     /// The worker hosts the bot `name` of `program`; replies go to this Connector.
     pub(crate) fn new(directory: &Path, program: PathBuf, name: &str, connector: SocketAddr) -> Self {
+        let turn = Turn::take();
         let redis = Redis::start(directory, &Network::Loopback, &[]);
         let teams = teams::start(SimulatedTeamsConfig {
             tenant: TENANT.to_owned(),
@@ -127,6 +130,7 @@ impl Cluster {
             worker_address: format!("127.0.0.1:{worker_port}"),
             configuration,
             _redis: redis,
+            _turn: turn,
         }
     }
 }
