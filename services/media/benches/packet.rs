@@ -269,14 +269,14 @@ async fn calls(name: &str, ports: Ports, legs: u32) -> (Host, Vec<UdpCaller>) {
     let mut config = ThreadConfig::loopback(ports);
     config.legs = legs;
     let mut host = Host::start(config);
-    let before = (cpu_of("media"), resident_kilobytes());
+    let before = (cpu_of("media-0"), resident_kilobytes());
     let mut callers = Vec::new();
     for _ in 0..legs {
         let caller = host.call().await;
         caller.socket.set_nonblocking(true).unwrap();
         callers.push(caller);
     }
-    let cpu = cpu_of("media").checked_sub(before.0).unwrap().as_secs_f64() * 1e3 / f64::from(legs);
+    let cpu = cpu_of("media-0").checked_sub(before.0).unwrap().as_secs_f64() * 1e3 / f64::from(legs);
     // The callers are in the same process and keep about as much.
     let memory = (resident_kilobytes() - before.1) as f64 / f64::from(legs);
     println!("{name}: {cpu:.2} ms CPU a set-up, {memory:.0} KB a leg with its caller");
@@ -288,7 +288,7 @@ async fn echo(name: &'static str, ports: Ports, legs: u32, time: Duration) -> Co
     for caller in &callers {
         host.media.relay(caller.leg, Relay::Echo).await.unwrap();
     }
-    measured(name, "media", &mut callers, time)
+    measured(name, "media-0", &mut callers, time)
 }
 
 async fn prompts(name: &'static str, legs: u32, time: Duration) -> Cost {
@@ -304,10 +304,10 @@ async fn prompts(name: &'static str, legs: u32, time: Duration) -> Cost {
         host.media.play(caller.leg, play).await.unwrap();
     }
     drive(&mut callers, false, Duration::from_secs(1));
-    let before = (cpu_of("media"), host.media.figures().sent());
+    let before = (cpu_of("media-0"), host.media.figures().sent());
     let (_, heard) = drive(&mut callers, false, time);
     let packets = host.media.figures().sent() - before.1;
-    let cpu = cpu_of("media").checked_sub(before.0).unwrap();
+    let cpu = cpu_of("media-0").checked_sub(before.0).unwrap();
     Cost {
         name,
         packets,

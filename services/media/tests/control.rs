@@ -25,8 +25,8 @@ use trunkline_proto::media::media_server::MediaServer;
 use trunkline_proto::media::to_host::Message as ToHostMessage;
 use trunkline_proto::media::to_worker::Message as ToWorkerMessage;
 use trunkline_proto::media::{
-    Attach, Bridge, Close, Command, Event, Hello, Open, Opened, Play, Record, Relay, SendTones, Statistics,
-    StopRecording, ToHost, ToWorker,
+    Attach, Bridge, Close, Command, Event, Hello, Listen, Open, Opened, Play, Record, RecordAnswer, Relay, SendTones,
+    Statistics, StopRecording, ToHost, ToWorker,
 };
 
 const SDP: &str = "application/sdp";
@@ -49,13 +49,18 @@ impl World {
         thread.legs = legs;
         let config = HostConfig {
             thread,
+            threads: 2,
             prompts: directory.path().join("prompts"),
             stand_in: None,
             recordings: directory.path().join("recordings"),
             retention: None,
+            keys: Some(directory.path().join("keys")),
+            command: None,
             orphaned_after: Duration::from_secs(2),
         };
         std::fs::create_dir(&config.prompts).unwrap();
+        std::fs::create_dir(directory.path().join("keys")).unwrap();
+        std::fs::write(directory.path().join("keys/one.key"), "1f".repeat(32)).unwrap();
         let host = Host::start(config).unwrap();
 
         let grpc = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -149,7 +154,12 @@ impl World {
 
     /// Opens a leg, posts its offer, and brings the call up.
     async fn call(&mut self, worker: &mut Worker) -> (String, UdpCaller, Session) {
-        let (leg, opened) = worker.open().await;
+        self.call_of(worker, Open::default()).await
+    }
+
+    /// The same for a leg that is opened so.
+    async fn call_of(&mut self, worker: &mut Worker, open: Open) -> (String, UdpCaller, Session) {
+        let (leg, opened) = worker.opens(open).await;
         worker.attach(&leg, 0).await;
         let mut caller = self.caller();
         let answer = self.post(&opened.path, &opened.token, SDP, caller.offer()).await;
@@ -167,6 +177,7 @@ impl World {
             host,
             // Workers name legs by text: the thread's name of it is not known here.
             leg: LegKey {
+                thread: 0,
                 index: 0,
                 generation: 0,
             },
@@ -236,9 +247,13 @@ impl Worker {
     }
 
     async fn open(&mut self) -> (String, Opened) {
+        self.opens(Open::default()).await
+    }
+
+    async fn opens(&mut self, open: Open) -> (String, Opened) {
         self.operation += 1;
         let operation = self.operation;
-        match self.send("", operation, What::Open(Open { codecs: Vec::new() })).await {
+        match self.send("", operation, What::Open(open)).await {
             (leg, Ack::Opened(opened)) => (leg, opened),
             other => panic!("not opened: {other:?}"),
         }
@@ -298,6 +313,7 @@ fn a_worker_opens_a_leg_its_peer_calls_and_everything_a_bot_can_do_is_done() {
             name: "tenant/call".to_owned(),
             received: true,
             sent: true,
+            confirmed_by: String::new(),
         };
         let recording = worker.accepts(&leg, What::Record(record)).await;
         worker.accepts(&leg, What::Relay(Relay { echo: true })).await;
@@ -349,7 +365,7 @@ fn a_worker_opens_a_leg_its_peer_calls_and_everything_a_bot_can_do_is_done() {
             let ended = worker.event(&leg, |told| matches!(told, Told::RecordingEnded(_))).await;
             let Told::RecordingEnded(ended) = ended else { panic!() };
             assert_eq!((ended.operation, ended.error.as_str()), (recording, ""));
-            let file = format!("recordings/tenant/call-{}.opus", ended.direction);
+            let file = format!("recordings/tenant/call-{}.opus.sealed", ended.direction);
             assert!(world.directory.path().join(file).exists());
         }
 
@@ -378,6 +394,120 @@ fn a_worker_opens_a_leg_its_peer_calls_and_everything_a_bot_can_do_is_done() {
     });
 }
 
+/// Packets of 20 ms of a loud tone.
+fn speech() -> Vec<Vec<u8>> {
+    let builder = ropus::Encoder::builder(48_000, ropus::Channels::Mono, ropus::Application::Voip);
+    let mut encoder = builder.build().unwrap();
+    let mut packet = [0; 1_000];
+    let frame: Vec<i16> = (0..960)
+        .map(|index| if index / 40 % 2 == 0 { 9_000 } else { -9_000 })
+        .collect();
+    let mut encode = |_| {
+        let length = encoder.encode(&frame, &mut packet).unwrap();
+        packet[..length].to_vec()
+    };
+    (0..50).map(&mut encode).collect()
+}
+
+#[test]
+fn an_answer_is_recorded_told_and_fetched_by_whoever_has_its_token() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        let (leg, mut caller, _) = world.call(&mut worker).await;
+        worker.accepts(&leg, What::Listen(Listen { speech: true })).await;
+        let answer = RecordAnswer {
+            beep: true,
+            first_silence_ms: 20_000,
+            silence_ms: 20_000,
+            longest_ms: 60_000,
+            stop_keys: "#".to_owned(),
+            ..RecordAnswer::default()
+        };
+        let operation = worker.accepts(&leg, What::RecordAnswer(answer)).await;
+        // The beep: a fifth of a second.
+        for _ in 0..10 {
+            caller.hear();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut clock = tokio::time::interval(Duration::from_millis(20));
+        for packet in speech() {
+            clock.tick().await;
+            caller.say(&packet);
+        }
+        // The sender tells no level: a codec thread hears it.
+        let speech = worker.event(&leg, |told| matches!(told, Told::Speech(_))).await;
+        assert!(matches!(speech, Told::Speech(speech) if speech.speaks));
+        let packet = caller.caller.packet(TONES, true, 990_000, &[11, 10, 0x12, 0xC0]);
+        caller.send(&packet);
+        let told = worker.event(&leg, |told| matches!(told, Told::Answered(_))).await;
+        let Told::Answered(answered) = told else { panic!() };
+        assert_eq!((answered.operation, answered.reason.as_str()), (operation, "stop_key"));
+        assert_eq!(answered.sha256.len(), 64);
+
+        let fetch = |token: &str| {
+            let request = world.client.get(format!("{}{}", world.https, answered.location));
+            request.bearer_auth(token).send()
+        };
+        assert_eq!(fetch("guess").await.unwrap().status(), 401);
+        let clip = fetch(&answered.token).await.unwrap();
+        assert_eq!(
+            (clip.status().as_u16(), &clip.headers()["content-type"]),
+            (200, &"audio/wav".parse().unwrap())
+        );
+        let wav = clip.bytes().await.unwrap();
+        let samples: Vec<i16> = wav[44..]
+            .chunks(2)
+            .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+            .collect();
+        // 16 kHz; a second that was said, as it was said: packets that a busy machine was late with are no part of it.
+        assert!(
+            wav.starts_with(b"RIFF") && samples.len() > 8_000,
+            "{} samples",
+            samples.len()
+        );
+        let loud = samples.iter().filter(|sample| sample.unsigned_abs() > 3_000).count();
+        assert!(loud * 2 > samples.len(), "{loud} of {} samples are loud", samples.len());
+    });
+}
+
+#[test]
+fn nothing_of_a_call_that_a_policy_records_is_kept_before_that_is_confirmed() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        let open = Open {
+            compliance: true,
+            ..Open::default()
+        };
+        let (leg, _caller, _) = world.call_of(&mut worker, open).await;
+        let mut record = Record {
+            name: "tenant/call".to_owned(),
+            received: true,
+            sent: true,
+            confirmed_by: String::new(),
+        };
+        let (_, early) = worker.does(&leg, What::Record(record.clone())).await;
+        assert!(
+            matches!(&early, Ack::Refused(refused) if refused.detail.contains("confirmed")),
+            "{early:?}"
+        );
+        let (_, answer) = worker.does(&leg, What::RecordAnswer(RecordAnswer::default())).await;
+        assert!(matches!(answer, Ack::Refused(_)), "{answer:?}");
+        assert!(!world.directory.path().join("recordings/tenant").exists());
+        record.confirmed_by = "operation-1".to_owned();
+        let of = worker.accepts(&leg, What::Record(record)).await;
+        worker.accepts(&leg, What::StopRecording(StopRecording { of })).await;
+        worker.event(&leg, |told| matches!(told, Told::RecordingEnded(_))).await;
+        let recordings = world.directory.path().join("recordings/tenant");
+        let manifest = std::fs::read_to_string(recordings.join("call-received.opus.sealed.json"));
+        assert!(
+            manifest.is_ok_and(|text| text.contains("\"operation-1\"")),
+            "who confirmed it stands there"
+        );
+    });
+}
+
 #[test]
 fn a_new_owner_takes_over_and_the_old_one_is_fenced() {
     run(async {
@@ -397,10 +527,21 @@ fn a_new_owner_takes_over_and_the_old_one_is_fenced() {
         caller.say(b"x");
         assert_eq!(caller.hear().payload, b"x");
 
-        let (other, mut second, _) = world.call(&mut new).await;
+        // On its thread: there are two.
+        let near = Open {
+            near: leg.clone(),
+            ..Open::default()
+        };
+        let (other, mut second, _) = world.call_of(&mut new, near).await;
         new.accepts(&leg, What::Bridge(Bridge { other: other.clone() })).await;
         caller.say(b"over the bridge");
         assert_eq!(second.hear().payload, b"over the bridge");
+        let (apart, _third, _) = world.call(&mut new).await;
+        let (_, ack) = new.does(&leg, What::Bridge(Bridge { other: apart })).await;
+        assert!(
+            matches!(&ack, Ack::Refused(refused) if refused.detail.contains("near")),
+            "{ack:?}"
+        );
         new.accepts(&other, What::Close(Close {})).await;
         new.event(&leg, |told| matches!(told, Told::BridgeEnded(_))).await;
     });
@@ -526,7 +667,7 @@ fn strangers_and_broken_offers_are_refused_by_status() {
         // The eleventh request of a second may come first on a fast machine.
         assert!([405, 429].contains(&get.status().as_u16()));
         assert!(
-            matches!(worker.does("", What::Open(Open { codecs: Vec::new() })).await.1, Ack::Refused(refused) if refused.reason == 2)
+            matches!(worker.does("", What::Open(Open::default())).await.1, Ack::Refused(refused) if refused.reason == 2)
         );
 
         // Whoever asks too often is told to come again.

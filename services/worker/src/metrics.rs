@@ -97,6 +97,8 @@ pub(crate) struct BotMetrics {
     pub(crate) operation_retries: Counter,
     pub(crate) operations_refused: Counter,
     pub(crate) operations_in_doubt: Counter,
+    pub(crate) legs_lost: Counter,
+    pub(crate) legs_without_host: Counter,
     pub(crate) calls: Gauge,
     pub(crate) calls_refused: Counter,
     pub(crate) notifications_dropped: Counter,
@@ -287,7 +289,7 @@ struct BotFamilies {
 }
 
 impl BotFamilies {
-    const COUNTERS: [(&'static str, &'static str); 14] = [
+    const COUNTERS: [(&'static str, &'static str); 16] = [
         ("turn_panics", "Turns that panicked"),
         ("repeats", "Activities that repeated one that was known"),
         (
@@ -311,6 +313,14 @@ impl BotFamilies {
         (
             "call_operations_in_doubt",
             "Operations on calls of which nobody knows whether Graph took them, not asked again",
+        ),
+        (
+            "call_legs_lost",
+            "Legs of calls that a media host ended, or that went with it, while their call went on",
+        ),
+        (
+            "call_legs_without_host",
+            "Calls that no media host had room for, rejected or not made",
         ),
         ("calls_refused", "Calls that a limit of calls kept from beginning"),
         (
@@ -377,6 +387,8 @@ impl BotFamilies {
             operation_retries: next(),
             operations_refused: next(),
             operations_in_doubt: next(),
+            legs_lost: next(),
+            legs_without_host: next(),
             calls_refused: next(),
             notifications_dropped: next(),
             calls: self.calls.get_or_create(&label).clone(),

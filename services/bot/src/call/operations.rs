@@ -32,7 +32,8 @@ impl<A> Call<A> {
         self.operation("a prompt", prompts)
     }
 
-    /// Records a short answer, behind the prompts that play or wait. Ends with `recorded`.
+    /// Records a short answer, behind the prompts that play or wait. Ends with `recorded`. In a call with [`crate::Media::hosted`] the
+    /// media host keeps it, for an hour.
     #[allow(clippy::needless_pass_by_value, reason = "a value is what authors have at hand")]
     pub fn record(&mut self, record: Record) -> Op<Recording> {
         self.operation("a recording", record.operation())
@@ -97,6 +98,9 @@ impl<A> Call<A> {
 
     /// Says whether the bot records, in calls that a recording policy invited it to. Ends with `status_updated`: nothing of the
     /// call may be kept before that has come with success, and recording must have stopped before `NotRecording` is said.
+    ///
+    /// In a call with [`crate::Media::hosted`] the media host does that: it records both directions from Graph's confirmation of
+    /// `Recording` on, `status_updated` comes when it does, and it has stopped before another word is sent.
     pub fn recording_status(&mut self, status: RecordingStatus) -> Op<Status> {
         let status = Operation::UpdateRecordingStatus(graph::UpdateRecordingStatus {
             status: Some(status),

@@ -216,10 +216,8 @@ impl Line {
             kind,
             "playPrompt" | "recordResponse" | "sendDtmfTones" | "cancelMediaProcessing"
         );
-        match self.sound {
-            Sound::Lost if needs_sound => return Some((503, "TRUNKLINE_MEDIA_LOST".to_owned())),
-            Sound::Hosted if kind == "recordResponse" => return Some((501, "TRUNKLINE_NOT_ON_A_LEG".to_owned())),
-            _ => {}
+        if self.sound == Sound::Lost && needs_sound {
+            return Some((503, "TRUNKLINE_MEDIA_LOST".to_owned()));
         }
         let code = match operation {
             Operation::Mute(_)
@@ -367,7 +365,7 @@ impl Line {
     }
 
     /// The media host is gone: what plays fails, and a bot that does not listen to it hangs up.
-    pub(super) fn loses_media(&mut self, lost: CallEvent, is_heard: bool) -> Vec<CallEvent> {
+    pub(super) fn loses_media(&mut self, told: CallEvent, is_heard: bool) -> Vec<CallEvent> {
         assert!(
             self.sound == Sound::Hosted,
             "no media host carries the sound of this call: the bot has not answered with Media::hosted()"
@@ -375,11 +373,13 @@ impl Line {
         self.sound = Sound::Lost;
         self.call.is_audio_active = false;
         let playing = self.media.drain(..);
-        let mut events: Vec<CallEvent> = playing
-            .map(|media| failed(&media.key, OperationKind::PlayPrompt, 503, 0))
-            .collect();
+        let lost = |media: Media| match media.what {
+            What::Prompts(_) => failed(&media.key, OperationKind::PlayPrompt, 503, 0),
+            What::Recording { .. } => recorded(&media.key, 503, 0, None),
+        };
+        let mut events: Vec<CallEvent> = playing.map(lost).collect();
         if is_heard {
-            events.push(lost);
+            events.push(told);
         } else {
             events.extend(self.ends(EndedBy::Bot, Some((200, 7000))));
         }

@@ -1,13 +1,17 @@
 //! Audio outside of packets: files and samples. Nothing here runs on a media thread.
 
+mod decode;
 pub(crate) mod g711;
+mod level;
 pub(crate) mod ogg;
 pub(crate) mod opus;
 mod resample;
 mod wav;
 
+pub(crate) use decode::decoded;
+pub(crate) use level::{level_of, level_of_g711};
 pub(crate) use resample::resampled;
-pub(crate) use wav::read_wav;
+pub(crate) use wav::{read_wav, written_wav};
 
 /// Why a file is not taken.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,21 @@ const A_LAW: u16 = 6;
 const MU_LAW: u16 = 7;
 const EXTENSIBLE: u16 = 0xFFFE;
 
+/// A file of one channel and 16 bits.
+pub(crate) fn written_wav(audio: &Pcm) -> Vec<u8> {
+    let size = |size: usize| u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes();
+    let data = audio.samples.len() * 2;
+    let mut file = b"RIFF".to_vec();
+    file.extend_from_slice(&size(data + 36));
+    file.extend_from_slice(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend_from_slice(&audio.rate.to_le_bytes());
+    file.extend_from_slice(&(audio.rate * 2).to_le_bytes());
+    file.extend_from_slice(b"\x02\0\x10\0data");
+    file.extend_from_slice(&size(data));
+    file.extend(audio.samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    file
+}
+
 struct Format {
     tag: u16,
     channels: usize,
@@ -127,6 +142,17 @@ pub(crate) mod tests {
         );
         let stereo = read_wav(&wav_of(48_000, 2, &[10, 20, -10, -30])).unwrap();
         assert_eq!(stereo.samples, [15, -20]);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let audio = Pcm {
+            rate: 16_000,
+            samples: vec![1, -2, i16::MAX],
+        };
+        let file = written_wav(&audio);
+        assert_eq!(file.len(), 44 + 6);
+        assert_eq!(read_wav(&file).unwrap(), audio);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! The actor of one leg.
 
+mod recordings;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::answers::{Answers, EndedAnswer};
 use super::host::{Host, LegId};
 use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason};
 use crate::codec::Codec;
 use crate::leg::{EndReason, LegEvent, Play};
-use crate::record::{Direction, Finished};
+use crate::record::{Direction, Subject};
 use crate::sdp::{Answer, Fragment, Offer, SdpError};
 use crate::thread::{LegError, LegKey, OpenError};
 use crate::tone::Key;
@@ -17,6 +21,21 @@ use crate::whip::{Patch, Session, SessionRefusal};
 
 /// How often time alone is looked at: tokens that expire, owners that do not come back.
 const TICK: Duration = Duration::from_secs(1);
+
+const KEYS: &str = "keys are digits, *, #, A to D";
+
+/// What was wished of a leg when it was opened.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Of its owner.
+    pub epoch: u64,
+    /// In the order in which they are preferred.
+    pub codecs: Vec<Codec>,
+    /// A policy demands that the call is recorded: nothing of it may be kept before that was confirmed.
+    pub is_compliance: bool,
+    /// A leg that it will be bridged with: it gets the same thread, if that leg has a peer by then.
+    pub near: Option<LegId>,
+}
 
 /// Why a peer's request is refused.
 #[derive(Debug, PartialEq)]
@@ -104,6 +123,12 @@ pub(crate) enum Message {
         direction: Direction,
         result: Result<String, String>,
     },
+    /// The recording of an answer is on the disk with that SHA-256, or `None`: it was given up.
+    AnswerWritten {
+        operation: u64,
+        file: PathBuf,
+        sha256: Option<String>,
+    },
 }
 
 pub(super) struct Actor {
@@ -115,6 +140,11 @@ pub(super) struct Actor {
     listener: Option<Listener>,
     key: Option<(LegKey, Codec)>,
     location: Option<String>,
+    /// A policy demands that the call is recorded, and that this was confirmed before.
+    is_compliance: bool,
+    /// The leg that it will be bridged with.
+    near: Option<LegId>,
+    answers: Answers,
     own_mailbox: mpsc::WeakSender<Message>,
 }
 
@@ -122,21 +152,23 @@ impl Actor {
     pub(super) fn new(
         host: Arc<Host>,
         leg: LegId,
-        epoch: u64,
-        codecs: Vec<Codec>,
+        wish: Wish,
         session: Session,
         own_mailbox: mpsc::WeakSender<Message>,
     ) -> Self {
-        let ownership = Ownership::new(epoch, host.orphaned_after, Instant::now());
+        let ownership = Ownership::new(wish.epoch, host.orphaned_after, Instant::now());
         Self {
             host,
             leg,
-            codecs,
+            codecs: wish.codecs,
             session,
             ownership,
             listener: None,
             key: None,
             location: None,
+            is_compliance: wish.is_compliance,
+            near: wish.near,
+            answers: Answers::default(),
             own_mailbox,
         }
     }
@@ -194,10 +226,14 @@ impl Actor {
                 let _ = reply.send(self.attach(epoch, last_event, listener));
             }
             Message::End(reason) => return self.end(reason).await,
-            Message::Event(event) => {
-                let is_over = matches!(event, LegEvent::Ended(_));
-                self.tell(Happening::Leg(event));
-                return is_over;
+            Message::Event(event) => return self.event(event),
+            Message::AnswerWritten {
+                operation,
+                file,
+                sha256,
+            } => {
+                let ended = self.answers.written(operation, file, sha256);
+                self.tell_answers(ended);
             }
             Message::RecordingEnded {
                 operation,
@@ -210,6 +246,39 @@ impl Actor {
             }),
         }
         false
+    }
+
+    /// Tells an event; `true` when it was the last.
+    fn event(&mut self, event: LegEvent) -> bool {
+        let is_over = matches!(event, LegEvent::Ended(_));
+        if let LegEvent::Answered { operation, reason } = event {
+            let ended = self.answers.ended(operation, reason);
+            self.tell_answers(ended);
+            return false;
+        }
+        if is_over {
+            // Nobody is there to be told later.
+            let ended = self.answers.cut();
+            self.tell_answers(ended);
+        }
+        self.tell(Happening::Leg(event));
+        is_over
+    }
+
+    fn tell_answers(&mut self, ended: impl IntoIterator<Item = EndedAnswer>) {
+        for EndedAnswer {
+            operation,
+            reason,
+            kept,
+        } in ended
+        {
+            let clip = kept.map(|(file, sha256)| (self.host.clips.add(file, Instant::now()), sha256));
+            self.tell(Happening::Answered {
+                operation,
+                reason,
+                clip,
+            });
+        }
     }
 
     async fn tick(&mut self) -> bool {
@@ -227,7 +296,8 @@ impl Actor {
     /// Ends the leg. With a peer the thread tells the end, which is then the last message; `true` if there is no thread to tell.
     async fn end(&mut self, reason: EndReason) -> bool {
         if let Some((key, _)) = self.key
-            && self.host.media.close(key, reason).await.is_ok()
+            && let Ok(media) = self.host.media.of(key)
+            && media.close(key, reason).await.is_ok()
         {
             return false;
         }
@@ -236,6 +306,7 @@ impl Actor {
     }
 
     fn tell(&mut self, event: Happening) {
+        self.host.tally.happened(&event);
         let numbered = self.ownership.happened(event);
         let Some(listener) = &self.listener else { return };
         // An owner that does not keep up is cut: it attaches again and hears what it missed.
@@ -259,7 +330,7 @@ impl Actor {
         let opened = self
             .host
             .media
-            .open(negotiated.clone())
+            .open(negotiated.clone(), self.near())
             .await
             .map_err(|error| match error {
                 OpenError::Full | OpenError::Busy | OpenError::NoPort => PeerRefusal::NoRoom,
@@ -285,14 +356,18 @@ impl Actor {
         })
     }
 
+    fn near(&self) -> Option<LegKey> {
+        self.host.key_of(self.near.as_ref()?)
+    }
+
     async fn patch(&mut self, bearer: &str, condition: Option<&str>, text: &str) -> Result<Patched, PeerRefusal> {
         if self.session.may_patch(bearer, condition)? == Patch::Candidates {
             return Ok(Patched::NothingToDo);
         }
         let fragment = Fragment::read(text).map_err(PeerRefusal::Offer)?;
         let (key, _) = self.key.ok_or(SessionRefusal::NotFound)?;
-        let restarted = self.host.media.restart(key, fragment.peer_fragment).await;
-        let credentials = restarted.map_err(|error| match error {
+        let restart = async { self.host.media.of(key)?.restart(key, fragment.peer_fragment).await };
+        let credentials = restart.await.map_err(|error| match error {
             LegError::Busy => PeerRefusal::NoRoom,
             _ => PeerRefusal::Session(SessionRefusal::NotFound),
         })?;
@@ -306,6 +381,7 @@ impl Actor {
     fn attach(&mut self, epoch: u64, last_event: u64, listener: Listener) -> Result<Attached, u64> {
         // Attaching is no operation: it may be repeated.
         if let Admission::Fenced(highest) = self.ownership.admit(epoch, 0) {
+            self.host.tally.fenced_one();
             return Err(highest);
         }
         self.listener = Some(listener);
@@ -322,7 +398,10 @@ impl Actor {
     async fn order(&mut self, epoch: u64, operation: u64, order: Order, reply: oneshot::Sender<Verdict>) -> bool {
         let is_close = order == Order::Close;
         let verdict = match self.ownership.admit(epoch, operation) {
-            Admission::Fenced(highest) => Verdict::Fenced(highest),
+            Admission::Fenced(highest) => {
+                self.host.tally.fenced_one();
+                Verdict::Fenced(highest)
+            }
             Admission::Known(outcome) => Verdict::Outcome(outcome),
             Admission::New if is_close => {
                 let is_over = self.end(EndReason::Closed).await;
@@ -345,7 +424,7 @@ impl Actor {
 
     async fn carry_out(&mut self, operation: u64, order: Order) -> Result<Outcome, (Reason, String)> {
         let (key, codec) = self.key.ok_or_else(|| invalid("the leg has no peer yet"))?;
-        let media = &self.host.media;
+        let media = self.host.media.of(key).map_err(refusal)?;
         let done = match order {
             Order::Play {
                 prompts,
@@ -370,7 +449,7 @@ impl Actor {
             }
             Order::StopPlaying(of) => media.stop(key, of).await,
             Order::SendTones(keys) => {
-                let keys = Key::all_of(&keys).ok_or_else(|| invalid("keys are digits, *, #, A to D"))?;
+                let keys = Key::all_of(&keys).ok_or_else(|| invalid(KEYS))?;
                 media.send_tones(key, operation, keys).await
             }
             Order::Relay(relay) => media.relay(key, relay).await,
@@ -381,12 +460,29 @@ impl Actor {
                     .ok_or_else(|| invalid("the other leg has no peer, or is gone"))?;
                 media.bridge(key, other).await
             }
-            Order::Record { name, received, sent } => {
+            Order::Record {
+                name,
+                received,
+                sent,
+                confirmed_by,
+            } => {
+                if self.is_compliance && confirmed_by.is_empty() {
+                    return Err(invalid("nothing of this call may be kept before that was confirmed"));
+                }
                 let directions = [(received, Direction::Received), (sent, Direction::Sent)];
                 for (_, direction) in directions.into_iter().filter(|(is_wanted, _)| *is_wanted) {
-                    self.record(key, codec, operation, &name, direction).await?;
+                    let subject = Subject {
+                        name: name.clone(),
+                        confirmed_by: confirmed_by.clone(),
+                    };
+                    self.record(key, codec, operation, subject, direction).await?;
                 }
                 Ok(())
+            }
+            Order::RecordAnswer(order) => self.record_answer(key, codec, operation, order).await?,
+            Order::TellSpeech(is_told) => {
+                media.hear_speech(key, &self.host.ears).await.map_err(refusal)?;
+                media.tell_speech(key, is_told).await
             }
             Order::StopRecording(of) => media.stop_recording(key, of).await,
             Order::Statistics => {
@@ -398,40 +494,6 @@ impl Actor {
         };
         done.map_err(refusal)?;
         Ok(Outcome::Accepted)
-    }
-
-    async fn record(
-        &self,
-        key: LegKey,
-        codec: Codec,
-        operation: u64,
-        name: &str,
-        direction: Direction,
-    ) -> Result<(), (Reason, String)> {
-        let (recorder, name) = (self.host.recorder.clone(), name.to_owned());
-        let open = move || recorder.begin(&name, operation, direction, codec);
-        let begun = tokio::task::spawn_blocking(open).await.map_err(invalid)?;
-        let (tap, finished) = begun.map_err(invalid)?;
-        self.host.media.record(key, tap).await.map_err(refusal)?;
-        tokio::spawn(tell_end(self.own_mailbox.clone(), operation, direction, finished));
-        Ok(())
-    }
-}
-
-/// Carries the end of a recording to the actor, if that still lives.
-async fn tell_end(mailbox: mpsc::WeakSender<Message>, operation: u64, direction: Direction, finished: Finished) {
-    let result = match finished.await {
-        Ok(Ok(manifest)) => Ok(manifest.sha256),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("the recorder ended".to_owned()),
-    };
-    if let Some(mailbox) = mailbox.upgrade() {
-        let message = Message::RecordingEnded {
-            operation,
-            direction,
-            result,
-        };
-        let _ = mailbox.send(message).await;
     }
 }
 

@@ -1,22 +1,24 @@
-//! A media host: its media thread, its legs, and how they are found.
+//! A media host: its media threads, its legs, and how they are found.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::actor::{Actor, Message};
-use crate::codec::Codec;
+use super::Tally;
+use super::actor::{Actor, Message, Wish};
+use super::clips::{ClipError, Clips, wav_of};
 use crate::dtls::{Identity, IdentityError};
+use crate::ear::Ears;
 use crate::leg::EndReason;
 use crate::prompt::{Library, StandIn};
-use crate::record::{Recorder, RecorderConfig};
-use crate::thread::{Events, Figures, LegKey, MediaThread, ThreadConfig};
+use crate::record::{Recorder, RecorderConfig, RecorderError};
+use crate::thread::{Events, LegKey, MediaThreads, ThreadConfig};
 use crate::whip::{Session, TOKEN_VALID};
 
 /// Messages that may wait for a leg's actor.
@@ -24,9 +26,9 @@ const MAILBOX: usize = 1_024;
 /// Characters of identifiers and tokens: 6 bits each, safe in paths.
 const CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 /// 128 bits and more.
-const IDENTIFIER: usize = 22;
+pub(super) const IDENTIFIER: usize = 22;
 /// 256 bits and more.
-const TOKEN: usize = 43;
+pub(super) const TOKEN: usize = 43;
 
 /// Names a leg in commands and in the address of its offer. It begins with the incarnation of its host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,8 +50,10 @@ impl fmt::Display for LegId {
 /// The settings of a host.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// Its media thread.
+    /// Its media threads together: ports and legs are divided among them.
     pub thread: ThreadConfig,
+    /// How many there are.
+    pub threads: u8,
     /// Where prompts are.
     pub prompts: PathBuf,
     /// What is played in the place of a prompt whose file is not there; `None` refuses to play it.
@@ -58,6 +62,10 @@ pub struct HostConfig {
     pub recordings: PathBuf,
     /// So long they are kept after they were last written; `None` for ever.
     pub retention: Option<Duration>,
+    /// Directory of the keys that they are encrypted with ([`crate::record::Keys`]); `None` leaves them as they are.
+    pub keys: Option<PathBuf>,
+    /// A program that is run for each finished part of them.
+    pub command: Option<PathBuf>,
     /// A leg that no worker is attached to ends after so long; [`super::ORPHANED_AFTER`].
     pub orphaned_after: Duration,
 }
@@ -69,8 +77,11 @@ pub enum StartError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// Sockets or threads.
-    #[error("the media thread or the recorder cannot be started")]
+    #[error("the threads of media cannot be started")]
     Io(#[from] std::io::Error),
+    /// The recorder, or its keys.
+    #[error(transparent)]
+    Recorder(#[from] RecorderError),
 }
 
 /// Why a leg was not opened.
@@ -143,10 +154,14 @@ struct Registry {
 
 /// A media host.
 pub struct Host {
-    pub(super) media: MediaThread,
+    pub(super) media: MediaThreads,
     pub(super) identity: Arc<Identity>,
     pub(super) library: Arc<Library>,
     pub(super) recorder: Arc<Recorder>,
+    pub(super) ears: Ears,
+    pub(super) clips: Clips,
+    pub(super) tally: Tally,
+    public_address: OnceLock<String>,
     pub(super) orphaned_after: Duration,
     registry: Mutex<Registry>,
     incarnation: u64,
@@ -162,15 +177,21 @@ impl Host {
     pub fn start(config: HostConfig) -> Result<Arc<Self>, StartError> {
         let identity = Identity::generate()?;
         let limit = config.thread.legs as usize;
-        let (media, events) = MediaThread::start(config.thread, identity.clone())?;
+        let (media, events) = MediaThreads::start(&config.thread, config.threads, &identity)?;
         let host = Arc::new(Self {
             media,
             identity,
             library: Arc::new(Library::new(config.prompts, Library::DEFAULT_LIMIT).with_stand_in(config.stand_in)),
             recorder: Arc::new(Recorder::start(RecorderConfig {
                 retention: config.retention,
+                keys: config.keys,
+                command: config.command,
                 ..RecorderConfig::new(config.recordings)
             })?),
+            ears: Ears::start()?,
+            clips: Clips::default(),
+            tally: Tally::default(),
+            public_address: OnceLock::new(),
             orphaned_after: config.orphaned_after,
             registry: Mutex::default(),
             incarnation: rand::random(),
@@ -189,8 +210,8 @@ impl Host {
     }
 
     /// A leg that waits for its peer. It ends if the peer does not come in time, or if its owner does not attach.
-    pub fn open(self: &Arc<Self>, epoch: u64, codecs: Vec<Codec>) -> Result<OpenedLeg, NotOpened> {
-        let opened = self.open_if_there_is_room(epoch, codecs);
+    pub fn open(self: &Arc<Self>, wish: Wish) -> Result<OpenedLeg, NotOpened> {
+        let opened = self.open_if_there_is_room(wish);
         let counter = match &opened {
             Ok(_) => &self.wishes.opened,
             Err(refusal) => self.wishes.of(*refusal),
@@ -199,7 +220,7 @@ impl Host {
         opened
     }
 
-    fn open_if_there_is_room(self: &Arc<Self>, epoch: u64, codecs: Vec<Codec>) -> Result<OpenedLeg, NotOpened> {
+    fn open_if_there_is_room(self: &Arc<Self>, wish: Wish) -> Result<OpenedLeg, NotOpened> {
         let leg = LegId(format!("{:016x}.{}", self.incarnation, random_text(IDENTIFIER)));
         let token = random_text(TOKEN);
         let (mailbox, messages) = mpsc::channel(MAILBOX);
@@ -215,7 +236,7 @@ impl Host {
             registry.by_name.insert(leg.clone(), mailbox.clone());
         }
         let session = Session::new(&token, Instant::now());
-        let actor = Actor::new(self.clone(), leg.clone(), epoch, codecs, session, mailbox.downgrade());
+        let actor = Actor::new(self.clone(), leg.clone(), wish, session, mailbox.downgrade());
         tokio::spawn(actor.run(messages));
         Ok(OpenedLeg { leg, token })
     }
@@ -260,6 +281,25 @@ impl Host {
         }
     }
 
+    /// Says by which address its HTTPS server is reached, without a path: recordings of answers are fetched there. Once.
+    pub fn reached_at(&self, address: &str) {
+        let _ = self.public_address.set(address.trim_end_matches('/').to_owned());
+    }
+
+    /// Where a path of the HTTPS server is reached; the path alone until that is known.
+    pub(super) fn location(&self, path: &str) -> String {
+        let address = self.public_address.get().map(String::as_str);
+        format!("{}{path}", address.unwrap_or_default())
+    }
+
+    /// The recording of an answer as WAV, for whoever has its token. `None` for anybody else.
+    pub(crate) async fn clip(self: &Arc<Self>, name: &str, bearer: &str) -> Option<Result<Vec<u8>, ClipError>> {
+        let file = self.clips.file(name, bearer, Instant::now())?;
+        let host = self.clone();
+        let read = move || wav_of(&file, host.recorder.keys());
+        tokio::task::spawn_blocking(read).await.ok()
+    }
+
     /// Takes no new legs from now on, and ends those that have no peer yet: whoever opened them opens others elsewhere. Those
     /// with a peer go on.
     pub async fn drain(&self) {
@@ -296,9 +336,24 @@ impl Host {
         &self.wishes
     }
 
-    /// The media thread in figures.
-    pub fn figures(&self) -> &Figures {
-        self.media.figures()
+    /// What happened to its legs.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Bytes of prompts that are kept in memory.
+    pub fn prompt_bytes(&self) -> usize {
+        self.library.bytes()
+    }
+
+    /// Packets that found the codec thread's queue full.
+    pub fn codec_packets_dropped(&self) -> u64 {
+        self.ears.dropped()
+    }
+
+    /// The media threads.
+    pub fn threads(&self) -> &MediaThreads {
+        &self.media
     }
 
     /// Legs that it may have at a time.
@@ -334,6 +389,7 @@ async fn carry_events(host: std::sync::Weak<Host>, mut events: Events) {
             && mailbox.try_send(Message::Event(event)).is_err()
         {
             tracing::warn!(
+                thread = key.thread,
                 leg = key.index,
                 "the actor of a leg has too many events waiting, one is dropped"
             );
@@ -341,7 +397,7 @@ async fn carry_events(host: std::sync::Weak<Host>, mut events: Events) {
     }
 }
 
-fn random_text(length: usize) -> String {
+pub(super) fn random_text(length: usize) -> String {
     let character = |_| char::from(CHARACTERS[usize::from(rand::random::<u8>() & 63)]);
     (0..length).map(character).collect()
 }

@@ -5,13 +5,19 @@
 //! thread. The [`Host`] finds actors; it knows nothing of what they do.
 
 mod actor;
+mod answers;
+mod clips;
 mod host;
 mod orders;
 mod ownership;
 mod service;
+mod tally;
 
+pub use actor::Wish;
 pub(crate) use actor::{Message, Patched, PeerRefusal};
+pub use clips::Clip;
 pub use host::{Host, HostConfig, LegId, NotOpened, OpenedLeg, StartError, Wishes};
-pub use orders::{Order, Outcome, Reason};
+pub use orders::{AnswerOrder, Order, Outcome, Reason};
 pub use ownership::{Admission, Happening, Numbered, ORPHANED_AFTER, Ownership};
 pub use service::MediaService;
+pub use tally::Tally;

@@ -1,5 +1,7 @@
 //! What an owner tells a leg, and what comes of it.
 
+use std::time::Duration;
+
 use crate::leg::{Relay, Statistics};
 
 use super::LegId;
@@ -32,13 +34,38 @@ pub enum Order {
         received: bool,
         /// What the leg says.
         sent: bool,
+        /// What confirmed that the call may be recorded; empty if nothing did.
+        confirmed_by: String,
     },
-    /// Stop recording an operation.
-    StopRecording(u64),
+    /// Record what the peer answers to prompts.
+    RecordAnswer(AnswerOrder),
+    /// Tell speech and silence, or not any more.
+    TellSpeech(bool),
+    /// Stop recording an operation, or all that is recorded.
+    StopRecording(Option<u64>),
     /// Give the figures.
     Statistics,
     /// End the leg.
     Close,
+}
+
+/// An answer that is to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerOrder {
+    /// Played before, by the names of their files.
+    pub prompts: Vec<String>,
+    /// And a beep.
+    pub beep: bool,
+    /// Stops what plays or waits first.
+    pub barge_in: bool,
+    /// So long nobody has begun to speak.
+    pub first_silence: Duration,
+    /// So long whoever spoke is silent.
+    pub silence: Duration,
+    /// It is so long.
+    pub longest: Duration,
+    /// One of these keys is pressed.
+    pub stop_keys: String,
 }
 
 /// Why an order is refused.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::Outcome;
-use crate::leg::LegEvent;
+use super::{Clip, Outcome};
+use crate::leg::{AnswerEnd, LegEvent};
 
 /// A leg that nobody is attached to ends after so long, unless set otherwise.
 pub const ORPHANED_AFTER: Duration = Duration::from_secs(60);
@@ -36,6 +36,15 @@ pub enum Happening {
         direction: &'static str,
         /// The SHA-256 of the file, or why it was given up.
         result: Result<String, String>,
+    },
+    /// The recording of an answer ended.
+    Answered {
+        /// The operation.
+        operation: u64,
+        /// Why.
+        reason: AnswerEnd,
+        /// Where it is fetched, and the SHA-256 of the file; `None` if nothing is kept.
+        clip: Option<(Clip, String)>,
     },
 }
 

@@ -14,7 +14,7 @@ use trunkline_proto::media::command::What;
 use trunkline_proto::media::media_server::Media;
 
 use super::actor::{Listener, Message, Verdict};
-use super::{Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason};
+use super::{AnswerOrder, Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason, Wish};
 use crate::codec::Codec;
 use crate::leg::{LegEvent, PlayEnd, Relay, Statistics};
 
@@ -65,15 +65,15 @@ impl Media for MediaService {
         };
         let _ = outgoing.try_send(Ok(message(wire::to_worker::Message::Welcome(welcome))));
         let (listener, events) = mpsc::channel(EVENTS);
-        tokio::spawn(send_events(events, outgoing.clone()));
+        tokio::spawn(send_events(self.host.clone(), events, outgoing.clone()));
         tokio::spawn(take_commands(self.host.clone(), incoming, listener, outgoing));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }
 
-async fn send_events(mut events: mpsc::Receiver<(LegId, Numbered)>, outgoing: Outgoing) {
+async fn send_events(host: Arc<Host>, mut events: mpsc::Receiver<(LegId, Numbered)>, outgoing: Outgoing) {
     while let Some((leg, numbered)) = events.recv().await {
-        if outgoing.send(Ok(event_message(&leg, numbered))).await.is_err() {
+        if outgoing.send(Ok(event_message(&host, &leg, numbered))).await.is_err() {
             return;
         }
     }
@@ -172,7 +172,7 @@ async fn carry_out(
         let attached = answer.await.map_err(|_| gone())?.map_err(Ack::Fenced)?;
         for missed in attached.missed {
             outgoing
-                .send(Ok(event_message(&leg, missed)))
+                .send(Ok(event_message(host, &leg, missed)))
                 .await
                 .map_err(|_| gone())?;
         }
@@ -209,7 +209,13 @@ fn open(host: &Arc<Host>, epoch: u64, open: &wire::Open) -> Result<(String, Ack)
     } else {
         codecs
     };
-    let opened = host.open(epoch, codecs).map_err(not_opened)?;
+    let wish = Wish {
+        epoch,
+        codecs,
+        is_compliance: open.compliance,
+        near: (!open.near.is_empty()).then(|| LegId::of(&open.near)),
+    };
+    let opened = host.open(wish).map_err(not_opened)?;
     let what = wire::Opened {
         path: format!("/legs/{}", opened.leg),
         token: opened.token,
@@ -241,12 +247,28 @@ fn order_of(what: What) -> Option<Order> {
             name: record.name,
             received: record.received,
             sent: record.sent,
+            confirmed_by: record.confirmed_by,
         },
-        What::StopRecording(stop) => Order::StopRecording(stop.of),
+        What::RecordAnswer(answer) => Order::RecordAnswer(answer_order(answer)),
+        What::Listen(listen) => Order::TellSpeech(listen.speech),
+        What::StopRecording(stop) => Order::StopRecording(Some(stop.of).filter(|of| *of != 0)),
         What::Statistics(_) => Order::Statistics,
         What::Close(_) => Order::Close,
         What::Open(_) | What::Attach(_) => return None,
     })
+}
+
+fn answer_order(answer: wire::RecordAnswer) -> AnswerOrder {
+    let time = |milliseconds: u32| Duration::from_millis(u64::from(milliseconds));
+    AnswerOrder {
+        prompts: answer.prompts,
+        beep: answer.beep,
+        barge_in: answer.barge_in,
+        first_silence: time(answer.first_silence_ms),
+        silence: time(answer.silence_ms),
+        longest: time(answer.longest_ms),
+        stop_keys: answer.stop_keys,
+    }
 }
 
 fn acknowledgement_of(verdict: Verdict) -> Ack {
@@ -291,15 +313,15 @@ fn message(message: wire::to_worker::Message) -> wire::ToWorker {
     wire::ToWorker { message: Some(message) }
 }
 
-fn event_message(leg: &LegId, numbered: Numbered) -> wire::ToWorker {
+fn event_message(host: &Host, leg: &LegId, numbered: Numbered) -> wire::ToWorker {
     message(wire::to_worker::Message::Event(wire::Event {
         leg: leg.to_string(),
         number: numbered.number,
-        what: Some(event_of(numbered.event)),
+        what: Some(event_of(host, numbered.event)),
     }))
 }
 
-fn event_of(event: Happening) -> wire::event::What {
+fn event_of(host: &Host, event: Happening) -> wire::event::What {
     use wire::event::What as Told;
     let event = match event {
         Happening::Leg(event) => event,
@@ -313,6 +335,22 @@ fn event_of(event: Happening) -> wire::event::What {
                 operation,
                 direction: direction.to_owned(),
                 error,
+                sha256,
+            });
+        }
+        Happening::Answered {
+            operation,
+            reason,
+            clip,
+        } => {
+            let (location, token, sha256) = clip.map_or_else(Default::default, |(clip, sha256)| {
+                (host.location(&clip.path), clip.token, sha256)
+            });
+            return Told::Answered(wire::Answered {
+                operation,
+                reason: reason.name().to_owned(),
+                location,
+                token,
                 sha256,
             });
         }
@@ -360,6 +398,13 @@ fn event_of(event: Happening) -> wire::event::What {
             error: "the recorder gave it up".to_owned(),
             sha256: String::new(),
         }),
+        // The actor tells it, with its file.
+        LegEvent::Answered { operation, reason } => Told::Answered(wire::Answered {
+            operation,
+            reason: reason.name().to_owned(),
+            ..wire::Answered::default()
+        }),
+        LegEvent::Speech { speaks } => Told::Speech(wire::Speech { speaks }),
         LegEvent::BridgeEnded => Told::BridgeEnded(wire::BridgeEnded {}),
         LegEvent::Ended(reason) => Told::Ended(reason.name().to_owned()),
     }

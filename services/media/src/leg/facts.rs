@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Add;
 use std::time::Duration;
 
-use super::PlayEnd;
+use super::{AnswerEnd, PlayEnd};
 use crate::record::Direction;
 use crate::tone::Key;
 
@@ -32,6 +32,19 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// All there are.
+    pub const ALL: [Self; 9] = [
+        Self::ConsentExpired,
+        Self::HandshakeFailed,
+        Self::WrongCertificate,
+        Self::PeerClosed,
+        Self::PeerHungUp,
+        Self::Closed,
+        Self::Orphaned,
+        Self::HostDrained,
+        Self::InternalError,
+    ];
+
     /// As workers are told.
     pub const fn name(self) -> &'static str {
         match self {
@@ -116,6 +129,18 @@ pub enum LegEvent {
         operation: u64,
         /// Which way.
         direction: Direction,
+    },
+    /// The recording of an answer ended; what is kept of it is told when it is on the disk.
+    Answered {
+        /// The operation.
+        operation: u64,
+        /// Why.
+        reason: AnswerEnd,
+    },
+    /// The peer began to speak, or fell silent half a second ago.
+    Speech {
+        /// Which.
+        speaks: bool,
     },
     /// The other half of the bridge ended or went elsewhere.
     BridgeEnded,

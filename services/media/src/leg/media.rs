@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rtc_rtcp::reception_report::ReceptionReport;
 
+use super::hearing::Hearing;
 use super::outbound::{Outbound, OwnPacket};
 use super::pacer::Pacer;
 use super::player::{Player, tones_finished};
@@ -45,6 +46,7 @@ pub(super) struct Way<'a> {
     pub(super) to: SocketAddr,
     pub(super) player: &'a mut Player,
     pub(super) taps: &'a mut Taps,
+    pub(super) hearing: &'a mut Hearing,
 }
 
 /// The machine of a leg's audio.
@@ -164,10 +166,8 @@ impl Media {
         if header.payload_type != self.payload_type {
             return Ok(());
         }
-        self.level = self
-            .audio_level
-            .and_then(|number| header.audio_level(&packet, number))
-            .or(self.level);
+        let level = self.audio_level.and_then(|number| header.audio_level(&packet, number));
+        self.level = level.or(self.level);
         if let Some(inbound) = &mut self.inbound {
             inbound.reception.timestamp(header.timestamp, now);
         }
@@ -180,6 +180,8 @@ impl Media {
         };
         let facts = (frame.timestamp, frame.source);
         way.taps.take(Direction::Received, &frame.payload, facts, now, out);
+        way.player.hears(&frame.payload, facts, now, out);
+        way.hearing.packet(self.codec, level, &frame, way.player, now, out);
         match way.relay {
             Relay::Nothing => {}
             Relay::Echo => self.relay(&frame, way, now, out),
@@ -221,6 +223,8 @@ impl Media {
         if let Some(heard) = silent {
             tell_tone(heard, way, out);
         }
+        way.hearing.tick(way.player, now, out);
+        way.player.tick(now, out);
         self.say(way, now, out);
     }
 
@@ -254,7 +258,7 @@ impl Media {
             }
             return;
         }
-        if let Some(payload) = way.player.next(out) {
+        if let Some(payload) = way.player.next(way.hearing.is_speaking(), now, out) {
             let packet = OwnPacket {
                 payload_type: self.payload_type,
                 marker: false,
@@ -274,11 +278,11 @@ impl Media {
             .then(|| self.outbound.send_own(slot, packet, protection, way.to, out))
     }
 
-    pub(super) fn next_tick(&self, player: &Player, now: Instant) -> Instant {
+    pub(super) fn next_tick(&self, player: &Player, hearing: &Hearing, now: Instant) -> Instant {
         let tone = self.tones.as_ref().and_then(|(_, receiver)| receiver.next_tick());
         let slot = player.has_something_to_say().then(|| self.pacer.next_time(now));
-        let next = self.next_report.min(tone.unwrap_or(self.next_report));
-        next.min(slot.unwrap_or(next))
+        let needs = [tone, slot, player.next_tick(), hearing.next_tick()];
+        needs.into_iter().flatten().fold(self.next_report, Instant::min)
     }
 
     fn report(&mut self, to: SocketAddr, now: Instant, out: &mut Out) {
@@ -357,7 +361,7 @@ fn tell_tone(heard: ToneHeard, way: &mut Way<'_>, out: &mut Out) {
     match heard {
         ToneHeard::Started { key, sequence } => {
             out.event(LegEvent::ToneStarted { key, sequence });
-            way.player.tone_heard(out);
+            way.player.tone_heard(key, out);
         }
         ToneHeard::Ended {
             key,

@@ -5,7 +5,9 @@
 //! is (RFC 7983); connectivity checks go to the ICE machine, handshakes to DTLS, audio and reports to `media.rs`, which exists
 //! once there are keys.
 
+mod answer;
 mod facts;
+mod hearing;
 mod media;
 mod out;
 mod outbound;
@@ -18,12 +20,16 @@ use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
 use crate::dtls::{Handshake, HandshakeError, Identity, Peer, Progress};
+use crate::ear::Ear;
 use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
 use crate::record::Tap;
 use crate::sdp::Negotiated;
+use crate::speech::SpeechChange;
 use crate::tone::Key;
 
+pub use answer::{AnswerEnd, AnswerLimits, RecordAnswer};
 pub use facts::{EndReason, LegEvent, Refusals, Statistics};
+use hearing::Hearing;
 pub use media::Relay;
 use media::{Media, Way};
 pub use out::{Bridged, Frame, Out};
@@ -58,6 +64,7 @@ pub struct Leg {
     relay: Relay,
     player: Player,
     taps: Taps,
+    hearing: Hearing,
     media: Option<Box<Media>>,
     address_changes: u32,
     refusals: Refusals,
@@ -78,6 +85,7 @@ impl Leg {
             relay: Relay::Nothing,
             player: Player::default(),
             taps: Taps::default(),
+            hearing: Hearing::default(),
             media: None,
             address_changes: 0,
             refusals: Refusals::default(),
@@ -160,6 +168,7 @@ impl Leg {
             to: self.ice.selected().unwrap_or(from),
             player: &mut self.player,
             taps: &mut self.taps,
+            hearing: &mut self.hearing,
         };
         media.datagram(datagram, &mut way, now, out);
     }
@@ -179,6 +188,7 @@ impl Leg {
                 to,
                 player: &mut self.player,
                 taps: &mut self.taps,
+                hearing: &mut self.hearing,
             };
             media.relay(frame, &mut way, now, out);
         }
@@ -194,7 +204,47 @@ impl Leg {
         self.ended.is_none() && is_playable && self.player.add(play)
     }
 
-    /// Stops an operation that plays or waits, or all of them.
+    /// Records an answer of the peer, behind what plays or waits. `barge_in` stops that first. `false`: the queue is full, or a
+    /// prompt is of another codec; the recording has ended then.
+    pub fn record_answer(&mut self, answer: RecordAnswer, barge_in: bool, out: &mut Out) -> bool {
+        let is_playable = answer
+            .prompts
+            .iter()
+            .all(|prompt| prompt.codec() == self.negotiated.codec);
+        if self.ended.is_some() || !is_playable {
+            answer.tap.discard();
+            return false;
+        }
+        if barge_in {
+            self.player.stop(None, out);
+        }
+        self.player.add_answer(answer)
+    }
+
+    /// Says whether the owner wants to be told of speech and silence.
+    pub fn tell_speech(&mut self, is_told: bool) {
+        self.hearing.set_told(is_told);
+    }
+
+    /// Gives the leg an ear: needed where Opus comes without levels.
+    pub fn set_ear(&mut self, ear: Ear) {
+        self.hearing.set_ear(ear);
+    }
+
+    /// Whether it has one, or needs none.
+    pub fn hears_speech(&self) -> bool {
+        let tells_levels = self.negotiated.audio_level.is_some() || self.negotiated.codec != Codec::Opus;
+        tells_levels || self.hearing.has_ear()
+    }
+
+    /// The leg's ear found speech, or its end.
+    pub fn speech(&mut self, change: SpeechChange, out: &mut Out) {
+        if self.ended.is_none() {
+            self.hearing.changed(Some(change), &mut self.player, out);
+        }
+    }
+
+    /// Stops an operation that plays, records an answer, or waits, or all of them.
     pub fn stop(&mut self, operation: Option<u64>, out: &mut Out) -> bool {
         self.player.stop(operation, out)
     }
@@ -219,8 +269,8 @@ impl Leg {
         is_running
     }
 
-    /// Ends the recordings of an operation; `false` if there is none.
-    pub fn stop_recording(&mut self, operation: u64) -> bool {
+    /// Ends the recordings of an operation; `false` if there is none. Without an operation all, of which there may be none.
+    pub fn stop_recording(&mut self, operation: Option<u64>) -> bool {
         self.taps.stop(operation)
     }
 
@@ -253,6 +303,7 @@ impl Leg {
                 to,
                 player: &mut self.player,
                 taps: &mut self.taps,
+                hearing: &mut self.hearing,
             };
             media.tick(&mut way, now, out);
         }
@@ -271,7 +322,7 @@ impl Leg {
         let media = self
             .media
             .as_ref()
-            .map_or(lapse, |media| media.next_tick(&self.player, now));
+            .map_or(lapse, |media| media.next_tick(&self.player, &self.hearing, now));
         Some(lapse.min(handshake).min(media))
     }
 

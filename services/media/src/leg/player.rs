@@ -1,12 +1,15 @@
-//! What a leg has to say: prompts in their queue, tones before them.
+//! What a leg has to say: prompts and recordings of answers in their queue, tones before them.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::answer::{AnswerEnd, Listening, RecordAnswer};
 use super::{LegEvent, Out};
 use crate::prompt::Prompt;
+use crate::speech::SpeechChange;
 use crate::tone::{Key, ToneSender};
 
 /// Operations that may wait.
@@ -44,6 +47,16 @@ struct Item {
     packet: usize,
     sent: u64,
     is_started: bool,
+    then: Then,
+}
+
+/// What follows the prompts of an item.
+enum Then {
+    Nothing,
+    /// An answer is to be recorded.
+    Record(RecordAnswer),
+    /// It is being recorded.
+    Listen(Listening),
 }
 
 /// Everything that a leg has to say of its own.
@@ -57,17 +70,37 @@ impl Player {
     /// Adds something to play; `false` if the queue is full or there is nothing in it.
     pub(super) fn add(&mut self, play: Play) -> bool {
         let has_audio = play.prompts.iter().any(|prompt| prompt.packets() > 0);
-        if self.queue.len() >= QUEUE || !has_audio {
+        has_audio && self.push(play, Then::Nothing)
+    }
+
+    /// Adds an answer to record, behind what plays or waits; `false` if the queue is full.
+    pub(super) fn add_answer(&mut self, mut answer: RecordAnswer) -> bool {
+        if self.queue.len() >= QUEUE {
+            answer.tap.discard();
             return false;
         }
-        self.queue.push_back(Item {
-            play,
-            prompt: 0,
-            packet: 0,
-            sent: 0,
-            is_started: false,
-        });
-        true
+        let play = Play {
+            operation: answer.operation,
+            prompts: std::mem::take(&mut answer.prompts),
+            repeat: false,
+            stops_at_tone: false,
+        };
+        self.push(play, Then::Record(answer))
+    }
+
+    fn push(&mut self, play: Play, then: Then) -> bool {
+        let has_room = self.queue.len() < QUEUE;
+        if has_room {
+            self.queue.push_back(Item {
+                play,
+                prompt: 0,
+                packet: 0,
+                sent: 0,
+                is_started: false,
+                then,
+            });
+        }
+        has_room
     }
 
     pub(super) fn add_tones(&mut self, operation: u64, keys: &[Key]) -> bool {
@@ -75,11 +108,13 @@ impl Player {
     }
 
     pub(super) fn has_something_to_say(&self) -> bool {
-        !self.queue.is_empty() || self.tones.is_sending()
+        let plays = |item: &Item| !matches!(item.then, Then::Listen(_));
+        self.queue.front().is_some_and(plays) || self.tones.is_sending()
     }
 
-    /// The next packet; what ended before it and what began with it is told.
-    pub(super) fn next(&mut self, out: &mut Out) -> Option<Bytes> {
+    /// The next packet; what ended before it and what began with it is told. `is_speaking`: whether the peer speaks now, which
+    /// an answer that begins has to know.
+    pub(super) fn next(&mut self, is_speaking: bool, now: Instant, out: &mut Out) -> Option<Bytes> {
         loop {
             let item = self.queue.front_mut()?;
             if !item.is_started {
@@ -91,7 +126,61 @@ impl Player {
             if let Some(packet) = item.next() {
                 return Some(packet);
             }
-            self.finish(0, PlayEnd::Played, out);
+            item.then = match std::mem::replace(&mut item.then, Then::Nothing) {
+                Then::Nothing => {
+                    self.finish(0, PlayEnd::Played, out);
+                    continue;
+                }
+                Then::Record(answer) => Then::Listen(Listening::begin(answer, is_speaking, now)),
+                listening @ Then::Listen(_) => listening,
+            };
+            return None;
+        }
+    }
+
+    /// The answer that is being recorded.
+    fn listening(&mut self) -> Option<&mut Listening> {
+        match &mut self.queue.front_mut()?.then {
+            Then::Listen(listening) => Some(listening),
+            _ => None,
+        }
+    }
+
+    /// Whether an answer is recorded or will be: then it counts whether the peer speaks.
+    pub(super) fn has_answer(&self) -> bool {
+        self.queue.iter().any(|item| !matches!(item.then, Then::Nothing))
+    }
+
+    /// Records a packet of the peer, if an answer is recorded.
+    pub(super) fn hears(&mut self, payload: &Bytes, facts: (u32, u32), now: Instant, out: &mut Out) {
+        let failed = self
+            .listening()
+            .and_then(|listening| listening.packet(payload, facts, now));
+        if let Some(end) = failed {
+            self.end_answer(0, end, out);
+        }
+    }
+
+    /// The peer began to speak or fell silent.
+    pub(super) fn speech(&mut self, change: SpeechChange) {
+        if let Some(listening) = self.listening() {
+            listening.speech(change);
+        }
+    }
+
+    /// Ends an answer whose time is over.
+    pub(super) fn tick(&mut self, now: Instant, out: &mut Out) {
+        let end = self.listening().and_then(|listening| listening.tick(now));
+        if let Some(end) = end {
+            self.end_answer(0, end, out);
+        }
+    }
+
+    /// When [`Self::tick`] has something to do.
+    pub(super) fn next_tick(&self) -> Option<Instant> {
+        match &self.queue.front()?.then {
+            Then::Listen(listening) => Some(listening.next_tick().0),
+            _ => None,
         }
     }
 
@@ -107,7 +196,11 @@ impl Player {
     }
 
     /// The peer pressed a key.
-    pub(super) fn tone_heard(&mut self, out: &mut Out) {
+    pub(super) fn tone_heard(&mut self, key: Key, out: &mut Out) {
+        if self.listening().is_some_and(|listening| listening.stops_at(key)) {
+            self.end_answer(0, AnswerEnd::StopKey, out);
+            return;
+        }
         let stops = |item: &Item| item.is_started && item.play.stops_at_tone;
         if self.queue.front().is_some_and(stops) {
             self.finish(0, PlayEnd::Tone, out);
@@ -124,7 +217,33 @@ impl Player {
         }
     }
 
+    /// Ends the recording of an answer.
+    fn end_answer(&mut self, index: usize, reason: AnswerEnd, out: &mut Out) {
+        let Some(item) = self.queue.remove(index) else { return };
+        match item.then {
+            Then::Nothing => {}
+            Then::Record(answer) => answer.tap.discard(),
+            Then::Listen(listening) => listening.end(reason),
+        }
+        out.event(LegEvent::Answered {
+            operation: item.play.operation,
+            reason,
+        });
+    }
+
     fn finish(&mut self, index: usize, reason: PlayEnd, out: &mut Out) {
+        if self
+            .queue
+            .get(index)
+            .is_some_and(|item| !matches!(item.then, Then::Nothing))
+        {
+            let reason = match reason {
+                PlayEnd::LegEnded => AnswerEnd::LegEnded,
+                _ => AnswerEnd::Stopped,
+            };
+            self.end_answer(index, reason, out);
+            return;
+        }
         if let Some(item) = self.queue.remove(index) {
             out.event(LegEvent::Finished {
                 operation: item.play.operation,

@@ -22,8 +22,12 @@ impl Taps {
         *self.of(direction) = Some(tap);
     }
 
-    /// Ends an operation; `false` if nothing is recorded under it.
-    pub(super) fn stop(&mut self, operation: u64) -> bool {
+    /// Ends an operation; `false` if nothing is recorded under it. Without an operation everything ends.
+    pub(super) fn stop(&mut self, operation: Option<u64>) -> bool {
+        let Some(operation) = operation else {
+            self.clear();
+            return true;
+        };
         let mut is_stopped = false;
         for tap in [&mut self.received, &mut self.sent] {
             is_stopped |= tap.take_if(|tap| tap.operation == operation).is_some();
@@ -64,7 +68,8 @@ impl Taps {
 
     fn of(&mut self, direction: Direction) -> &mut Option<Tap> {
         match direction {
-            Direction::Received => &mut self.received,
+            // An answer has its place in the leg's queue.
+            Direction::Received | Direction::Answer => &mut self.received,
             Direction::Sent => &mut self.sent,
         }
     }

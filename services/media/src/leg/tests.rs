@@ -390,6 +390,7 @@ fn a_flood_of_forged_packets_changes_nothing() {
     );
 }
 
+mod answering;
 mod recording;
 /// Something that the network brings to a leg, or that time does.
 #[derive(Debug, Clone)]

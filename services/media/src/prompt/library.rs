@@ -103,6 +103,18 @@ impl Library {
         Ok(prompt)
     }
 
+    /// A beep, made at its first use: for a thread that may block.
+    pub fn beep(&self, codec: Codec) -> Result<Arc<Prompt>, PromptError> {
+        // No file has this hash, as far as anybody knows.
+        let name = ([0; 32], codec);
+        if let Some(beep) = self.kept().find(name) {
+            return Ok(beep);
+        }
+        let beep = Prompt::beep(codec).map_err(|error| PromptError::File("beep".to_owned(), error))?;
+        self.kept().keep(name, &beep, self.limit);
+        Ok(beep)
+    }
+
     fn read(&self, name: &str) -> Result<Vec<u8>, PromptError> {
         let path = self.path(name)?;
         let read = |error| PromptError::Read(name.to_owned(), error);

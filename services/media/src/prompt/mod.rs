@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::audio::ogg::{OpusFile, read_opus, samples_of};
-use crate::audio::opus::{self, Decoder, Encoder};
-use crate::audio::{FileError, Pcm, g711, read_wav, resampled};
+use crate::audio::opus::Encoder;
+use crate::audio::{FileError, Pcm, decoded, g711, read_wav, resampled};
 use crate::codec::{Codec, PACKET_MILLISECONDS};
 
 pub use library::{Library, PromptError, StandIn};
@@ -18,6 +18,9 @@ pub use library::{Library, PromptError, StandIn};
 pub const LONGEST_MINUTES: u64 = 30;
 /// Bits a second of encoded prompts.
 const BITRATE: u32 = 24_000;
+/// The rate at which a beep is made, and how high it is.
+const BEEP_RATE: u32 = 8_000;
+const BEEP_HERTZ: f64 = 1_000.0;
 
 /// An audio file as packets of 20 ms of one codec.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ impl Prompt {
     pub fn of_file(file: &[u8], codec: Codec) -> Result<Arc<Self>, FileError> {
         let prompt = match read_opus(file) {
             Ok(opus) if codec == Codec::Opus && is_ready(&opus) => Self::of_packets(codec, &opus.packets),
-            Ok(opus) => Self::of_audio(&decoded(&opus)?, codec)?,
+            Ok(opus) => Self::of_audio(&decoded(&opus, LONGEST_MINUTES)?, codec)?,
             Err(FileError::Unknown) => Self::of_audio(&read_wav(file)?, codec)?,
             Err(error) => return Err(error),
         };
@@ -93,6 +96,21 @@ impl Prompt {
         Some(self.bytes.slice(Range { start: begin, end }))
     }
 
+    /// A beep of a fifth of a second, for the ear: now you.
+    pub fn beep(codec: Codec) -> Result<Arc<Self>, FileError> {
+        let samples = (0..BEEP_RATE / 5).map(|index| {
+            let turn = f64::from(index) * BEEP_HERTZ / f64::from(BEEP_RATE) * std::f64::consts::TAU;
+            #[expect(clippy::cast_possible_truncation, reason = "a quarter of the range at most")]
+            let sample = (turn.sin() * f64::from(i16::MAX / 4)) as i16;
+            sample
+        });
+        let beep = Pcm {
+            rate: BEEP_RATE,
+            samples: samples.collect(),
+        };
+        Self::of_audio(&beep, codec).map(Arc::new)
+    }
+
     fn size(&self) -> usize {
         self.bytes.len() + self.ends.len() * size_of::<u32>() + size_of::<Self>()
     }
@@ -103,22 +121,6 @@ fn is_ready(file: &OpusFile) -> bool {
     let is_mono = |packet: &[u8]| packet.first().is_some_and(|first| first & 4 == 0);
     let is_20_ms = |packet: &[u8]| samples_of(packet) == Some(Codec::Opus.packet_ticks());
     file.packets.iter().all(|packet| is_mono(packet) && is_20_ms(packet))
-}
-
-fn decoded(file: &OpusFile) -> Result<Pcm, FileError> {
-    let mut decoder = Decoder::new()?;
-    let mut samples = Vec::new();
-    for packet in &file.packets {
-        samples.extend_from_slice(decoder.decode(packet)?);
-        if samples.len() as u64 > u64::from(opus::RATE) * 60 * LONGEST_MINUTES {
-            return Err(FileError::TooLong(LONGEST_MINUTES));
-        }
-    }
-    samples.drain(..usize::from(file.pre_skip).min(samples.len()));
-    Ok(Pcm {
-        rate: opus::RATE,
-        samples,
-    })
 }
 
 #[cfg(test)]

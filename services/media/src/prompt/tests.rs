@@ -44,7 +44,7 @@ fn heard(prompt: &Prompt) -> Vec<i16> {
             pre_skip: 0,
             packets: packets.map(|packet| packet.to_vec()).collect(),
         };
-        return decoded(&file).unwrap().samples;
+        return decoded(&file, LONGEST_MINUTES).unwrap().samples;
     }
     packets
         .flat_map(|packet| {

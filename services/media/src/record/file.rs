@@ -1,8 +1,10 @@
 //! The file of one direction, as it grows.
 
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io;
 
+use super::keys::Keys;
+use super::sink::Sink;
 use super::timeline::Piece;
 use crate::audio::g711::silence;
 use crate::audio::ogg::OpusWriter;
@@ -12,13 +14,11 @@ const WAV_HEADER: u64 = 46;
 
 /// A file that is open and has its header.
 pub(super) struct RecordingFile {
-    file: File,
+    sink: Sink,
     codec: Codec,
     form: Form,
     /// Bytes that are to be written at the next chance.
     pending: Vec<u8>,
-    /// What is at the file's end for sure.
-    length: u64,
 }
 
 enum Form {
@@ -37,8 +37,9 @@ impl RecordingFile {
         }
     }
 
-    /// Writes the header.
-    pub(super) fn begin(file: File, codec: Codec, serial: u32) -> io::Result<Self> {
+    /// Writes the header. With keys the file is encrypted.
+    pub(super) fn begin(file: File, codec: Codec, serial: u32, keys: Option<&Keys>) -> io::Result<Self> {
+        let sink = Sink::begin(file, keys)?;
         let (form, header) = if codec == Codec::Opus {
             let (writer, pages) = OpusWriter::begin(serial);
             // Until there is a packet: 20 ms of CELT, full band, one frame.
@@ -50,14 +51,15 @@ impl RecordingFile {
                 pages,
             )
         } else {
-            (Form::Wav, wav_header(codec, 0))
+            // What is encrypted cannot be written over: its sizes say "to the end of the file".
+            let data = if sink.is_plain() { 0 } else { u64::from(u32::MAX) };
+            (Form::Wav, wav_header(codec, data))
         };
         let mut recording = Self {
-            file,
+            sink,
             codec,
             form,
             pending: header,
-            length: 0,
         };
         recording.write()?;
         Ok(recording)
@@ -90,24 +92,17 @@ impl RecordingFile {
         if let Form::Ogg { writer, .. } = &mut self.form {
             writer.flush(&mut self.pending);
         }
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        self.file.seek(SeekFrom::Start(self.length))?;
-        self.file.write_all(&self.pending)?;
-        self.length += self.pending.len() as u64;
-        self.pending.clear();
-        if matches!(self.form, Form::Wav) {
-            self.file.seek(SeekFrom::Start(0))?;
-            self.file
-                .write_all(&wav_header(self.codec, self.length.saturating_sub(WAV_HEADER)))?;
+        self.sink.write(&mut self.pending)?;
+        if matches!(self.form, Form::Wav) && self.sink.is_plain() {
+            let data = self.sink.length().saturating_sub(WAV_HEADER);
+            self.sink.write_head(&wav_header(self.codec, data))?;
         }
         Ok(())
     }
 
     /// Makes sure that it survives a loss of power.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.sink.sync()
     }
 
     /// Ends the file.
@@ -117,7 +112,7 @@ impl RecordingFile {
             writer.end(&mut self.pending);
         }
         self.write()?;
-        self.file.sync_all()
+        self.sink.end()
     }
 }
 
@@ -154,10 +149,12 @@ mod tests {
     use super::*;
     use crate::audio::ogg::read_opus;
     use crate::audio::{g711, read_wav};
+    use crate::record::keys::tests::put;
+    use crate::record::seal::unseal;
 
     fn recorded(codec: Codec, seconds: u8) -> (tempfile::NamedTempFile, Vec<u64>) {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut recording = RecordingFile::begin(file.reopen().unwrap(), codec, 1).unwrap();
+        let mut recording = RecordingFile::begin(file.reopen().unwrap(), codec, 1, None).unwrap();
         let mut lengths = Vec::new();
         for second in 0..seconds {
             for _ in 0..50 {
@@ -169,7 +166,7 @@ mod tests {
                 recording.add(&Piece::Packet(Bytes::from(payload), codec.packet_ticks()));
             }
             recording.write().unwrap();
-            lengths.push(recording.length);
+            lengths.push(recording.sink.length());
         }
         (file, lengths)
     }
@@ -195,9 +192,42 @@ mod tests {
     }
 
     #[test]
+    fn an_encrypted_file_is_read_when_it_is_opened_cut_or_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        put(directory.path(), "one", 1);
+        let keys = Keys::new(directory.path().to_owned()).unwrap();
+        for codec in [Codec::Opus, Codec::Pcma] {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            let mut recording = RecordingFile::begin(file.reopen().unwrap(), codec, 1, Some(&keys)).unwrap();
+            for count in 0..100 {
+                let payload = if codec == Codec::Opus {
+                    vec![0x78, 1]
+                } else {
+                    vec![0xAA; 160]
+                };
+                recording.add(&Piece::Packet(Bytes::from(payload), codec.packet_ticks()));
+                if count % 50 == 49 {
+                    recording.write().unwrap();
+                }
+            }
+            let packets = |is_whole: bool| {
+                let opened = unseal(&std::fs::read(file.path()).unwrap(), &keys).unwrap();
+                assert_eq!(opened.is_whole, is_whole);
+                match codec {
+                    Codec::Opus => read_opus(&opened.bytes).unwrap().packets.len(),
+                    _ => read_wav(&opened.bytes).unwrap().samples.len() / 160,
+                }
+            };
+            assert_eq!(packets(false), 100);
+            recording.end().unwrap();
+            assert_eq!(packets(true), 100);
+        }
+    }
+
+    #[test]
     fn what_is_missing_is_silence_in_its_place() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut recording = RecordingFile::begin(file.reopen().unwrap(), Codec::Pcmu, 1).unwrap();
+        let mut recording = RecordingFile::begin(file.reopen().unwrap(), Codec::Pcmu, 1, None).unwrap();
         for piece in [
             Piece::Packet(Bytes::from(vec![0; 160]), 160),
             Piece::Missing(3),
@@ -214,7 +244,7 @@ mod tests {
         );
 
         let file = tempfile::NamedTempFile::new().unwrap();
-        let mut recording = RecordingFile::begin(file.reopen().unwrap(), Codec::Opus, 1).unwrap();
+        let mut recording = RecordingFile::begin(file.reopen().unwrap(), Codec::Opus, 1, None).unwrap();
         recording.add(&Piece::Missing(600));
         recording.end().unwrap();
         let packets = read_opus(&std::fs::read(file.path()).unwrap()).unwrap().packets;

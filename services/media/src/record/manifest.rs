@@ -17,6 +17,8 @@ pub struct Manifest {
     pub part: u32,
     /// `received` or `sent`.
     pub direction: &'static str,
+    /// What confirmed that it may be recorded; absent if nothing had to.
+    pub confirmed_by: Option<String>,
     /// When its first packet came, in milliseconds since 1970; absent without packets.
     pub began_unix_ms: Option<u64>,
     /// Packets in it.

@@ -4,20 +4,28 @@
 //! and writes them. A full ring drops recording, never media, and says so. Files are readable whenever they are cut: Opus as an
 //! Ogg page a second, each with its checksum, G.711 as WAV whose sizes are rewritten every second.
 //!
-//! A recording has a part an hour, each with a manifest that names the one before by its hash; old ones are deleted.
-//!
-//! Not built: encryption, upload, mixed files, and the rule that Graph confirmed the recording status. Nothing in
-//! this build records a call.
+//! A recording has a part an hour, each with a manifest that names the one before by its hash; old ones are deleted. With keys
+//! files are encrypted ([`unseal`] opens them), and a command may be run for each finished part.
 
 mod file;
+mod hook;
+mod keys;
+#[cfg(test)]
+mod killed;
 mod manifest;
 mod place;
 mod recorder;
+mod recording;
 mod retention;
+mod seal;
+mod sink;
 mod tap;
 mod timeline;
 
+pub use keys::{KeyError, Keys};
 pub use manifest::Manifest;
-pub use recorder::{Finished, Recorder, RecorderConfig, RecordingError};
+pub(crate) use recorder::ANSWERS_KEPT;
+pub use recorder::{Begun, Finished, Recorder, RecorderConfig, RecorderError, RecordingError, Subject};
+pub use seal::{SealError, Unsealed, is_sealed, unseal};
 pub(crate) use tap::Taken;
 pub use tap::{Direction, Tap};

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::file::RecordingFile;
+use super::keys::Keys;
 use super::tap::Direction;
 use crate::codec::Codec;
 
@@ -15,11 +16,18 @@ pub(super) struct Place {
     name: String,
     codec: Codec,
     part: u32,
+    keys: Option<Keys>,
 }
 
 impl Place {
     /// The first part of a recording below a directory; `None` for a name that leaves it.
-    pub(super) fn first(directory: &Path, name: &str, direction: Direction, codec: Codec) -> Option<Self> {
+    pub(super) fn first(
+        directory: &Path,
+        name: &str,
+        direction: Direction,
+        codec: Codec,
+        keys: Option<Keys>,
+    ) -> Option<Self> {
         let is_below = Path::new(name)
             .components()
             .all(|part| matches!(part, Component::Normal(_)));
@@ -28,6 +36,7 @@ impl Place {
             name: format!("{name}-{}", direction.name()),
             codec,
             part: 1,
+            keys,
         })
     }
 
@@ -46,7 +55,8 @@ impl Place {
 
     /// Its file.
     pub(super) fn path(&self) -> PathBuf {
-        let ending = RecordingFile::extension(self.codec);
+        let sealed = if self.keys.is_some() { ".sealed" } else { "" };
+        let ending = format!("{}{sealed}", RecordingFile::extension(self.codec));
         let file = match self.part {
             1 => format!("{}.{ending}", self.name),
             part => format!("{}-{part}.{ending}", self.name),
@@ -56,7 +66,7 @@ impl Place {
 
     /// Opens its file, which must not be there yet, and writes the header.
     pub(super) fn open(&self) -> io::Result<RecordingFile> {
-        RecordingFile::begin(create(&self.path())?, self.codec, rand::random())
+        RecordingFile::begin(create(&self.path())?, self.codec, rand::random(), self.keys.as_ref())
     }
 }
 

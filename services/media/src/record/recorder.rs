@@ -1,27 +1,21 @@
-//! The thread that writes recordings.
+//! Begins recordings, and owns the thread that writes them.
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::file::RecordingFile;
-use super::manifest::{Manifest, hash_of};
+use super::hook::Hook;
+use super::keys::{KeyError, Keys};
+use super::manifest::Manifest;
 use super::place::Place;
+use super::recording::{Recording, run};
 use super::retention::Retention;
-use super::tap::{Direction, Recorded, Tap};
-use super::timeline::{Piece, Timeline};
+use super::tap::{Direction, Tap};
 use crate::codec::Codec;
-
-/// How often rings are emptied: they hold two seconds.
-const ROUND: Duration = Duration::from_millis(100);
-/// A page, or the sizes of a WAV file, so often.
-const WRITE: Duration = Duration::from_secs(1);
-/// A disk that takes nothing for so long fails the recording.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The settings of a recorder.
 #[derive(Debug, Clone)]
@@ -34,7 +28,16 @@ pub struct RecorderConfig {
     pub part: Duration,
     /// So long recordings are kept after they were last written; `None` for ever.
     pub retention: Option<Duration>,
+    /// Directory of the keys that recordings are encrypted with ([`Keys`]); `None` leaves them as they are.
+    pub keys: Option<PathBuf>,
+    /// A program that is run for each finished part, with the part's file and its manifest as arguments.
+    pub command: Option<PathBuf>,
 }
+
+/// Answers lie in this directory below that of the recordings.
+pub(super) const ANSWERS: &str = "answers";
+/// So long the recording of an answer is kept after it was last written: the bot fetches it before.
+pub(crate) const ANSWERS_KEPT: Duration = Duration::from_secs(3_600);
 
 impl RecorderConfig {
     /// Recordings of a directory, made safe every 5 s, in parts of an hour, kept for ever.
@@ -44,8 +47,21 @@ impl RecorderConfig {
             sync: Duration::from_secs(5),
             part: Duration::from_secs(3_600),
             retention: None,
+            keys: None,
+            command: None,
         }
     }
+}
+
+/// Why a recorder did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RecorderError {
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The system has no thread.
+    #[error("the recorder has no thread")]
+    Thread(#[from] io::Error),
 }
 
 /// Why a recording did not begin or did not go on.
@@ -65,31 +81,84 @@ pub enum RecordingError {
 /// Told when the last page of the last part is on the disk, with its manifest, or the recording was given up.
 pub type Finished = oneshot::Receiver<Result<Manifest, RecordingError>>;
 
+/// What is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// A path without ending below the directory of recordings.
+    pub name: String,
+    /// What confirmed that it may be recorded; empty if nothing had to. It stands in the manifests.
+    pub confirmed_by: String,
+}
+
+impl Subject {
+    /// Something that nobody had to confirm.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            confirmed_by: String::new(),
+        }
+    }
+}
+
+/// A recording that has begun: what its leg gets, and what tells its end.
+pub type Begun = (Tap, Finished);
+
 /// A running recorder. Dropping it ends it, when the taps are dropped.
 pub struct Recorder {
     config: RecorderConfig,
     begun: Option<Sender<Recording>>,
     thread: Option<JoinHandle<()>>,
-    _retention: Option<Retention>,
+    keys: Option<Keys>,
+    _retention: [Option<Retention>; 2],
+    _hook: Option<Hook>,
 }
 
 impl Recorder {
     /// Starts the thread.
-    pub fn start(config: RecorderConfig) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// There are keys to use and none can be read, or the system has no thread.
+    pub fn start(config: RecorderConfig) -> Result<Self, RecorderError> {
+        let keys = config.keys.clone().map(Keys::new).transpose()?;
         let (begun, receiver) = channel();
         let (sync, part) = (config.sync, config.part);
+        let calls = config.directory.clone();
+        let hook = config.command.clone().map(|command| Hook::start(calls, command));
+        let hook = hook.transpose()?;
+        let waker = hook.as_ref().and_then(Hook::waker);
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
-            .spawn(move || run(&receiver, sync, part))?;
-        let retention = config
-            .retention
-            .map(|kept| Retention::start(config.directory.clone(), kept));
+            .spawn(move || run(&receiver, sync, part, waker.as_ref()))?;
+        let retention = |kept| Retention::start(config.directory.clone(), kept);
+        let all = config.retention.map(retention).transpose()?;
+        let answers = Retention::start(config.directory.join(ANSWERS), ANSWERS_KEPT)?;
         Ok(Self {
-            _retention: retention.transpose()?,
+            keys,
+            _retention: [all, Some(answers)],
+            _hook: hook,
             config,
             begun: Some(begun),
             thread: Some(thread),
         })
+    }
+
+    /// Begins the recording of an answer: as [`Self::begin`], at a place that nobody else names. It is kept for an hour.
+    ///
+    /// # Errors
+    /// As for [`Self::begin`].
+    pub(crate) fn begin_answer(&self, operation: u64, codec: Codec) -> Result<(Begun, PathBuf), RecordingError> {
+        let subject = Subject::named(format!("{ANSWERS}/{:032x}", rand::random::<u128>()));
+        let place = self.place(&subject.name, Direction::Answer, codec)?;
+        let path = place.path();
+        Ok((
+            self.begin_at(place, &subject, operation, Direction::Answer, codec)?,
+            path,
+        ))
+    }
+
+    /// The keys that recordings are encrypted with.
+    pub fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
     }
 
     /// Opens the file of a direction and writes its header: for a thread that may block. The name is a path without ending
@@ -97,33 +166,32 @@ impl Recorder {
     /// existing file is not overwritten.
     pub fn begin(
         &self,
-        name: &str,
+        subject: &Subject,
         operation: u64,
         direction: Direction,
         codec: Codec,
-    ) -> Result<(Tap, Finished), RecordingError> {
-        let place = Place::first(&self.config.directory, name, direction, codec).ok_or(RecordingError::Name)?;
+    ) -> Result<Begun, RecordingError> {
+        let place = self.place(&subject.name, direction, codec)?;
+        self.begin_at(place, subject, operation, direction, codec)
+    }
+
+    fn place(&self, name: &str, direction: Direction, codec: Codec) -> Result<Place, RecordingError> {
+        let place = Place::first(&self.config.directory, name, direction, codec, self.keys.clone());
+        place.ok_or(RecordingError::Name)
+    }
+
+    fn begin_at(
+        &self,
+        place: Place,
+        subject: &Subject,
+        operation: u64,
+        direction: Direction,
+        codec: Codec,
+    ) -> Result<Begun, RecordingError> {
         let failed = |error| RecordingError::File(place.path().display().to_string(), error);
         let file = place.open().map_err(failed)?;
         let (tap, ring) = Tap::new(operation, direction);
-        let (finished, receiver) = oneshot::channel();
-        let now = Instant::now();
-        let recording = Recording {
-            place,
-            direction,
-            ring,
-            timeline: Timeline::new(codec),
-            file,
-            began: None,
-            counts: Counts::default(),
-            late_before: 0,
-            previous: None,
-            part_began: now,
-            written: now,
-            synced: now,
-            failing_since: None,
-            finished,
-        };
+        let (recording, receiver) = Recording::begin(place, file, &tap, ring, codec, subject.confirmed_by.clone());
         let begun = self.begun.as_ref().ok_or(RecordingError::Gone)?;
         begun.send(recording).map_err(|_| RecordingError::Gone)?;
         Ok((tap, receiver))
@@ -139,199 +207,16 @@ impl Drop for Recorder {
     }
 }
 
-#[derive(Default)]
-struct Counts {
-    packets: u64,
-    missing: u64,
-    dropped: u64,
-}
-
-/// One direction that is recorded.
-struct Recording {
-    place: Place,
-    direction: Direction,
-    ring: Receiver<Recorded>,
-    timeline: Timeline,
-    file: RecordingFile,
-    began: Option<SystemTime>,
-    counts: Counts,
-    /// Late packets of the parts before.
-    late_before: u64,
-    /// SHA-256 of the manifest of the part before.
-    previous: Option<String>,
-    part_began: Instant,
-    written: Instant,
-    synced: Instant,
-    failing_since: Option<Instant>,
-    finished: oneshot::Sender<Result<Manifest, RecordingError>>,
-}
-
-/// Whether a recording goes on.
-enum Round {
-    GoesOn,
-    Ends,
-    Fails(io::Error),
-}
-
-fn run(begun: &Receiver<Recording>, sync: Duration, part: Duration) {
-    let mut recordings: Vec<Recording> = Vec::new();
-    let mut is_ending = false;
-    while !is_ending || !recordings.is_empty() {
-        if is_ending {
-            std::thread::sleep(ROUND);
-        } else {
-            match begun.recv_timeout(ROUND) {
-                Ok(recording) => recordings.push(recording),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => is_ending = true,
-            }
-        }
-        let mut going_on = Vec::with_capacity(recordings.len());
-        for mut recording in recordings {
-            match recording.round(sync, part) {
-                Round::GoesOn => going_on.push(recording),
-                Round::Ends => recording.end(),
-                Round::Fails(error) => recording.fail(error),
-            }
-        }
-        recordings = going_on;
-    }
-}
-
-impl Recording {
-    fn round(&mut self, sync: Duration, part: Duration) -> Round {
-        let is_over = self.drain();
-        let now = Instant::now();
-        let is_due = now.duration_since(self.written) >= WRITE || self.failing_since.is_some();
-        if is_due {
-            match self.write(now, sync) {
-                Ok(()) => {
-                    self.failing_since = None;
-                    self.part(now, part);
-                }
-                Err(error) => {
-                    let since = *self.failing_since.get_or_insert(now);
-                    if now.duration_since(since) >= PATIENCE {
-                        return Round::Fails(error);
-                    }
-                }
-            }
-        }
-        if is_over { Round::Ends } else { Round::GoesOn }
-    }
-
-    /// Takes what is in the ring; `true` if the tap was dropped.
-    fn drain(&mut self) -> bool {
-        let mut pieces = Vec::new();
-        let is_over = loop {
-            match self.ring.try_recv() {
-                Ok(recorded) => {
-                    self.began.get_or_insert_with(SystemTime::now);
-                    self.counts.dropped += u64::from(recorded.dropped_before);
-                    self.timeline.add(&recorded, &mut pieces);
-                }
-                Err(TryRecvError::Empty) => break false,
-                Err(TryRecvError::Disconnected) => break true,
-            }
-        };
-        self.add(&pieces);
-        is_over
-    }
-
-    fn add(&mut self, pieces: &[Piece]) {
-        for piece in pieces {
-            match piece {
-                Piece::Packet(..) => self.counts.packets += 1,
-                Piece::Missing(count) => self.counts.missing += u64::from(*count),
-            }
-            self.file.add(piece);
-        }
-    }
-
-    fn write(&mut self, now: Instant, sync: Duration) -> io::Result<()> {
-        self.file.write()?;
-        self.written = now;
-        if now.duration_since(self.synced) >= sync {
-            self.file.sync()?;
-            self.synced = now;
-        }
-        Ok(())
-    }
-
-    /// Goes on in another file when this one is long enough. Where none can be opened this one goes on.
-    fn part(&mut self, now: Instant, longest: Duration) {
-        if now.duration_since(self.part_began) < longest || self.counts.packets == 0 {
-            return;
-        }
-        self.part_began = now;
-        let place = self.place.next();
-        let mut ended = match place.open() {
-            Ok(next) => std::mem::replace(&mut self.file, next),
-            Err(error) => {
-                tracing::error!(file = %place.path().display(), %error, "a recording has no further part and goes on in the old one");
-                return;
-            }
-        };
-        let manifest = ended.end().and_then(|()| self.write_manifest());
-        let place = std::mem::replace(&mut self.place, place);
-        self.counts = Counts::default();
-        self.late_before = self.timeline.late();
-        self.began = None;
-        match manifest {
-            Ok((_, hash)) => self.previous = Some(hash),
-            // The audio of the new part is worth more than the manifest of the old one.
-            Err(error) => {
-                tracing::error!(file = %place.path().display(), %error, "a part of a recording has no manifest");
-            }
-        }
-    }
-
-    fn end(mut self) {
-        let mut pieces = Vec::new();
-        self.timeline.flush(&mut pieces);
-        self.add(&pieces);
-        let result = self.file.end().and_then(|()| self.write_manifest());
-        let failed = |error| RecordingError::File(self.place.path().display().to_string(), error);
-        // Whoever asked for the recording may have gone.
-        let _ = self.finished.send(result.map(|(manifest, _)| manifest).map_err(failed));
-    }
-
-    fn fail(self, error: io::Error) {
-        let path = self.place.path();
-        tracing::error!(file = %path.display(), %error, "a recording is given up");
-        let error = RecordingError::File(path.display().to_string(), error);
-        let _ = self.finished.send(Err(error));
-    }
-
-    /// Writes the manifest of the part that has ended. Gives it with its own hash.
-    fn write_manifest(&self) -> io::Result<(Manifest, String)> {
-        let since_1970 = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
-        let began = self.began.and_then(since_1970).map(|since| since.as_millis());
-        let path = self.place.path();
-        let manifest = Manifest {
-            file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            part: self.place.part(),
-            direction: self.direction.name(),
-            began_unix_ms: began.and_then(|since| u64::try_from(since).ok()),
-            packets: self.counts.packets,
-            missing: self.counts.missing,
-            late: self.timeline.late() - self.late_before,
-            dropped: self.counts.dropped,
-            sha256: hash_of(&path)?,
-            previous_sha256: self.previous.clone(),
-        };
-        let hash = manifest.write(&path)?;
-        Ok((manifest, hash))
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests {
+    use std::time::Instant;
+
     use bytes::Bytes;
 
     use super::*;
     use crate::audio::read_wav;
+    use crate::record::manifest::hash_of;
     use crate::record::tap::Taken;
 
     fn recorder() -> (Recorder, tempfile::TempDir) {
@@ -348,7 +233,7 @@ mod tests {
     async fn a_recording_is_on_disk_when_its_end_is_told() {
         let (recorder, directory) = recorder();
         let (mut tap, finished) = recorder
-            .begin("tenant/call/leg", 1, Direction::Received, Codec::Pcmu)
+            .begin(&Subject::named("tenant/call/leg"), 1, Direction::Received, Codec::Pcmu)
             .unwrap();
         for timestamp in [0, 160, 480, 640] {
             assert_eq!(tap.take(packet(), timestamp, 1, Instant::now()), Taken::Yes);
@@ -362,7 +247,7 @@ mod tests {
         let beside = std::fs::read_to_string(directory.path().join("tenant/call/leg-received.wav.json")).unwrap();
         assert!(beside.contains(&manifest.sha256));
         // Nothing is overwritten.
-        let again = recorder.begin("tenant/call/leg", 1, Direction::Received, Codec::Pcmu);
+        let again = recorder.begin(&Subject::named("tenant/call/leg"), 1, Direction::Received, Codec::Pcmu);
         assert!(matches!(again, Err(RecordingError::File(..))));
     }
 
@@ -374,7 +259,9 @@ mod tests {
             ..RecorderConfig::new(directory.path().to_owned())
         };
         let recorder = Recorder::start(config).unwrap();
-        let (mut tap, finished) = recorder.begin("leg", 1, Direction::Sent, Codec::Pcmu).unwrap();
+        let (mut tap, finished) = recorder
+            .begin(&Subject::named("leg"), 1, Direction::Sent, Codec::Pcmu)
+            .unwrap();
         tap.take(packet(), 0, 1, Instant::now());
         let second = directory.path().join("leg-sent-2.wav");
         let until = Instant::now() + Duration::from_secs(20);
@@ -421,7 +308,7 @@ mod tests {
     fn a_recording_is_below_its_directory() {
         let (recorder, _directory) = recorder();
         for name in ["", "../up", "/etc/x"] {
-            let refused = recorder.begin(name, 1, Direction::Sent, Codec::Opus);
+            let refused = recorder.begin(&Subject::named(name), 1, Direction::Sent, Codec::Opus);
             assert!(matches!(refused, Err(RecordingError::Name)), "{name}");
         }
     }

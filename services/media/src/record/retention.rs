@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 /// How often old recordings are looked for.
 const EVERY: Duration = Duration::from_secs(3_600);
 /// What a recorder writes.
-const ENDINGS: [&str; 3] = ["opus", "wav", "json"];
+const ENDINGS: [&str; 5] = ["opus", "wav", "sealed", "json", "done"];
 
 /// Deletes old recordings again and again, until it is dropped.
 pub(super) struct Retention {

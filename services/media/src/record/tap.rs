@@ -1,5 +1,7 @@
 //! The end of a recording that is on a media thread.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
@@ -15,6 +17,8 @@ pub enum Direction {
     Received,
     /// What the leg says.
     Sent,
+    /// What the peer says in answer to a prompt: kept apart from what else is recorded of it.
+    Answer,
 }
 
 impl Direction {
@@ -23,6 +27,7 @@ impl Direction {
         match self {
             Self::Received => "received",
             Self::Sent => "sent",
+            Self::Answer => "answer",
         }
     }
 }
@@ -58,6 +63,7 @@ pub struct Tap {
     pub(crate) direction: Direction,
     ring: SyncSender<Recorded>,
     dropped: u32,
+    is_discarded: Arc<AtomicBool>,
 }
 
 impl Tap {
@@ -68,8 +74,19 @@ impl Tap {
             direction,
             ring,
             dropped: 0,
+            is_discarded: Arc::default(),
         };
         (tap, receiver)
+    }
+
+    /// Whether what was recorded is not to be kept: asked when the tap is gone.
+    pub(crate) fn discarded(&self) -> Arc<AtomicBool> {
+        self.is_discarded.clone()
+    }
+
+    /// Ends the recording, which nobody wants: its file goes.
+    pub(crate) fn discard(self) {
+        self.is_discarded.store(true, Ordering::Release);
     }
 
     /// Hands a packet over. Never waits.

@@ -134,7 +134,7 @@ impl Announcer {
             legs: count(host.legs()),
             limit: count(host.limit()),
             draining: host.is_draining(),
-            lag_ms: u32::try_from(host.figures().lag().as_millis()).unwrap_or(u32::MAX),
+            lag_ms: u32::try_from(host.threads().lag().as_millis()).unwrap_or(u32::MAX),
             build: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

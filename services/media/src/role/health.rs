@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::announce::Heard;
 use crate::control::Host;
+use crate::thread::Figures;
 
 /// A media thread that is later than this is stalled: nobody can talk.
 const STALLED: Duration = Duration::from_millis(200);
@@ -33,8 +34,9 @@ impl MediaHealth {
         if host.is_draining() {
             return Err(format!("it takes no new legs; {} are left", host.legs()));
         }
-        if host.figures().legs() > 0 && host.figures().lag() >= STALLED {
-            return Err("its media thread is late".to_owned());
+        let threads = host.threads();
+        if threads.sum(Figures::legs) > 0 && threads.lag() >= STALLED {
+            return Err("a media thread is late".to_owned());
         }
         self.heard.problem(Instant::now()).map_or(Ok(()), Err)
     }

@@ -10,7 +10,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::control::{Host, NotOpened};
+use crate::control::{Host, NotOpened, Tally};
+use crate::thread::Figures;
 
 /// What the role itself counts.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +65,12 @@ impl HostMetrics {
 impl Collector for HostMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(host) = self.0.0.upgrade() else { return Ok(()) };
-        let gauges: [(_, _, usize); 3] = [
+        let gauges: [(_, _, usize); 4] = [
+            (
+                "prompt_cache_bytes",
+                "Bytes of prompts that are kept in memory",
+                host.prompt_bytes(),
+            ),
             ("legs", "Legs that wait for a peer or have one", host.legs()),
             ("legs_limit", "Legs that this host may have at a time", host.limit()),
             (
@@ -78,34 +84,53 @@ impl Collector for HostMetrics {
             let mut gauge = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
             gauge.encode_gauge(&u64::try_from(value).unwrap_or(u64::MAX))?;
         }
-        encode_lag(&mut encoder, host.figures().lag())?;
+        encode_lag(&mut encoder, host.threads().lag())?;
         encode_refusals(&mut encoder, &host)?;
-        let figures = host.figures();
+        encode_tally(&mut encoder, host.tally())?;
+        let sum = |figure: fn(&Figures) -> u64| host.threads().sum(figure);
+        let tally = host.tally();
         let counters = [
+            ("address_changes", "Times that a peer's address changed", tally.moved()),
+            (
+                "fenced",
+                "Commands of workers that did not own the call any more",
+                tally.fenced(),
+            ),
+            (
+                "recordings_failed",
+                "Directions of recordings that were given up",
+                tally.recordings_failed(),
+            ),
+            ("answers", "Answers whose recording ended, kept or not", tally.answers()),
+            (
+                "codec_packets_dropped",
+                "Packets that found the codec thread's queue full",
+                host.codec_packets_dropped(),
+            ),
             ("legs_opened", "Legs that were opened", host.wishes().opened()),
-            ("datagrams_received", "Datagrams that came", figures.received()),
-            ("datagrams_sent", "Datagrams that went", figures.sent()),
+            ("datagrams_received", "Datagrams that came", sum(Figures::received)),
+            ("datagrams_sent", "Datagrams that went", sum(Figures::sent)),
             (
                 "datagrams_of_strangers",
                 "Datagrams that belonged to no leg",
-                figures.strangers(),
+                sum(Figures::strangers),
             ),
             (
                 "datagrams_unsent",
                 "Datagrams that the system did not take",
-                figures.unsent(),
+                sum(Figures::unsent),
             ),
             (
                 "handshakes_dropped",
                 "Datagrams of handshakes that found their queue full",
-                figures.handshakes_dropped(),
+                sum(Figures::handshakes_dropped),
             ),
             (
                 "events_lost",
                 "Events of legs that nobody took in time",
-                figures.events_lost(),
+                sum(Figures::events_lost),
             ),
-            ("leg_panics", "Legs that an input made panic", figures.panics()),
+            ("leg_panics", "Legs that an input made panic", sum(Figures::panics)),
         ];
         for (name, help, value) in counters {
             let name = format!("trunkline_media_{name}");
@@ -124,6 +149,35 @@ fn encode_lag(encoder: &mut DescriptorEncoder<'_>, lag: Duration) -> Result<(), 
         MetricType::Gauge,
     )?;
     gauge.encode_gauge(&lag.as_secs_f64())
+}
+
+fn encode_tally(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> Result<(), fmt::Error> {
+    let gaps = ConstCounter::new(tally.recording_gaps().as_secs_f64());
+    gaps.encode(encoder.encode_descriptor(
+        "trunkline_media_recording_gap",
+        "Sound that is missing in recordings because the recorder was slow",
+        Some(&Unit::Seconds),
+        MetricType::Counter,
+    )?)?;
+    let mut ended = encoder.encode_descriptor(
+        "trunkline_media_legs_ended",
+        "Legs that ended, by reason",
+        None,
+        MetricType::Counter,
+    )?;
+    for (reason, count) in tally.ended() {
+        ConstCounter::new(count).encode(ended.encode_family(&[("reason", reason.name())])?)?;
+    }
+    let mut requests = encoder.encode_descriptor(
+        "trunkline_media_whip_requests",
+        "Requests of peers, by the status of their answer",
+        None,
+        MetricType::Counter,
+    )?;
+    for (status, count) in tally.requests() {
+        ConstCounter::new(count).encode(requests.encode_family(&[("code", status.to_string())])?)?;
+    }
+    Ok(())
 }
 
 fn encode_refusals(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<(), fmt::Error> {

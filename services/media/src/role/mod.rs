@@ -84,6 +84,7 @@ impl MediaRole {
             let scheme = if certificate.is_some() { "https" } else { "http" };
             format!("{scheme}://{}", peers.0)
         });
+        host.reached_at(&whip);
         let announcer = Announcer::new(
             store,
             config.name,

@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
 use super::LegKey;
+use crate::ear::Ear;
 use crate::ice::Credentials;
-use crate::leg::{EndReason, Play, Relay, Statistics};
+use crate::leg::{EndReason, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
 use crate::sdp::Negotiated;
+use crate::speech::SpeechChange;
 use crate::tone::Key;
 
 /// A leg that was opened: what its answer must say.
@@ -62,6 +64,9 @@ pub enum LegError {
     /// The peer did not offer telephone events, or too many wait.
     #[error("the peer takes no tones, or too many wait")]
     NoTones,
+    /// Two legs of different threads: one was not opened near the other.
+    #[error("the legs are on different threads: the second was not opened near the first")]
+    Apart,
     /// A leg cannot be bridged with itself.
     #[error("a leg cannot be bridged with itself")]
     SameLeg,
@@ -122,8 +127,32 @@ pub(super) enum Command {
     },
     StopRecording {
         leg: LegKey,
-        operation: u64,
+        operation: Option<u64>,
         reply: Reply<()>,
+    },
+    RecordAnswer {
+        leg: LegKey,
+        answer: RecordAnswer,
+        barge_in: bool,
+        reply: Reply<()>,
+    },
+    TellSpeech {
+        leg: LegKey,
+        is_told: bool,
+        reply: Reply<()>,
+    },
+    HearsSpeech {
+        leg: LegKey,
+        reply: Reply<bool>,
+    },
+    SetEar {
+        leg: LegKey,
+        ear: Ear,
+        reply: Reply<()>,
+    },
+    Speech {
+        leg: LegKey,
+        change: SpeechChange,
     },
     Stop,
 }

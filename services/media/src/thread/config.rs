@@ -17,6 +17,8 @@ pub enum Ports {
 /// The settings of a media thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ThreadConfig {
+    /// Counts the threads of a host, from 0.
+    pub number: u8,
     /// Number of this host in user fragments, at most [`crate::ice::HIGHEST_HOST`].
     pub host: u16,
     /// The local address.
@@ -37,6 +39,7 @@ impl ThreadConfig {
     pub fn loopback(ports: Ports) -> Self {
         let loopback = IpAddr::from([127, 0, 0, 1]);
         Self {
+            number: 0,
             host: 0,
             bind: loopback,
             advertised: vec![loopback],

@@ -1,4 +1,4 @@
-//! The media thread: it owns sockets and drives thousands of legs.
+//! Media threads: each owns sockets and drives thousands of legs.
 //!
 //! A plain thread without a runtime. Each turn it waits for a datagram, a command or the next due leg, drains the sockets,
 //! serves due legs, takes commands, and gives what is left to handshakes, so that a thousand callers at nine o'clock queue
@@ -10,6 +10,7 @@
 mod command;
 mod config;
 mod figures;
+mod pool;
 mod ports;
 mod sockets;
 mod table;
@@ -25,8 +26,9 @@ use mio::{Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::dtls::Identity;
+use crate::ear::Ears;
 use crate::ice::Credentials;
-use crate::leg::{EndReason, LegEvent, Play, Relay, Statistics};
+use crate::leg::{EndReason, LegEvent, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
 use crate::sdp::Negotiated;
 use crate::tone::Key;
@@ -35,6 +37,7 @@ use command::Command;
 pub use command::{LegError, OpenError, Opened};
 pub use config::{Ports, ThreadConfig};
 pub use figures::Figures;
+pub use pool::MediaThreads;
 pub use table::LegKey;
 use worker::{WAKER, Worker};
 
@@ -57,22 +60,30 @@ pub type Events = mpsc::Receiver<(LegKey, LegEvent)>;
 impl MediaThread {
     /// Binds what must be bound and starts the thread.
     pub fn start(config: ThreadConfig, identity: Arc<Identity>) -> io::Result<(Self, Events)> {
+        let (events, receiver) = mpsc::channel(EVENTS);
+        Ok((Self::start_telling(config, identity, events)?, receiver))
+    }
+
+    /// The same with events that others tell, too.
+    fn start_telling(
+        config: ThreadConfig,
+        identity: Arc<Identity>,
+        events: mpsc::Sender<(LegKey, LegEvent)>,
+    ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (commands, receiver) = sync_channel(COMMANDS);
-        let (events, events_receiver) = mpsc::channel(EVENTS);
-        let figures = Arc::new(Figures::default());
+        let (figures, number) = (Arc::new(Figures::default()), config.number);
         let worker = Worker::new(config, identity, poll, receiver, events, figures.clone())?;
         let thread = std::thread::Builder::new()
-            .name("media".to_owned())
+            .name(format!("media-{number}"))
             .spawn(move || worker.run())?;
-        let media = Self {
+        Ok(Self {
             commands,
             waker,
             figures,
             thread: Some(thread),
-        };
-        Ok((media, events_receiver))
+        })
     }
 
     /// A new leg for a peer whose offer was taken.
@@ -130,9 +141,41 @@ impl MediaThread {
         self.ask(|reply| Command::Record { leg, tap, reply }).await
     }
 
-    /// Ends the recordings of an operation; that they are on disk is told by [`crate::record::Finished`].
-    pub async fn stop_recording(&self, leg: LegKey, operation: u64) -> Result<(), LegError> {
+    /// Ends the recordings of an operation, or all there are; that they are on disk is told by [`crate::record::Finished`].
+    pub async fn stop_recording(&self, leg: LegKey, operation: Option<u64>) -> Result<(), LegError> {
         self.ask(|reply| Command::StopRecording { leg, operation, reply }).await
+    }
+
+    /// Records an answer of a leg's peer; its end is told as [`LegEvent::Answered`].
+    pub async fn record_answer(&self, leg: LegKey, answer: RecordAnswer, barge_in: bool) -> Result<(), LegError> {
+        self.ask(|reply| Command::RecordAnswer {
+            leg,
+            answer,
+            barge_in,
+            reply,
+        })
+        .await
+    }
+
+    /// Says whether speech and silence of a leg's peer are told.
+    pub async fn tell_speech(&self, leg: LegKey, is_told: bool) -> Result<(), LegError> {
+        self.ask(|reply| Command::TellSpeech { leg, is_told, reply }).await
+    }
+
+    /// Sees to it that it can be known whether a leg's peer speaks: where Opus comes without levels a codec thread listens.
+    pub async fn hear_speech(&self, leg: LegKey, ears: &Ears) -> Result<(), LegError> {
+        if self.ask(|reply| Command::HearsSpeech { leg, reply }).await? {
+            return Ok(());
+        }
+        let (commands, waker) = (self.commands.clone(), self.waker.clone());
+        let listener = move |change| {
+            // A thread with a thousand commands waiting is late in everything: speech that it does not hear of is the least of it.
+            if commands.try_send(Command::Speech { leg, change }).is_ok() {
+                let _ = waker.wake();
+            }
+        };
+        let ear = ears.listen(Box::new(listener)).ok_or(LegError::Busy)?;
+        self.ask(|reply| Command::SetEar { leg, ear, reply }).await
     }
 
     /// A leg in figures.

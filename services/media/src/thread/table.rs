@@ -7,9 +7,11 @@ use mio::net::UdpSocket;
 
 use crate::leg::Leg;
 
-/// Names a leg of a thread; a leg that took the place of an ended one has another generation.
+/// Names a leg of a host's threads; a leg that took the place of an ended one has another generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegKey {
+    /// The thread.
+    pub thread: u8,
     /// The slot, which is also in the user fragment.
     pub index: u32,
     /// How often the slot was used before.
@@ -49,6 +51,7 @@ struct Slot {
 
 /// All legs of a thread.
 pub(super) struct Table {
+    thread: u8,
     slots: Vec<Slot>,
     free: Vec<u32>,
     limit: usize,
@@ -56,8 +59,9 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(thread: u8, limit: usize) -> Self {
         Self {
+            thread,
             slots: Vec::new(),
             free: Vec::new(),
             limit,
@@ -80,7 +84,11 @@ impl Table {
         }
         let index = *self.free.last()?;
         let generation = self.slots[index as usize].generation;
-        Some(LegKey { index, generation })
+        Some(LegKey {
+            thread: self.thread,
+            index,
+            generation,
+        })
     }
 
     /// Puts a leg where [`Self::vacant`] said.
@@ -97,6 +105,7 @@ impl Table {
     pub(super) fn key_of(&self, index: u32) -> Option<LegKey> {
         let slot = self.slots.get(index as usize)?;
         slot.entry.is_some().then_some(LegKey {
+            thread: self.thread,
             index,
             generation: slot.generation,
         })
@@ -161,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_leg_that_took_the_place_of_another_is_not_that_other() {
-        let mut table = Table::new(1);
+        let mut table = Table::new(0, 1);
         let first = inserted(&mut table);
         assert_eq!(table.vacant(), None);
         table.remove(first).expect("the leg");
@@ -173,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_leg_is_found_by_its_last_two_addresses_and_leaves_none() {
-        let mut table = Table::new(2);
+        let mut table = Table::new(0, 2);
         let (one, other) = (inserted(&mut table), inserted(&mut table));
         let address = |port| SocketAddr::from(([192, 0, 2, 1], port));
         for port in 1..=3 {

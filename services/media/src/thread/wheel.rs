@@ -81,7 +81,11 @@ mod tests {
     use super::*;
 
     fn key(index: u32) -> LegKey {
-        LegKey { index, generation: 0 }
+        LegKey {
+            thread: 0,
+            index,
+            generation: 0,
+        }
     }
 
     #[test]

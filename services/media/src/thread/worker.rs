@@ -83,7 +83,7 @@ impl Worker {
             }
             Ports::Range(range) => (None, PortPool::new(range.clone())),
         };
-        let limit = config.legs_limit();
+        let (number, limit) = (config.number, config.legs_limit());
         Ok(Self {
             config,
             identity,
@@ -93,7 +93,7 @@ impl Worker {
             commands,
             events,
             figures,
-            table: Table::new(limit),
+            table: Table::new(number, limit),
             wheel: Wheel::new(Instant::now()),
             handshakes: VecDeque::new(),
             readable: VecDeque::new(),
@@ -337,30 +337,30 @@ impl Worker {
 
     fn command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Open { negotiated, reply } => answer(reply, self.open(*negotiated, now)),
-            Command::Relay { leg, relay, reply } => answer(reply, self.relay(leg, relay)),
-            Command::Bridge { one, other, reply } => answer(reply, self.bridge(one, other)),
+            Command::Open { negotiated, reply } => answer_to(reply, self.open(*negotiated, now)),
+            Command::Relay { leg, relay, reply } => answer_to(reply, self.relay(leg, relay)),
+            Command::Bridge { one, other, reply } => answer_to(reply, self.bridge(one, other)),
             Command::Restart {
                 leg,
                 peer_fragment,
                 reply,
-            } => answer(reply, self.restart(leg, peer_fragment)),
+            } => answer_to(reply, self.restart(leg, peer_fragment)),
             Command::Statistics { leg, reply } => {
                 let entry = self.table.get(leg).ok_or(LegError::Gone);
-                answer(reply, entry.map(|entry| entry.leg.statistics(now)));
+                answer_to(reply, entry.map(|entry| entry.leg.statistics(now)));
             }
             Command::Close { leg, reason, reply } => {
                 let known = self.table.get(leg).map(|_| ()).ok_or(LegError::Gone);
                 self.serve(leg, now, |leg, now, out| leg.close(reason, now, out));
-                answer(reply, known);
+                answer_to(reply, known);
             }
             Command::Play { leg, play, reply } => {
                 let result = self.act(leg, now, |leg, _| leg.play(play), LegError::NotPlayed);
-                answer(reply, result);
+                answer_to(reply, result);
             }
             Command::StopPlaying { leg, operation, reply } => {
                 let result = self.act(leg, now, |leg, out| leg.stop(operation, out), LegError::NotPlaying);
-                answer(reply, result);
+                answer_to(reply, result);
             }
             Command::SendTones {
                 leg,
@@ -369,17 +369,46 @@ impl Worker {
                 reply,
             } => {
                 let result = self.act(leg, now, |leg, _| leg.send_tones(operation, &keys), LegError::NoTones);
-                answer(reply, result);
+                answer_to(reply, result);
             }
             Command::Record { leg, tap, reply } => {
                 let result = self.act(leg, now, |leg, _| leg.record(tap), LegError::Gone);
-                answer(reply, result);
+                answer_to(reply, result);
             }
             Command::StopRecording { leg, operation, reply } => {
                 let refusal = LegError::NotRecording;
                 let result = self.act(leg, now, |leg, _| leg.stop_recording(operation), refusal);
-                answer(reply, result);
+                answer_to(reply, result);
             }
+            Command::RecordAnswer {
+                leg,
+                answer,
+                barge_in,
+                reply,
+            } => {
+                let record = |leg: &mut Leg, out: &mut Out| leg.record_answer(answer, barge_in, out);
+                let result = self.act(leg, now, record, LegError::NotPlayed);
+                answer_to(reply, result);
+            }
+            Command::TellSpeech { leg, is_told, reply } => {
+                let tell = |leg: &mut Leg, _: &mut Out| {
+                    leg.tell_speech(is_told);
+                    true
+                };
+                answer_to(reply, self.act(leg, now, tell, LegError::Gone));
+            }
+            Command::HearsSpeech { leg, reply } => {
+                let entry = self.table.get(leg).ok_or(LegError::Gone);
+                answer_to(reply, entry.map(|entry| entry.leg.hears_speech()));
+            }
+            Command::SetEar { leg, ear, reply } => {
+                let set = |leg: &mut Leg, _: &mut Out| {
+                    leg.set_ear(ear);
+                    true
+                };
+                answer_to(reply, self.act(leg, now, set, LegError::Gone));
+            }
+            Command::Speech { leg, change } => self.serve(leg, now, |leg, _, out| leg.speech(change, out)),
             Command::Stop => {}
         }
     }
@@ -472,6 +501,9 @@ impl Worker {
         if one == other {
             return Err(LegError::SameLeg);
         }
+        if one.thread != other.thread {
+            return Err(LegError::Apart);
+        }
         let codec = |entry: &mut Entry| entry.leg.codec();
         let codecs = [one, other].map(|key| self.table.get(key).map(codec));
         let [Some(first), Some(second)] = codecs else {
@@ -499,6 +531,6 @@ impl Worker {
 }
 
 /// Who asked may have gone: an answer that nobody takes is dropped.
-fn answer<T>(reply: oneshot::Sender<T>, answer: T) {
+fn answer_to<T>(reply: oneshot::Sender<T>, answer: T) {
     let _ = reply.send(answer);
 }

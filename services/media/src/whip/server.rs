@@ -65,6 +65,7 @@ pub fn serve(
             .app_data(web::PayloadConfig::new(OFFER_LIMIT))
             .wrap(from_fn(limited))
             .service(web::resource("/legs/{name}").route(web::to(leg)))
+            .service(web::resource("/clips/{name}").route(web::get().to(clip)))
     };
     let server = HttpServer::new(app)
         .workers(1)
@@ -90,9 +91,13 @@ async fn limited(
         && !shared.may_ask(address, Instant::now())
     {
         let refused = problem(StatusCode::TOO_MANY_REQUESTS, "too many requests", None);
+        shared.host.tally().requested(StatusCode::TOO_MANY_REQUESTS.as_u16());
         return Ok(request.into_response(refused.response()).map_into_right_body());
     }
     let mut response = next.call(request).await?.map_into_left_body();
+    if let Some(shared) = &shared {
+        shared.host.tally().requested(response.status().as_u16());
+    }
     if let (Some(shared), Some(origin)) = (shared, origin) {
         shared.allow_origin(response.headers_mut(), origin);
     }
@@ -154,6 +159,24 @@ async fn leg(
         )),
     };
     result.unwrap_or_else(|refusal| refusal.response())
+}
+
+/// The recording of an answer, for the bot that asked for it.
+async fn clip(request: HttpRequest, name: web::Path<String>, shared: web::Data<Shared>) -> HttpResponse {
+    let result = match bearer(&request) {
+        Ok(bearer) => shared.host.clip(&name, &bearer).await,
+        Err(refusal) => return refusal.response(),
+    };
+    match result {
+        Some(Ok(wav)) => HttpResponse::Ok().content_type("audio/wav").body(wav),
+        Some(Err(error)) => {
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, source, "the recording of an answer cannot be given");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "the recording cannot be read", None).response()
+        }
+        // An unknown recording and a wrong token are one answer.
+        None => unauthorised().response(),
+    }
 }
 
 async fn post(request: &HttpRequest, name: &str, shared: &Shared, body: web::Payload) -> Result<HttpResponse, Refusal> {

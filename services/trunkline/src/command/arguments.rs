@@ -89,7 +89,7 @@ pub enum Command {
     Worker,
     /// Run a media host: the process at which the audio of calls ends whose bot handles it itself.
     #[command(
-        after_help = "Examples:\n  trunkline media --config media.toml\n  trunkline media --set media.udp_advertise=203.0.113.7 --set media.udp_ports=20000    one UDP port for all\n  trunkline media list                  the hosts that are announced",
+        after_help = "Examples:\n  trunkline media --config media.toml\n  trunkline media --set media.udp_advertise=203.0.113.7 --set media.udp_ports=20000    one UDP port for all\n  trunkline media list                  the hosts that are announced\n  trunkline media decrypt leg-received.opus.sealed",
         args_conflicts_with_subcommands = true
     )]
     Media(MediaArguments),

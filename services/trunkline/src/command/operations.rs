@@ -2,6 +2,8 @@
 
 mod call;
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 pub use call::CallCommand;
@@ -79,14 +81,14 @@ pub enum MediaCommand {
         #[command(flatten)]
         asking: Asking,
     },
-}
-
-impl MediaCommand {
-    /// Whom it asks, and how it prints.
-    pub fn asking(&self) -> &Asking {
-        let Self::List { asking } = self;
-        asking
-    }
+    /// Decrypt a recording, with the keys of media.recordings_keys.
+    Decrypt {
+        /// The recording: a file that ends with .sealed.
+        recording: PathBuf,
+        /// Where to; must not be there yet. Unset: the same name without .sealed.
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 /// Questions about shards.

@@ -194,10 +194,13 @@ fn media_host(configuration: &Configuration, teams: &Handle, recordings: PathBuf
         drain_deadline: Duration::ZERO,
         host: HostConfig {
             thread: ThreadConfig::loopback(Ports::Single(0)),
+            threads: 1,
             prompts: configuration.dev.prompts.clone(),
             stand_in: Some(StandIn::new(prompts::tune::of)),
             recordings,
             retention: None,
+            keys: None,
+            command: None,
             orphaned_after: configuration.media.orphaned_after,
         },
     }

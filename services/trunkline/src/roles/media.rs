@@ -55,7 +55,9 @@ pub(super) fn host(section: &MediaSection) -> HostConfig {
         Some(addresses) => addresses.to_vec(),
     };
     HostConfig {
+        threads: u8::try_from(section.threads).unwrap_or(u8::MAX),
         thread: ThreadConfig {
+            number: 0,
             // Stands in user fragments, for a balancer that would read them; nothing here depends on it.
             host: rand::random::<u16>() & HIGHEST_HOST,
             bind: section.udp_listen,
@@ -70,6 +72,8 @@ pub(super) fn host(section: &MediaSection) -> HostConfig {
         stand_in: None,
         recordings: section.recordings.clone(),
         retention: section.recordings_retention,
+        keys: section.recordings_keys.clone(),
+        command: section.recordings_command.clone(),
         orphaned_after: section.orphaned_after,
     }
 }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use prost::{Enumeration, Message};
 use trunkline_bot::logic::CallEvent;
 use trunkline_teams::calls::{CallState, CommsOperation, MediaPrompt, OperationStatus, ResultInfo, Secret, Tone};
-use trunkline_teams::graph::Operation;
+use trunkline_teams::graph::{Operation, RecordResponse};
 
 use super::record::CallRecord;
 use super::timeline::MomentKind;
@@ -18,10 +18,10 @@ use super::timeline::MomentKind;
 pub const LOST: (u16, &str) = (503, "TRUNKLINE_MEDIA_LOST");
 /// Status and code of an answer, or of a call, for which no host had room.
 pub const NO_HOST: (u16, &str) = (503, "TRUNKLINE_NO_MEDIA_HOST");
-/// Status and code of what Graph can and a leg cannot.
-const NOT_ON_A_LEG: (u16, &str) = (501, "TRUNKLINE_NOT_ON_A_LEG");
 /// Sub-code of what was cancelled, as Graph has it. Source: Graph, `call: record`.
 const CANCELLED: i64 = 8508;
+/// What is not said of an answer is five seconds. Source: Graph, `call: recordResponse`.
+const ANSWER_MS: u32 = 5_000;
 /// How long the call may be told over by Graph after its peer ended the leg.
 const PEER_LEFT_MS: u64 = 2_000;
 /// How long closing is tried: the host ends a leg that nobody is attached to after 60 s.
@@ -113,6 +113,17 @@ pub enum LegNews {
         /// How.
         how: LegEnd,
     },
+    /// The recording of an answer ended.
+    Answered {
+        /// The command's number.
+        command: u64,
+        /// How.
+        how: AnswerEnd,
+        /// What was recorded, if it is kept.
+        clip: Option<Clip>,
+    },
+    /// The host gave a recording of the call up; why, for people.
+    RecordingFailed(String),
     /// The leg ended.
     Ended {
         /// The host's word for it.
@@ -135,6 +146,53 @@ pub enum LegEnd {
     Cut,
 }
 
+/// How the recording of an answer on a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerEnd {
+    /// Whoever spoke fell silent.
+    Silence,
+    /// A key ended it.
+    StopKey,
+    /// It has its full length.
+    FullLength,
+    /// Nobody spoke.
+    NothingSaid,
+    /// It was stopped.
+    Stopped,
+    /// The leg ended first.
+    Cut,
+    /// The host could not write it.
+    Failed,
+}
+
+/// Where a media host keeps what was recorded, for an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clip {
+    /// An address of the host.
+    pub location: String,
+    /// Opens it, as bearer.
+    pub token: Secret,
+}
+
+/// An answer that a leg records. Times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerToRecord {
+    /// Played before, by their names at the host.
+    pub prompts: Vec<String>,
+    /// And a beep.
+    pub beep: bool,
+    /// Stops what plays or waits first.
+    pub barge_in: bool,
+    /// So long nobody has begun to speak.
+    pub first_silence_ms: u32,
+    /// So long whoever spoke is silent.
+    pub silence_ms: u32,
+    /// It is so long.
+    pub longest_ms: u32,
+    /// One of these keys is pressed.
+    pub stop_keys: String,
+}
+
 /// What a leg is told to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LegCommand {
@@ -144,6 +202,17 @@ pub enum LegCommand {
     StopPlaying,
     /// Press keys.
     SendTones(String),
+    /// Record an answer, behind what plays.
+    RecordAnswer(AnswerToRecord),
+    /// Record the call, both directions.
+    RecordCall {
+        /// A path without ending among the host's recordings.
+        name: String,
+        /// The operation by which Graph confirmed that the call may be recorded.
+        confirmed_by: String,
+    },
+    /// Stop recording the call.
+    StopRecordingCall,
 }
 
 /// What an operation is in a call with a leg.
@@ -153,15 +222,6 @@ pub enum OnLeg {
     Command(LegCommand),
     /// Nothing is to be done: a leg always tells keys.
     Done,
-    /// A leg cannot do it.
-    Unable {
-        /// As an HTTP status.
-        status: u16,
-        /// Its code.
-        code: &'static str,
-        /// For the author.
-        message: &'static str,
-    },
 }
 
 /// What an operation is in a call with a leg; `None` for one that stays Graph's.
@@ -173,13 +233,23 @@ pub fn on_leg(operation: &Operation) -> Option<OnLeg> {
             OnLeg::Command(LegCommand::SendTones(send.tones.iter().filter_map(Tone::key).collect()))
         }
         Operation::SubscribeToTone(_) => OnLeg::Done,
-        Operation::RecordResponse(_) => OnLeg::Unable {
-            status: NOT_ON_A_LEG.0,
-            code: NOT_ON_A_LEG.1,
-            message: "a call with Media::hosted() cannot be recorded yet",
-        },
+        Operation::RecordResponse(record) => OnLeg::Command(LegCommand::RecordAnswer(answer_of(record))),
         _ => return None,
     })
+}
+
+fn answer_of(record: &RecordResponse) -> AnswerToRecord {
+    let milliseconds =
+        |seconds: Option<i32>| seconds.map_or(ANSWER_MS, |seconds| seconds.unsigned_abs().saturating_mul(1_000));
+    AnswerToRecord {
+        prompts: record.prompts.iter().map(prompt_name).collect(),
+        beep: record.play_beep.unwrap_or(true),
+        barge_in: record.barge_in_allowed.unwrap_or_default(),
+        first_silence_ms: milliseconds(record.initial_silence_timeout_in_seconds),
+        silence_ms: milliseconds(record.max_silence_timeout_in_seconds),
+        longest_ms: milliseconds(record.max_record_duration_in_seconds),
+        stop_keys: record.stop_tones.concat(),
+    }
 }
 
 /// A prompt's name at the host: the part of its address after the last `/prompts/`, else after the last slash.
@@ -294,6 +364,15 @@ impl CallRecord {
                 told(format!("leg: command {command} {how:?}"));
                 self.leg_operation_ended(command, how)
             }
+            LegNews::Answered { command, how, clip } => {
+                told(format!("leg: answer {command} {how:?}"));
+                self.operation_ended(Some(&command.to_string()), answered(how, clip))
+            }
+            LegNews::RecordingFailed(why) => {
+                told(format!("leg: the recording failed: {why}"));
+                self.say_that_recording_failed(now_ms);
+                Vec::new()
+            }
             LegNews::Ended { reason, by_peer } => {
                 let told_at = if by_peer { now_ms + PEER_LEFT_MS } else { now_ms };
                 self.lose_leg(&reason, told_at, now_ms)
@@ -375,6 +454,27 @@ impl CallRecord {
         if self.leg.as_ref().is_some_and(|leg| leg.due_ms <= now_ms) {
             self.leg_closed();
         }
+    }
+}
+
+/// The end of an answer in Graph's words; sub-codes as in [`trunkline_bot::event::RecordingEnd`].
+fn answered(how: AnswerEnd, clip: Option<Clip>) -> CommsOperation {
+    let subcode = match how {
+        AnswerEnd::Silence => 8509,
+        AnswerEnd::StopKey => 8514,
+        AnswerEnd::FullLength => 8515,
+        AnswerEnd::NothingSaid => return failed(400, 8510, "nobody spoke"),
+        AnswerEnd::Stopped => return failed(400, CANCELLED, "it was stopped"),
+        AnswerEnd::Cut => return failed(i64::from(LOST.0), 0, "the leg ended"),
+        AnswerEnd::Failed => return failed(500, 0, "the media host could not write it"),
+    };
+    let (location, token) = clip.map(|clip| (clip.location, clip.token)).unzip();
+    CommsOperation {
+        status: Some(OperationStatus::Completed),
+        result_info: Some(ResultInfo::new(200, subcode)),
+        recording_location: location,
+        recording_access_token: token,
+        ..CommsOperation::default()
     }
 }
 
@@ -464,6 +564,54 @@ mod tests {
                 }
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn an_answer_is_recorded_on_the_leg_as_graph_would() {
+        let record = RecordResponse {
+            max_record_duration_in_seconds: Some(60),
+            stop_tones: vec!["#".to_owned(), "*".to_owned()],
+            ..RecordResponse::default()
+        };
+        let Some(OnLeg::Command(LegCommand::RecordAnswer(answer))) =
+            on_leg(&Operation::RecordResponse(Box::new(record)))
+        else {
+            panic!()
+        };
+        assert!(answer.beep && !answer.barge_in);
+        assert_eq!((answer.first_silence_ms, answer.longest_ms), (5_000, 60_000));
+        assert_eq!(answer.stop_keys, "#*");
+    }
+
+    #[test]
+    fn what_was_recorded_is_told_with_what_opens_it() {
+        let mut call = established();
+        let clip = Clip {
+            location: "https://media.example/clips/1".to_owned(),
+            token: Secret::new("sesame"),
+        };
+        let ends = [
+            (AnswerEnd::StopKey, Some(clip), 8514),
+            (AnswerEnd::NothingSaid, None, 8510),
+            (AnswerEnd::Stopped, None, CANCELLED),
+        ];
+        for (how, clip, subcode) in ends {
+            call.ask("a", &Operation::RecordResponse(Box::default()));
+            let command = call.next_leg_command();
+            call.leaves_to_leg("a", command);
+            let news = LegNews::Answered {
+                command,
+                how,
+                clip: clip.clone(),
+            };
+            let events = call.hear_leg("leg", command, news, 4_000).unwrap();
+            let (OperationOutcome::Completed(told) | OperationOutcome::Failed(told)) = outcome(&events) else {
+                panic!("{events:?}")
+            };
+            assert_eq!(told.result_info.as_ref().unwrap().subcode(), subcode);
+            assert_eq!(told.recording_location, clip.as_ref().map(|clip| clip.location.clone()));
+            assert!(!format!("{events:?}").contains("sesame"));
         }
     }
 

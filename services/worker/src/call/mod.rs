@@ -10,15 +10,20 @@ mod leg;
 mod life;
 mod operations;
 mod record;
+mod recording;
 mod roster;
 mod schedule;
 mod timeline;
 mod witnessed;
 
-pub use self::leg::{LOST, Leg, LegCommand, LegEnd, LegNews, LegState, NO_HOST, OnLeg, OpenedLeg, on_leg};
+pub use self::leg::{
+    AnswerEnd, AnswerToRecord, Clip, LOST, Leg, LegCommand, LegEnd, LegNews, LegState, NO_HOST, OnLeg, OpenedLeg,
+    on_leg,
+};
 pub use self::life::News;
 pub use self::operations::{budget_ms, is_decision, is_look};
 pub use self::record::{CallRecord, EndedBy, EndedRecord, Lease, Own, Pending, Queued, QueuedKind, name_of};
+pub use self::recording::{Half, NOT_CONFIRMED};
 pub use self::timeline::{Moment, MomentKind};
 
 #[cfg(test)]

@@ -49,7 +49,13 @@ impl Lines {
     }
 
     /// Opens a leg at one of the hosts of the store's book.
-    pub(crate) async fn open(&self, parts: &Arc<WorkerParts>, epoch: u64, within: Duration) -> LegAnswer {
+    pub(crate) async fn open(
+        &self,
+        parts: &Arc<WorkerParts>,
+        epoch: u64,
+        of_policy: bool,
+        within: Duration,
+    ) -> LegAnswer {
         let until = Instant::now() + within;
         let entries = match tokio::time::timeout_at(until, parts.store.media().media_hosts()).await {
             Ok(Ok(entries)) => entries,
@@ -63,7 +69,10 @@ impl Lines {
             if left.is_zero() {
                 break;
             }
-            let what = What::Open(proto::Open::default());
+            let what = What::Open(proto::Open {
+                compliance: of_policy,
+                ..proto::Open::default()
+            });
             let place = LegPlace {
                 host: candidate.name.clone(),
                 address: candidate.host.address.clone(),

@@ -10,7 +10,7 @@ use trunkline_teams::calls::{Secret, Tone};
 use trunkline_teams::graph;
 
 use super::choice::Candidate;
-use crate::call::{LOST, LegCommand, LegEnd, LegNews, OpenedLeg};
+use crate::call::{AnswerEnd, Clip, LOST, LegCommand, LegEnd, LegNews, OpenedLeg};
 use crate::conversation::{GraphAnswer, LegAnswer, LegTold};
 
 /// What lets a peer in. Documented in `services/media/docs/media.md`.
@@ -29,6 +29,22 @@ pub(super) fn command(command: LegCommand) -> What {
         }),
         LegCommand::StopPlaying => What::StopPlaying(wire::StopPlaying { of: 0 }),
         LegCommand::SendTones(keys) => What::SendTones(wire::SendTones { keys }),
+        LegCommand::RecordAnswer(answer) => What::RecordAnswer(wire::RecordAnswer {
+            prompts: answer.prompts,
+            beep: answer.beep,
+            barge_in: answer.barge_in,
+            first_silence_ms: answer.first_silence_ms,
+            silence_ms: answer.silence_ms,
+            longest_ms: answer.longest_ms,
+            stop_keys: answer.stop_keys,
+        }),
+        LegCommand::RecordCall { name, confirmed_by } => What::Record(wire::Record {
+            name,
+            received: true,
+            sent: true,
+            confirmed_by,
+        }),
+        LegCommand::StopRecordingCall => What::StopRecording(wire::StopRecording { of: 0 }),
     }
 }
 
@@ -129,6 +145,14 @@ fn news_of(told: Told) -> LegNews {
                 _ => LegEnd::Stopped,
             },
         },
+        Told::Answered(answered) => LegNews::Answered {
+            command: answered.operation,
+            how: answer_end(&answered.reason),
+            clip: (!answered.location.is_empty()).then(|| Clip {
+                location: answered.location,
+                token: Secret::new(answered.token),
+            }),
+        },
         Told::Ended(reason) => LegNews::Ended {
             by_peer: matches!(reason.as_str(), "peer_hung_up" | "peer_closed"),
             reason,
@@ -140,8 +164,23 @@ fn news_of(told: Told) -> LegNews {
         Told::ToneStarted(_) => LegNews::Other("a key went down"),
         Told::Started(_) => LegNews::Other("a prompt begins"),
         Told::RecordingGap(_) => LegNews::Other("a gap in a recording"),
+        Told::RecordingEnded(ended) if !ended.error.is_empty() => LegNews::RecordingFailed(ended.error),
         Told::RecordingEnded(_) => LegNews::Other("a recording ended"),
+        Told::Speech(speech) if speech.speaks => LegNews::Other("the peer begins to speak"),
+        Told::Speech(_) => LegNews::Other("the peer stopped speaking"),
         Told::BridgeEnded(_) => LegNews::Other("the bridge ended"),
+    }
+}
+
+fn answer_end(reason: &str) -> AnswerEnd {
+    match reason {
+        "silence" => AnswerEnd::Silence,
+        "stop_key" => AnswerEnd::StopKey,
+        "full_length" => AnswerEnd::FullLength,
+        "nothing_said" => AnswerEnd::NothingSaid,
+        "stopped" => AnswerEnd::Stopped,
+        "leg_ended" => AnswerEnd::Cut,
+        _ => AnswerEnd::Failed,
     }
 }
 

@@ -119,9 +119,23 @@ pub struct Entry {
     /// Operations on the call's leg that have left: the command's number; 0 for all others.
     #[prost(uint64, tag = "22")]
     pub leg_command: u64,
+    /// The word on recording of a call with a leg: its first half is done, at Graph or at the leg.
+    #[prost(bool, tag = "23")]
+    pub is_second_half: bool,
+    /// Of a second half: the operation by which Graph confirmed that the call may be recorded.
+    #[prost(string, tag = "24")]
+    pub confirmed_by: String,
 }
 
 impl Entry {
+    /// The first half is done; the second has not left yet.
+    pub fn begins_second_half(&mut self, confirmed_by: String) {
+        self.is_second_half = true;
+        self.confirmed_by = confirmed_by;
+        self.is_leaving = false;
+        self.leg_command = 0;
+    }
+
     /// Where it goes.
     pub fn lane(&self) -> Lane {
         match self.kind() {

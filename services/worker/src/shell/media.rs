@@ -29,7 +29,10 @@ pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) ->
             return Event::GraphAnswered { id, answer };
         }
         _ if !may_begin => LegAnswer::Withheld,
-        LegWish::Open { within_ms } => lines.open(worker, epoch, Duration::from_millis(within_ms)).await,
+        LegWish::Open { of_policy, within_ms } => {
+            let within = Duration::from_millis(within_ms);
+            lines.open(worker, epoch, of_policy, within).await
+        }
         LegWish::Attach { leg, last_event } => lines.attach(worker, &leg, epoch, last_event, owner).await,
         LegWish::Close { leg, number } => lines.close(worker, &leg, epoch, number).await,
     };

@@ -125,9 +125,11 @@ fn of_calls(worker: &WorkerParts, bot: &str, call: &Key, note: Note) -> Option<N
             }
         }
         Note::LegLost { reason } => {
+            count(of_bot.map(|of_bot| &of_bot.legs_lost));
             tracing::warn!(bot, %call, reason, "the leg of a call is gone: it goes on without sound, or is hung up");
         }
         Note::NoMediaHost { reason } => {
+            count(of_bot.map(|of_bot| &of_bot.legs_without_host));
             tracing::error!(bot, %call, reason, "no media host takes the leg of a call");
         }
         Note::SignalOfNoCall => tracing::info!(bot, %call, "a signal came to a call that is over or never was"),

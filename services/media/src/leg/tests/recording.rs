@@ -4,14 +4,18 @@ use super::*;
 use crate::audio::ogg::read_opus;
 use crate::prompt::Prompt;
 use crate::prompt::tests::wav;
-use crate::record::{Direction, Recorder, RecorderConfig};
+use crate::record::{Direction, Recorder, RecorderConfig, Subject};
 
 #[tokio::test]
 async fn both_directions_are_in_their_files_as_they_were_heard() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = Recorder::start(RecorderConfig::new(directory.path().to_owned())).unwrap();
-    let (received, received_done) = recorder.begin("leg", 5, Direction::Received, Codec::Opus).unwrap();
-    let (sent, sent_done) = recorder.begin("leg", 5, Direction::Sent, Codec::Opus).unwrap();
+    let (received, received_done) = recorder
+        .begin(&Subject::named("leg"), 5, Direction::Received, Codec::Opus)
+        .unwrap();
+    let (sent, sent_done) = recorder
+        .begin(&Subject::named("leg"), 5, Direction::Sent, Codec::Opus)
+        .unwrap();
     let mut call = Call::connected();
     assert!(call.leg.record(received) && call.leg.record(sent));
 
@@ -31,8 +35,8 @@ async fn both_directions_are_in_their_files_as_they_were_heard() {
         }
         call.pass(Duration::from_millis(20));
     }
-    assert!(!call.leg.stop_recording(6));
-    assert!(call.leg.stop_recording(5));
+    assert!(!call.leg.stop_recording(Some(6)));
+    assert!(call.leg.stop_recording(Some(5)));
 
     let manifest = received_done.await.unwrap().unwrap();
     assert_eq!((manifest.packets, manifest.missing, manifest.dropped), (16, 3, 0));
@@ -57,13 +61,17 @@ async fn a_recording_ends_with_its_leg() {
     let directory = tempfile::tempdir().unwrap();
     let recorder = Recorder::start(RecorderConfig::new(directory.path().to_owned())).unwrap();
     let mut call = Call::connected();
-    let (tap, done) = recorder.begin("leg", 5, Direction::Received, Codec::Opus).unwrap();
+    let (tap, done) = recorder
+        .begin(&Subject::named("leg"), 5, Direction::Received, Codec::Opus)
+        .unwrap();
     assert!(call.leg.record(tap));
     let packet = call.caller.audio(OPUS, b"x");
     call.send(&packet);
     call.leg.close(EndReason::Closed, call.now, &mut call.out);
     assert_eq!(done.await.unwrap().unwrap().packets, 1);
-    let (tap, done) = recorder.begin("late", 5, Direction::Received, Codec::Opus).unwrap();
+    let (tap, done) = recorder
+        .begin(&Subject::named("late"), 5, Direction::Received, Codec::Opus)
+        .unwrap();
     assert!(!call.leg.record(tap));
     assert_eq!(done.await.unwrap().unwrap().packets, 0);
 }

@@ -24,11 +24,20 @@ pub fn run(command: &OperationCommand, configuration: &Configuration) -> Exit {
     finished(carry_out(command, configuration))
 }
 
-/// Answers a question about media hosts.
+/// Answers a question about media hosts, or decrypts what one recorded.
 pub fn run_media(command: &MediaCommand, configuration: &Configuration) -> Exit {
     finished(async {
-        let cluster = Cluster::of(configuration, command.asking().worker.as_deref()).await?;
-        media::run(&cluster, command).await
+        match command {
+            MediaCommand::List { asking } => {
+                let cluster = Cluster::of(configuration, asking.worker.as_deref()).await?;
+                media::list(&cluster, asking.output).await
+            }
+            MediaCommand::Decrypt { recording, output } => media::decrypt(
+                recording,
+                output.as_deref(),
+                configuration.media.recordings_keys.as_deref(),
+            ),
+        }
     })
 }
 

@@ -8,6 +8,9 @@ use crate::configuration::schema::{Engine, UdpPorts};
 /// media of its own bots.
 const LOWEST_PORT: u16 = 16_384;
 
+/// More media threads than any machine has cores for.
+const MOST_THREADS: u32 = 64;
+
 pub(super) fn check(found: &mut Found<'_>, purpose: Purpose) {
     let is_wanted = match purpose {
         Purpose::Media => true,
@@ -110,6 +113,14 @@ fn check_udp(found: &mut Found<'_>) {
     if legs == 0 {
         let message = "media.legs = 0, and no call would be taken".to_owned();
         found.contradiction("media.legs", message, "write the most calls that this host shall have");
+    }
+    let threads = media.threads;
+    if threads == 0 || threads > MOST_THREADS {
+        found.contradiction(
+            "media.threads",
+            format!("media.threads = {threads} is not between 1 and {MOST_THREADS}"),
+            "write how many cores are for audio; 1 carries 2,000 calls",
+        );
     }
     if let UdpPorts::Range(range) = ports
         && u32::try_from(range.len()).is_ok_and(|there| there < legs)

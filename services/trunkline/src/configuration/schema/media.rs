@@ -80,6 +80,9 @@ section! {
         pub udp_advertise: Option<Vec<IpAddr>> => ["203.0.113.7"],
         /// Most legs at a time: calls on this host.
         pub legs: u32 = 2000,
+        /// Media threads, each with a core's worth of legs. A range of UDP ports is divided among them; of one port each further thread
+        /// has the next.
+        pub threads: u32 = 1,
         /// Directory of prompts: WAV and Ogg Opus. A bot's prompt is found by the end of its address, after /prompts/ or the last
         /// slash.
         pub prompts: PathBuf = "prompts",
@@ -87,6 +90,13 @@ section! {
         pub recordings: PathBuf = "recordings",
         /// A recording is deleted this long after it was last written. Unset: never.
         pub recordings_retention: Option<Duration> => "90 days",
+        /// Directory of the keys that recordings are encrypted with: files NAME.key of 64 hexadecimal digits (openssl rand -hex 32). The
+        /// last by name is used for new files, so a new key is a new file; the others open what they encrypted. Unset: recordings are
+        /// not encrypted.
+        pub recordings_keys: Option<PathBuf> => "/etc/trunkline/recording-keys",
+        /// Program that is run for each finished part of a recording, to upload it for example. Its arguments are the part's file and
+        /// its manifest. One that fails is run again after a minute, also by the next process. Unset: none.
+        pub recordings_command: Option<PathBuf> => "/usr/local/bin/upload-recording",
         /// A leg that no worker cares for ends after this time; its audio goes on until then.
         pub orphaned_after: Duration = "60 s",
         /// Longest time after SIGTERM for calls to end by themselves. No new ones are taken meanwhile; what is left then is

@@ -209,7 +209,7 @@ impl WorkerEnd {
 
     /// Asks for a leg.
     pub(crate) fn asks_for_a_leg(&mut self) -> (String, Ack) {
-        self.does("", What::Open(Open { codecs: Vec::new() }))
+        self.does("", What::Open(Open::default()))
     }
 
     /// Opens a leg and attaches to it.

@@ -6,7 +6,7 @@ use trunkline_teams::graph::{Operation, OperationKind, Told};
 use super::super::Conversation;
 use super::super::event::{Action, Note, Now};
 use super::ask::{AskId, operation_of};
-use crate::call::{MomentKind, News, is_look};
+use crate::call::{Half, MomentKind, NOT_CONFIRMED, News, is_look};
 
 /// What has gone is looked for, not believed: its last notification may be on its way.
 const GONE: u16 = 404;
@@ -90,6 +90,7 @@ impl Conversation {
                 self.note_operation(format!("{name} {key}: {status} {code}"), now);
                 self.refused_by_graph(&asked, &key, (status, &code, &message), now);
             }
+            GraphAnswer::Told(told) if self.goes_on(id, &asked, &told, now) => {}
             GraphAnswer::Told(told) => {
                 self.take_out(id, now);
                 self.let_peer_in(&asked);
@@ -99,6 +100,44 @@ impl Conversation {
             }
         }
         self.must_write_soon(now);
+    }
+
+    /// Whether this was the first of two halves, or one that nothing may follow.
+    fn goes_on(&mut self, id: AskId, asked: &Operation, told: &Told, now: Now) -> bool {
+        let (AskId::Entry(sequence), Some(memory)) = (id, self.memory.as_mut()) else {
+            return false;
+        };
+        let (Some(call), outbox) = (memory.record.call.as_mut(), &mut memory.record.outbox) else {
+            return false;
+        };
+        let Some(place) = outbox.iter().position(|entry| entry.sequence == sequence) else {
+            return false;
+        };
+        match call.half(&outbox[place], asked, told) {
+            Half::Whole => return false,
+            Half::Second(confirmed_by) => {
+                let entry = &mut outbox[place];
+                let what = format!("{} {}: the first half is done", entry.name, entry.key);
+                entry.begins_second_half(confirmed_by);
+                call.note(MomentKind::Operation, what, now.wall_ms);
+                self.must_write(now);
+            }
+            Half::NotConfirmed => {
+                let entry = outbox.remove(place);
+                let (status, code) = NOT_CONFIRMED;
+                let what = format!("{} {}: {status} {code}", entry.name, entry.key);
+                call.note(MomentKind::Operation, what, now.wall_ms);
+                let events = call.refused(
+                    &entry.key,
+                    status,
+                    code,
+                    "graph did not confirm it: nothing is recorded",
+                );
+                self.happened(events, "", now);
+                self.must_write(now);
+            }
+        }
+        true
     }
 
     /// What lets the peer in was told, and is not told again.

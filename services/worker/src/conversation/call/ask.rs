@@ -10,7 +10,7 @@ use super::super::event::{Action, Now};
 use super::super::{Conversation, Phase};
 use super::CallPart;
 use super::leg::LegAsk;
-use crate::call::{CallRecord, Lease, MomentKind, OnLeg, Own, is_decision, is_look, on_leg};
+use crate::call::{CallRecord, Lease, MomentKind, OnLeg, Own, is_decision, is_look};
 use crate::record::{Entry, Lane, Record};
 
 /// Doubles from here, up to [`LONGEST_WAIT_MS`].
@@ -189,7 +189,7 @@ impl Conversation {
         entry.is_leaving = true;
         if let Some(call) = memory.record.call.as_mut() {
             call.leaves(&entry.key, now.wall_ms);
-            if call.has_leg() && operation_of(entry).is_some_and(|operation| on_leg(&operation).is_some()) {
+            if call.has_leg() && operation_of(entry).is_some_and(|operation| call.on_leg(entry, &operation).is_some()) {
                 entry.leg_command = call.next_leg_command();
                 call.leaves_to_leg(&entry.key, entry.leg_command);
             }
@@ -352,7 +352,7 @@ fn leg_lets_leave(call: &CallRecord, entry: &Entry) -> bool {
     let Some(operation) = operation_of(entry) else {
         return true;
     };
-    match on_leg(&operation) {
+    match call.on_leg(entry, &operation) {
         Some(OnLeg::Command(_)) => !call.is_leg_gone(),
         Some(_) => false,
         None => !(call.is_leg_wanted() && operation.wants_media_host()),

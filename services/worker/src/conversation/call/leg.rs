@@ -9,8 +9,10 @@ use super::super::event::{Action, Note, Now};
 use super::super::{Conversation, Phase};
 use super::ask::{AskId, operation_of};
 use super::report::{Report, What};
-use crate::call::{CallRecord, LOST, Lease, Leg, LegCommand, LegNews, MomentKind, NO_HOST, OnLeg, OpenedLeg, on_leg};
-use crate::record::Lane;
+use crate::call::{
+    CallRecord, Half, LOST, Lease, Leg, LegCommand, LegNews, MomentKind, NO_HOST, OnLeg, OpenedLeg, on_leg,
+};
+use crate::record::{Entry, Lane};
 
 /// A broken way to a leg is tried again for so long: with the time in which a silent host is noticed no more than two seconds.
 const PATIENCE_MS: u64 = 700;
@@ -60,6 +62,8 @@ pub struct LegAsk {
 pub enum LegWish {
     /// A leg, at any host.
     Open {
+        /// A policy demands that the call is recorded: nothing of it may be kept before that was confirmed.
+        of_policy: bool,
         /// How long it may take, in milliseconds.
         within_ms: u64,
     },
@@ -192,7 +196,8 @@ impl Conversation {
                 decide_by => decide_by.saturating_sub(BEFORE_DECISION_MS),
             };
             let within_ms = latest.saturating_sub(now.wall_ms).clamp(1, OPEN_MS);
-            return may_open.then_some(LegWish::Open { within_ms });
+            let of_policy = call.is_of_policy();
+            return may_open.then_some(LegWish::Open { of_policy, within_ms });
         }
         if call.is_leg_closing() {
             return Some(LegWish::Close {
@@ -219,7 +224,7 @@ impl Conversation {
         let (part, record) = (self.call.as_ref()?, &self.memory.as_ref()?.record);
         let leg = record.call.as_ref()?.leg.as_ref()?;
         let entry = record.outbox.iter().find(|entry| entry.sequence == sequence)?;
-        let Some(OnLeg::Command(command)) = on_leg(&operation_of(entry)?) else {
+        let Some(OnLeg::Command(command)) = record.call.as_ref()?.on_leg(entry, &operation_of(entry)?) else {
             return None;
         };
         let pending = record
@@ -307,12 +312,18 @@ impl Conversation {
         let Some(call) = memory.record.call.as_mut() else {
             return;
         };
-        let seen = memory
-            .record
-            .outbox
-            .extract_if(.., |entry| entry.leg_command > 0 && entry.leg_command <= last_command);
+        let is_seen = |entry: &Entry| entry.leg_command > 0 && entry.leg_command <= last_command;
+        // The leg did its half of a word on recording; the other one is Graph's.
+        for entry in memory.record.outbox.iter_mut().filter(|entry| is_seen(entry)) {
+            let operation = operation_of(entry);
+            let half = operation.map(|operation| call.half(entry, &operation, &Told::Nothing));
+            if let Some(Half::Second(confirmed_by)) = half {
+                entry.begins_second_half(confirmed_by);
+                memory.dirty_since.get_or_insert(now.steady_ms);
+            }
+        }
         let mut events = Vec::new();
-        for entry in seen {
+        for entry in memory.record.outbox.extract_if(.., |entry| is_seen(entry)) {
             // What needs no time has ended; the end of everything else is told by the leg.
             events.extend(call.answered(&entry.key, Told::Nothing, now.wall_ms));
             memory.dirty_since.get_or_insert(now.steady_ms);
@@ -355,11 +366,18 @@ impl Conversation {
 
     /// What was on its way to the leg is not asked any more.
     fn after_loss(&mut self, events: Vec<CallEvent>, now: Now) {
-        if let Some(memory) = self.memory.as_mut() {
-            let is_of_leg = |entry: &crate::record::Entry| {
-                entry.lane() == Lane::Graph && operation_of(entry).is_some_and(|it| on_leg(&it).is_some())
+        let mut events = events;
+        if let Some(memory) = self.memory.as_mut()
+            && let Some(call) = memory.record.call.as_mut()
+        {
+            let is_of_leg = |entry: &mut Entry| {
+                entry.lane() == Lane::Graph
+                    && (entry.leg_command > 0 || operation_of(entry).is_some_and(|it| on_leg(&it).is_some()))
             };
-            memory.record.outbox.retain(|entry| !is_of_leg(entry));
+            // What was on the leg has ended with it; the word on recording is one of Graph's operations, and ends here.
+            for entry in memory.record.outbox.extract_if(.., is_of_leg) {
+                events.extend(call.refused(&entry.key, LOST.0, LOST.1, "the leg is gone"));
+            }
         }
         self.happened(events, "", now);
         self.must_write(now);
@@ -453,7 +471,7 @@ impl Conversation {
         true
     }
 
-    /// What is due of the leg, and what a leg cannot do.
+    /// What is due of the leg, and what needs nothing of it.
     pub(super) fn look_after_leg(&mut self, now: Now) {
         let Some(call) = self.call_record_mut().filter(|call| call.has_leg()) else {
             return;
@@ -475,7 +493,7 @@ impl Conversation {
         }
     }
 
-    /// Takes out the first operation that is not asked of the leg, because it needs nothing, or because the leg cannot.
+    /// Takes out the first operation that is not asked of the leg, because it needs nothing, or because the leg is gone.
     fn next_unasked(&mut self, now: Now) -> Option<Vec<CallEvent>> {
         let record = &mut self.memory.as_mut()?.record;
         let call = record.call.as_mut()?;
@@ -484,13 +502,12 @@ impl Conversation {
             let waits = entry.lane() != Lane::Graph
                 || entry.leg_command > 0
                 || (!entry.after.is_empty() && call.is_pending(&entry.after));
-            let on_leg = (!waits).then(|| on_leg(&operation_of(entry)?)).flatten()?;
+            let on_leg = (!waits).then(|| call.on_leg(entry, &operation_of(entry)?)).flatten()?;
             (is_gone || !matches!(on_leg, OnLeg::Command(_))).then_some((place, on_leg))
         })?;
         let entry = record.outbox.remove(place);
         Some(match what {
             OnLeg::Done => call.answered(&entry.key, Told::Nothing, now.wall_ms),
-            OnLeg::Unable { status, code, message } => call.refused(&entry.key, status, code, message),
             OnLeg::Command(_) => {
                 let why = call.leg.as_ref().map(|leg| leg.why.clone()).unwrap_or_default();
                 call.refused(&entry.key, LOST.0, LOST.1, &why)

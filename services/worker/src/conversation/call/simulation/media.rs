@@ -183,7 +183,7 @@ impl World {
                     let ends = AtHost::SoundEnds(leg.to_owned(), number);
                     self.later(begins + length - now, Happening::AtHost(ends));
                 }
-                LegCommand::StopPlaying | LegCommand::SendTones(_) => panic!("seed {seed}: {command:?}"),
+                command => panic!("seed {seed}: {command:?}"),
             }
         }
         GraphAnswer::Told(Told::Nothing)

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use trunkline_bot::logic::{CallEvent, OperationOutcome};
-use trunkline_teams::calls::{MediaConfig, Secret, Tone};
-use trunkline_teams::graph::{Answer, Operation, Told};
+use trunkline_teams::calls::{CommsOperation, MediaConfig, OperationStatus, RecordingStatus, Secret, Tone};
+use trunkline_teams::graph::{Answer, Operation, Told, UpdateRecordingStatus};
 
 use super::super::super::event::Event;
 use super::super::super::{GraphAnswer, LegAnswer, LegAsk, LegTold, LegWish};
 use super::super::stage::{Stage, TestBot};
 use super::desk::{Desk, ID, call_of};
 use super::operations::prompt;
-use crate::call::{LegCommand, LegEnd, LegNews, OpenedLeg};
+use crate::call::{AnswerEnd, Clip, LegCommand, LegEnd, LegNews, OpenedLeg};
 use crate::record::FORMAT;
 
 fn hosted() -> Operation {
@@ -311,15 +311,134 @@ fn the_leg_is_closed_when_the_call_is_over() {
 }
 
 #[test]
-fn a_recording_is_refused_in_words() {
+fn an_answer_is_recorded_on_the_leg_and_its_end_says_where_it_lies() {
     let mut desk = Desk::up();
     let record = desk.operation("words", Operation::RecordResponse(Box::default()));
     desk.commits_with(vec![record]);
+    let LegWish::Command { number, command, .. } = desk.wish().clone() else {
+        panic!()
+    };
+    assert!(matches!(command, LegCommand::RecordAnswer(_)), "{command:?}");
+    desk.host_takes_command();
+    assert!(desk.stage.asks.is_empty(), "graph is asked, too");
+    let clip = Clip {
+        location: "https://media.example/clips/1".to_owned(),
+        token: Secret::new("sesame"),
+    };
+    desk.leg_tells(
+        2,
+        LegNews::Answered {
+            command: number,
+            how: AnswerEnd::Silence,
+            clip: Some(clip),
+        },
+    );
+    let CallEvent::OperationEnded(end) = desk.told() else {
+        panic!()
+    };
+    let OperationOutcome::Completed(told) = end.outcome else {
+        panic!()
+    };
+    assert_eq!(end.key, "words");
+    assert_eq!(
+        told.recording_location.as_deref(),
+        Some("https://media.example/clips/1")
+    );
+    assert_eq!(told.recording_access_token.unwrap().expose(), "sesame");
+}
+
+fn word(status: RecordingStatus) -> Operation {
+    Operation::UpdateRecordingStatus(UpdateRecordingStatus {
+        status: Some(status),
+        client_context: None,
+    })
+}
+
+fn confirmed() -> GraphAnswer {
+    GraphAnswer::Told(Told::Operation(Box::new(CommsOperation {
+        id: Some("operation-7".to_owned()),
+        status: Some(OperationStatus::Completed),
+        ..CommsOperation::default()
+    })))
+}
+
+#[test]
+fn a_call_is_recorded_from_graphs_confirmation_on_and_the_bot_hears_when_both_are_done() {
+    let mut desk = Desk::up();
+    let recording = desk.operation("word", word(RecordingStatus::Recording));
+    desk.commits_with(vec![recording]);
+    assert_eq!(desk.asked(), "updateRecordingStatus");
+    assert!(
+        desk.stage.leg_asks.is_empty(),
+        "it is recorded before graph confirmed it"
+    );
+    desk.graph_says(confirmed());
+    assert!(
+        desk.events().is_empty(),
+        "the bot is told too early: {:?}",
+        desk.events()
+    );
+    let LegWish::Command { command, .. } = desk.wish().clone() else {
+        panic!()
+    };
+    assert!(
+        matches!(&command, LegCommand::RecordCall { confirmed_by, .. } if confirmed_by == "operation-7"),
+        "{command:?}"
+    );
+    desk.host_takes_command();
     let CallEvent::OperationEnded(end) = desk.told() else {
         panic!()
     };
     assert!(
-        matches!(end.outcome, OperationOutcome::Refused { status: 501, .. }),
+        end.key == "word" && matches!(end.outcome, OperationOutcome::Completed(_)),
         "{end:?}"
     );
+}
+
+#[test]
+fn recording_has_stopped_before_graph_is_told_so() {
+    let mut desk = Desk::up();
+    let stop = desk.operation("word", word(RecordingStatus::NotRecording));
+    desk.commits_with(vec![stop]);
+    assert!(desk.stage.asks.is_empty(), "graph is told too early");
+    assert_eq!(desk.command().1, LegCommand::StopRecordingCall);
+    // The worker dies meanwhile; the leg knows the command.
+    desk.next_owner();
+    desk.host_says(attached(1));
+    assert_eq!(desk.asked(), "updateRecordingStatus");
+    desk.graph_says(confirmed());
+    let CallEvent::OperationEnded(end) = desk.told() else {
+        panic!()
+    };
+    assert!(matches!(end.outcome, OperationOutcome::Completed(_)), "{end:?}");
+}
+
+#[test]
+fn what_graph_does_not_confirm_is_not_recorded() {
+    let mut desk = Desk::up();
+    let recording = desk.operation("word", word(RecordingStatus::Recording));
+    desk.commits_with(vec![recording]);
+    let running = CommsOperation {
+        status: Some(OperationStatus::Running),
+        ..CommsOperation::default()
+    };
+    desk.graph_says(GraphAnswer::Told(Told::Operation(Box::new(running))));
+    let CallEvent::OperationEnded(end) = desk.told() else {
+        panic!()
+    };
+    assert!(
+        matches!(&end.outcome, OperationOutcome::Refused { code, .. } if code == "TRUNKLINE_NOT_CONFIRMED"),
+        "{end:?}"
+    );
+    assert!(desk.stage.leg_asks.is_empty());
+}
+
+#[test]
+fn a_recording_that_fails_is_told_to_graph() {
+    let mut desk = Desk::up();
+    desk.commits();
+    desk.leg_tells(2, LegNews::RecordingFailed("the disk is full".to_owned()));
+    desk.stage.passes(Duration::from_millis(100));
+    assert_eq!(desk.asked(), "updateRecordingStatus");
+    assert_eq!(desk.ask().operation, word(RecordingStatus::Failed));
 }

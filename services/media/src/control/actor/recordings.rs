@@ -1,0 +1,109 @@
+//! What an actor records: its leg's two directions, and answers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::{Actor, KEYS, Message, invalid, refusal};
+use crate::codec::Codec;
+use crate::control::clips::LONGEST_MINUTES;
+use crate::control::{AnswerOrder, Reason};
+use crate::leg::{AnswerLimits, RecordAnswer};
+use crate::record::{Direction, Finished, Subject};
+use crate::thread::{LegError, LegKey};
+use crate::tone::Key;
+
+/// The longest answer.
+const LONGEST_ANSWER: Duration = Duration::from_secs(60 * LONGEST_MINUTES);
+
+impl Actor {
+    pub(super) async fn record_answer(
+        &self,
+        key: LegKey,
+        codec: Codec,
+        operation: u64,
+        order: AnswerOrder,
+    ) -> Result<Result<(), LegError>, (Reason, String)> {
+        if self.is_compliance {
+            return Err(invalid("answers of a call that a policy records are not kept apart"));
+        }
+        let limits = AnswerLimits {
+            first_silence: order.first_silence,
+            silence: order.silence,
+            longest: order.longest.min(LONGEST_ANSWER),
+            stop_keys: Key::all_of(&order.stop_keys).ok_or_else(|| invalid(KEYS))?,
+        };
+        let (library, recorder) = (self.host.library.clone(), self.host.recorder.clone());
+        let load = move || {
+            let prompts = order.prompts.iter().map(|name| library.prompt(name, codec));
+            let beep = order.beep.then(|| library.beep(codec));
+            let prompts = prompts.chain(beep).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
+            let begun = recorder.begin_answer(operation, codec).map_err(invalid)?;
+            Ok::<_, (Reason, String)>((prompts, begun))
+        };
+        let media = self.host.media.of(key).map_err(refusal)?;
+        media.hear_speech(key, &self.host.ears).await.map_err(refusal)?;
+        let (prompts, ((tap, finished), file)) = tokio::task::spawn_blocking(load).await.map_err(invalid)??;
+        let answer = RecordAnswer {
+            operation,
+            prompts,
+            limits,
+            tap,
+        };
+        tokio::spawn(tell_answer(self.own_mailbox.clone(), operation, file, finished));
+        Ok(media.record_answer(key, answer, order.barge_in).await)
+    }
+
+    pub(super) async fn record(
+        &self,
+        key: LegKey,
+        codec: Codec,
+        operation: u64,
+        subject: Subject,
+        direction: Direction,
+    ) -> Result<(), (Reason, String)> {
+        let recorder = self.host.recorder.clone();
+        let open = move || recorder.begin(&subject, operation, direction, codec);
+        let begun = tokio::task::spawn_blocking(open).await.map_err(invalid)?;
+        let (tap, finished) = begun.map_err(invalid)?;
+        let media = self.host.media.of(key).map_err(refusal)?;
+        media.record(key, tap).await.map_err(refusal)?;
+        tokio::spawn(tell_end(self.own_mailbox.clone(), operation, direction, finished));
+        Ok(())
+    }
+}
+
+/// Carries the end of an answer's recording to the actor, if that still lives.
+async fn tell_answer(mailbox: mpsc::WeakSender<Message>, operation: u64, file: PathBuf, finished: Finished) {
+    let sha256 = match finished.await {
+        Ok(Ok(manifest)) => Some(manifest.sha256),
+        // It was given up, or is not to be kept.
+        Ok(Err(_)) | Err(_) => None,
+    };
+    if let Some(mailbox) = mailbox.upgrade() {
+        let message = Message::AnswerWritten {
+            operation,
+            file,
+            sha256,
+        };
+        let _ = mailbox.send(message).await;
+    }
+}
+
+/// Carries the end of a recording to the actor, if that still lives.
+async fn tell_end(mailbox: mpsc::WeakSender<Message>, operation: u64, direction: Direction, finished: Finished) {
+    let result = match finished.await {
+        Ok(Ok(manifest)) => Ok(manifest.sha256),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("the recorder ended".to_owned()),
+    };
+    if let Some(mailbox) = mailbox.upgrade() {
+        let message = Message::RecordingEnded {
+            operation,
+            direction,
+            result,
+        };
+        let _ = mailbox.send(message).await;
+    }
+}
