@@ -1,6 +1,8 @@
 //! A whole host: a worker over gRPC, a peer over HTTPS, audio over UDP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "control/reference.rs"]
+mod reference;
 mod support;
 
 use std::net::TcpListener;
@@ -38,15 +40,21 @@ struct World {
     https: String,
     grpc: String,
     client: Client,
+    /// The certificate by which the host is trusted.
+    root: reqwest::Certificate,
     directory: tempfile::TempDir,
     callers: u32,
 }
 
 impl World {
     async fn start(legs: u32) -> Self {
-        let directory = tempfile::tempdir().unwrap();
         let mut thread = ThreadConfig::loopback(Ports::Single(0));
         thread.legs = legs;
+        Self::start_with(thread).await
+    }
+
+    async fn start_with(thread: ThreadConfig) -> Self {
+        let directory = tempfile::tempdir().unwrap();
         let config = HostConfig {
             thread,
             threads: 2,
@@ -85,12 +93,13 @@ impl World {
         };
         actix_web::rt::spawn(serve(host.clone(), https, Some(tls), settings).unwrap());
         let root = reqwest::Certificate::from_der(certified.cert.der()).unwrap();
-        let client = Client::builder().tls_certs_only([root]).build().unwrap();
+        let client = Client::builder().tls_certs_only([root.clone()]).build().unwrap();
         Self {
             host,
             https: https_address,
             grpc: grpc_address,
             client,
+            root,
             directory,
             callers: 0,
         }

@@ -1,0 +1,242 @@
+//! The peer connection: how it is made, and its state, which everything that waits watches.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_TELEPHONE_EVENT};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+};
+use tokio::sync::{mpsc, watch};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
+    RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
+};
+use webrtc::runtime::default_runtime;
+
+use crate::CLOCK_RATE;
+use crate::ear::{Decoding, Ear};
+use crate::error::CallerError;
+use crate::voice::{PayloadTypes, Voice};
+
+/// The numbers of our offer.
+const TYPES: PayloadTypes = PayloadTypes { opus: 111, keys: 110 };
+/// How often the host is asked whether it is there, how long it may be silent, and how long then until it counts as lost: a
+/// host that is killed is noticed after some 6 s. The defaults of the library take 30 s.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+const DISCONNECTED: Duration = Duration::from_secs(2);
+const FAILED: Duration = Duration::from_secs(4);
+/// Tracks that may wait to be heard; a host has one.
+const TRACKS: usize = 4;
+
+/// Where a connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    Connecting,
+    Connected,
+    Ended,
+}
+
+type Track = Arc<dyn TrackRemote>;
+
+/// A connection that has an offer.
+pub(crate) struct Connection {
+    peer: Arc<dyn PeerConnection>,
+    pub(crate) stand: watch::Receiver<Stand>,
+    gathered: watch::Receiver<bool>,
+    tracks: mpsc::Receiver<Track>,
+    track: Arc<TrackLocalStaticRTP>,
+    source: u32,
+}
+
+/// What the library tells. It is called from within the library's own loop, so it only notes.
+struct Notes {
+    stand: watch::Sender<Stand>,
+    gathered: watch::Sender<bool>,
+    tracks: mpsc::Sender<Track>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Notes {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.gathered.send_replace(true);
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        tracing::debug!(?state, "the connection's state");
+        self.stand.send_if_modified(|stand| {
+            let next = match state {
+                RTCPeerConnectionState::Connected => Stand::Connected,
+                RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => Stand::Ended,
+                _ => *stand,
+            };
+            // What has ended stays so.
+            let changes = *stand != Stand::Ended && next != *stand;
+            *stand = if changes { next } else { *stand };
+            changes
+        });
+    }
+
+    async fn on_track(&self, track: Track) {
+        let _ = self.tracks.try_send(track);
+    }
+}
+
+impl Connection {
+    /// Makes a connection from an address of this machine.
+    pub(crate) async fn new(from: IpAddr, source: u32) -> Result<Self, CallerError> {
+        let (stand, watched) = watch::channel(Stand::Connecting);
+        let (gathered, is_gathered) = watch::channel(false);
+        let (tracks, arriving) = mpsc::channel(TRACKS);
+        let notes = Notes {
+            stand,
+            gathered,
+            tracks,
+        };
+        let settings = SettingEngineBuilder::new()
+            .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
+            // Where no multicast is routed, nothing works with it.
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .build();
+        let runtime = default_runtime().ok_or_else(|| webrtc::error::Error::Other("there is no runtime".to_owned()))?;
+        let building = PeerConnectionBuilder::new()
+            .with_media_engine(codecs()?)
+            .with_setting_engine(settings)
+            .with_handler(Arc::new(notes))
+            .with_runtime(runtime)
+            .with_udp_addrs(vec![format!("{from}:0")])
+            .build();
+        // Twenty kilobytes of it.
+        let peer = Box::pin(building).await?;
+        let track = Arc::new(TrackLocalStaticRTP::new(own_track(source)));
+        peer.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
+        Ok(Self {
+            peer: Arc::new(peer),
+            stand: watched,
+            gathered: is_gathered,
+            tracks: arriving,
+            track,
+            source,
+        })
+    }
+
+    /// The offer, with all candidates: WHIP allows to send them at once.
+    pub(crate) async fn offer(&mut self) -> Result<String, CallerError> {
+        let offer = self.peer.create_offer(None).await?;
+        self.peer.set_local_description(offer).await?;
+        // An error says that the library ended; then there is no description either.
+        let _ = self.gathered.wait_for(|gathered| *gathered).await;
+        let offer = self.peer.local_description().await;
+        offer.map(|offer| offer.sdp).ok_or_else(|| ended("an offer"))
+    }
+
+    /// Takes the answer, and waits for the keys.
+    pub(crate) async fn accept(&mut self, answer: String) -> Result<(), CallerError> {
+        let answer = RTCSessionDescription::answer(answer)?;
+        self.peer.set_remote_description(answer).await?;
+        let stand = self.stand.wait_for(|stand| *stand != Stand::Connecting).await;
+        match stand.map(|stand| *stand) {
+            Ok(Stand::Connected) => Ok(()),
+            _ => Err(ended("the handshake")),
+        }
+    }
+
+    /// Its way to speak.
+    pub(crate) fn voice(&self) -> Voice {
+        Voice {
+            track: Arc::clone(&self.track),
+            source: self.source,
+            types: TYPES,
+        }
+    }
+
+    /// The end that tells the host, and what is heard.
+    pub(crate) fn split(self) -> (Arc<dyn PeerConnection>, Listening) {
+        let Self { peer, tracks, .. } = self;
+        (peer, Listening { tracks })
+    }
+}
+
+fn ended(what: &str) -> CallerError {
+    CallerError::Ended { what: what.to_owned() }
+}
+
+/// The tracks of the host, which are listened to until the connection ends.
+pub(crate) struct Listening {
+    tracks: mpsc::Receiver<Track>,
+}
+
+impl Listening {
+    pub(crate) async fn listen(mut self, ear: Arc<Ear>) -> Result<(), CallerError> {
+        while let Some(track) = self.tracks.recv().await {
+            let mut decoding = Decoding::new()?;
+            while let Some(event) = track.poll().await {
+                let TrackRemoteEvent::OnRtpPacket(packet) = event else {
+                    continue;
+                };
+                match packet.header.payload_type {
+                    kind if kind == TYPES.opus => decoding.audio(&packet, Instant::now(), &ear),
+                    kind if kind == TYPES.keys => decoding.key(&packet, &ear),
+                    kind => tracing::warn!(kind, "a packet of a kind that was not offered"),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opus and keys, both by the same clock.
+fn codecs() -> Result<MediaEngine, CallerError> {
+    let mut engine = MediaEngine::default();
+    for (rtp_codec, payload_type) in [(opus(), TYPES.opus), (keys(), TYPES.keys)] {
+        let codec = RTCRtpCodecParameters {
+            rtp_codec,
+            payload_type,
+        };
+        engine.register_codec(codec, RtpCodecKind::Audio)?;
+    }
+    Ok(engine)
+}
+
+/// RFC 7587 demands two channels in the description, whatever is sent.
+fn opus() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_OPUS.to_owned(),
+        clock_rate: CLOCK_RATE,
+        channels: 2,
+        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+        ..RTCRtpCodec::default()
+    }
+}
+
+fn keys() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_TELEPHONE_EVENT.to_owned(),
+        clock_rate: CLOCK_RATE,
+        sdp_fmtp_line: "0-15".to_owned(),
+        ..RTCRtpCodec::default()
+    }
+}
+
+/// One stream of both kinds. The library offers what the codings of a track name, and sends by the first.
+fn own_track(source: u32) -> MediaStreamTrack {
+    let coding = |codec| RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters {
+            ssrc: Some(source),
+            ..RTCRtpCodingParameters::default()
+        },
+        codec,
+        ..RTCRtpEncodingParameters::default()
+    };
+    let codings = vec![coding(opus()), coding(keys())];
+    let [stream, track, label] = ["call", "voice", "a caller"].map(str::to_owned);
+    MediaStreamTrack::new(stream, track, label, RtpCodecKind::Audio, codings)
+}

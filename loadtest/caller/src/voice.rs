@@ -1,0 +1,144 @@
+//! What is said: a packet each 20 ms, of sound or of a key.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ropus::{Application, Bitrate, Channels, Encoder};
+use rtc::rtp::{Header, Packet};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+
+use crate::keys::Press;
+use crate::spectrum::sine;
+use crate::{CallerError, FRAME_MS, FRAME_SAMPLES, FRAME_TICKS};
+
+/// Bits a second.
+const BITS: u32 = 24_000;
+/// The largest packet of 20 ms that is made: far above what that gives.
+const LARGEST_PAYLOAD: usize = 1_000;
+/// Slots without a key after one: 80 ms.
+const PAUSE: u32 = 4;
+
+/// What somebody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sound {
+    /// Nothing: packets of silence, as a microphone in a quiet room sends them.
+    #[default]
+    Silence,
+    /// A sine wave of this many Hz; multiples of [`crate::spectrum::STEP`] are recognised best.
+    Tone(u16),
+}
+
+/// Makes Opus of sounds.
+pub(crate) struct Mouth {
+    encoder: Encoder,
+    frame: u32,
+}
+
+impl Mouth {
+    pub(crate) fn new() -> Result<Self, CallerError> {
+        let encoder = Encoder::builder(crate::SAMPLE_RATE, Channels::Mono, Application::Audio)
+            .bitrate(Bitrate::Bits(BITS))
+            .build()
+            .map_err(CallerError::codec)?;
+        Ok(Self { encoder, frame: 0 })
+    }
+
+    /// The next 20 ms.
+    pub(crate) fn frame(&mut self, sound: Sound) -> Result<Vec<u8>, CallerError> {
+        let samples = match sound {
+            Sound::Silence => [0; FRAME_SAMPLES],
+            Sound::Tone(hz) => sine(hz, self.frame),
+        };
+        self.frame = self.frame.wrapping_add(1);
+        let mut payload = vec![0; LARGEST_PAYLOAD];
+        let length = self
+            .encoder
+            .encode(&samples, &mut payload)
+            .map_err(CallerError::codec)?;
+        payload.truncate(length);
+        Ok(payload)
+    }
+}
+
+/// Which numbers of the offer stand for what.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PayloadTypes {
+    pub(crate) opus: u8,
+    pub(crate) keys: u8,
+}
+
+/// What a voice is told.
+pub(crate) struct Orders {
+    pub(crate) sound: watch::Receiver<Sound>,
+    pub(crate) keys: mpsc::Receiver<Press>,
+}
+
+/// Speaks until nobody gives orders any more.
+pub(crate) struct Voice {
+    pub(crate) track: Arc<TrackLocalStaticRTP>,
+    pub(crate) source: u32,
+    pub(crate) types: PayloadTypes,
+}
+
+impl Voice {
+    /// Speaks in packets of 20 ms. Late ones are not caught up with: whoever listens hears a pause, not a burst.
+    pub(crate) async fn speak(self, mut orders: Orders) -> Result<(), CallerError> {
+        let mut mouth = Mouth::new()?;
+        let mut slots = interval(Duration::from_millis(u64::from(FRAME_MS)));
+        slots.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut header = Header {
+            version: 2,
+            // Numbers that nobody can guess (RFC 3550, section 5.1).
+            sequence_number: rand::random(),
+            timestamp: rand::random(),
+            ssrc: self.source,
+            ..Header::default()
+        };
+        let (mut waiting, mut pressed, mut pause) = (VecDeque::new(), None::<(Press, u32)>, 0_u32);
+        loop {
+            slots.tick().await;
+            header.sequence_number = header.sequence_number.wrapping_add(1);
+            header.timestamp = header.timestamp.wrapping_add(FRAME_TICKS);
+            while let Ok(press) = orders.keys.try_recv() {
+                waiting.push_back(press);
+            }
+            pause = pause.saturating_sub(1);
+            if pressed.is_none() && pause == 0 {
+                pressed = waiting.pop_front().map(|press| (press, header.timestamp));
+            }
+            let key = pressed
+                .as_mut()
+                .and_then(|(press, began)| Some((press.next()?, *began)));
+            let packet = if let Some((key, began)) = key {
+                let header = Header {
+                    marker: key.is_first,
+                    payload_type: self.types.keys,
+                    timestamp: began,
+                    ..header.clone()
+                };
+                Packet {
+                    header,
+                    payload: key.payload.to_vec().into(),
+                }
+            } else {
+                if pressed.take().is_some() {
+                    pause = PAUSE;
+                }
+                let sound = *orders.sound.borrow_and_update();
+                let header = Header {
+                    payload_type: self.types.opus,
+                    ..header.clone()
+                };
+                Packet {
+                    header,
+                    payload: mouth.frame(sound)?.into(),
+                }
+            };
+            self.track.write_rtp(packet).await?;
+        }
+    }
+}
