@@ -153,6 +153,7 @@ impl<S: State, A: Send + Sync + 'static> CallBot<S, A> {
         Ok(Arc::new(run::Running {
             hears_gathered,
             wants_tones: hears_gathered || hears(&Shape::Kind("tone")),
+            wants_speech: hears(&Shape::Kind("speech")),
             name: self.name,
             app: Box::leak(Box::new(self.app)),
             meet: self.meet,

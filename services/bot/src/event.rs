@@ -8,7 +8,7 @@ mod pressed;
 pub use call::{
     Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left, Lobby, MediaLost, Muted,
     NotDone, OperationEnded, PromptEnded, Recorded, RecordedJoins, RecordedLeft, RecordingEnd, RecordingInvitation,
-    SharingEnded, SharingStarted, StatusUpdated, Tone, TonesSent, TransferFailed, participant_name,
+    SharingEnded, SharingStarted, Speech, StatusUpdated, Tone, TonesSent, TransferFailed, participant_name,
 };
 pub(crate) use chat::change_of;
 pub use chat::{

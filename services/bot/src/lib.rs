@@ -68,7 +68,7 @@ pub mod calls {
     pub use crate::route::calls::{
         CallRoute, any, connected, gathered, in_doubt, invited, joined, left, lobby, media_lost, muted,
         operation_ended, prompt_ended, recorded, recorded_joins, recorded_left, sharing_ended, sharing_started, signal,
-        status_updated, tone, tones_sent, transfer_failed,
+        speech, status_updated, tone, tones_sent, transfer_failed,
     };
     pub use trunkline_teams::calls::{
         CallOptions, CallState, ChatInfo, Identity, IdentitySet, JoinUrlError, MeetingInfo, Modality, Participant,

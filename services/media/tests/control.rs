@@ -423,8 +423,11 @@ fn an_answer_is_recorded_told_and_fetched_by_whoever_has_its_token() {
     run(async {
         let mut world = World::start(10).await;
         let mut worker = world.worker().await;
-        let (leg, mut caller, _) = world.call(&mut worker).await;
-        worker.accepts(&leg, What::Listen(Listen { speech: true })).await;
+        let open = Open {
+            speech: true,
+            ..Open::default()
+        };
+        let (leg, mut caller, _) = world.call_of(&mut worker, open).await;
         let answer = RecordAnswer {
             beep: true,
             first_silence_ms: 20_000,
@@ -447,6 +450,7 @@ fn an_answer_is_recorded_told_and_fetched_by_whoever_has_its_token() {
         // The sender tells no level: a codec thread hears it.
         let speech = worker.event(&leg, |told| matches!(told, Told::Speech(_))).await;
         assert!(matches!(speech, Told::Speech(speech) if speech.speaks));
+        worker.accepts(&leg, What::Listen(Listen { speech: false })).await;
         let packet = caller.caller.packet(TONES, true, 990_000, &[11, 10, 0x12, 0xC0]);
         caller.send(&packet);
         let told = worker.event(&leg, |told| matches!(told, Told::Answered(_))).await;

@@ -33,6 +33,7 @@ pub(super) struct Running<S, A: 'static> {
     pub(super) on_failed: Option<Box<dyn Handler<Call<A>, S, Failure, Then>>>,
     pub(super) hears_gathered: bool,
     pub(super) wants_tones: bool,
+    pub(super) wants_speech: bool,
 }
 
 /// What is stored of a call: the author's state, and the keys that are being gathered.
@@ -191,6 +192,7 @@ impl<S: State, A: Send + Sync + 'static> Logic for Running<S, A> {
             calls: Some(CallsDescription {
                 answers: self.meet.is_some() || self.recording_asked.is_some(),
                 wants_tones: self.wants_tones,
+                wants_speech: self.wants_speech,
             }),
             ..Description::default()
         }

@@ -101,6 +101,21 @@ impl Connected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tone(pub char);
 
+/// Somebody began to speak, or fell silent. Told in calls with [`crate::Media::hosted`], whose media host listens because there is a
+/// route for it: speech after 60 ms of it, silence half a second after the last sound. What was said is not told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Speech {
+    /// Whether somebody speaks from now on.
+    pub speaks: bool,
+}
+
+impl Speech {
+    pub(crate) fn new(speaks: bool) -> Self {
+        Self { speaks }
+    }
+}
+
 /// Keys were gathered.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -104,6 +104,8 @@ pub enum CallEvent {
     RecordedLeft(RecordedLeft),
     /// The media host that carried the sound is gone, or the leg there ended; the text says why. The call goes on without sound.
     MediaLost(String),
+    /// Somebody began to speak (`true`), or fell silent half a second ago. Only calls whose sound a media host of ours carries.
+    Speech(bool),
     /// Over. The last event of a call.
     Ended(CallEnd),
 }
@@ -185,6 +187,8 @@ pub struct CallsDescription {
     pub answers: bool,
     /// Whether it wants the caller's keys: the host subscribes to them.
     pub wants_tones: bool,
+    /// Whether it wants to know when the caller speaks: a media host listens for it.
+    pub wants_speech: bool,
 }
 
 impl CallNow {

@@ -10,7 +10,7 @@ use crate::call::gather::GATHERED;
 use crate::error::Error;
 use crate::event::{
     Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted, OperationEnded, PromptEnded,
-    Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, StatusUpdated, Tone, TonesSent,
+    Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech, StatusUpdated, Tone, TonesSent,
     TransferFailed,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
@@ -267,6 +267,18 @@ pub fn media_lost() -> Listen<MediaLost, Then> {
         |event| matches!(event, CallEvent::MediaLost(_)),
         |event| match event {
             CallEvent::MediaLost(reason) => Some(MediaLost::new(reason)),
+            _ => None,
+        },
+    )
+}
+
+/// Somebody began to speak or fell silent, see [`Speech`]. A media host listens for it because this route is there.
+pub fn speech() -> Listen<Speech, Then> {
+    of_call(
+        Shape::Kind("speech"),
+        |event| matches!(event, CallEvent::Speech(_)),
+        |event| match event {
+            CallEvent::Speech(speaks) => Some(Speech::new(speaks)),
             _ => None,
         },
     )

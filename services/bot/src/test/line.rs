@@ -386,6 +386,15 @@ impl Line {
         events
     }
 
+    /// The media host listens.
+    pub(super) fn hears_speech(&self, speaks: bool) -> Vec<CallEvent> {
+        assert!(
+            self.sound == Sound::Hosted,
+            "no media host carries the sound of this call: the bot has not answered with Media::hosted()"
+        );
+        vec![CallEvent::Speech(speaks)]
+    }
+
     fn cancels(&mut self) -> Vec<CallEvent> {
         let cancelled = self.media.drain(..).map(|media| match media.what {
             What::Prompts(_) => failed(&media.key, OperationKind::PlayPrompt, 400, 8508),

@@ -176,6 +176,14 @@ impl<S: State> Phone<S> {
         self.happens("(the media host is gone)", |line| line.loses_media(lost, is_heard))
     }
 
+    /// The media host of a call with [`Media::hosted`](crate::Media::hosted) hears that somebody begins to speak, or falls silent.
+    pub fn speech(&mut self, speaks: bool) -> &mut Self {
+        let is_wanted = self.host.logic.describe().calls.is_some_and(|calls| calls.wants_speech);
+        assert!(is_wanted, "the bot does not want to know: add .on(calls::speech(), ..)");
+        let line = if speaks { "(somebody speaks)" } else { "(silence)" };
+        self.happens(line, |line| line.hears_speech(speaks))
+    }
+
     /// Somebody presses keys, one after the other.
     pub fn keys(&mut self, keys: &str) -> &mut Self {
         assert!(

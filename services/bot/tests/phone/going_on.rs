@@ -121,6 +121,20 @@ fn a_newer_bot_goes_on_with_the_call() {
 }
 
 #[test]
+fn a_bot_is_told_when_somebody_speaks_and_falls_silent() {
+    async fn meet(_: &mut Ringing, _: &mut Notes, _: Invitation) -> Result<Decision> {
+        Ok(Decision::Answer(Media::hosted()))
+    }
+    async fn heard(_: &mut Call, notes: &mut Notes, speech: trunkline_bot::event::Speech) -> Result<Then> {
+        notes.lines.push(format!("speaks: {}", speech.speaks));
+        Ok(Then::Stay)
+    }
+    let mut phone = Phone::with(CallBot::answering("hosted", (), meet).on(calls::speech(), heard));
+    phone.rings().speech(true).speech(false);
+    assert_eq!(notes(&phone), ["speaks: true", "speaks: false"]);
+}
+
+#[test]
 fn a_bot_whose_media_host_is_gone_hands_the_caller_on_or_hangs_up() {
     async fn meet(_: &mut Ringing, _: &mut Notes, _: Invitation) -> Result<Decision> {
         Ok(Decision::Answer(Media::hosted()))

@@ -33,6 +33,8 @@ pub struct Wish {
     pub codecs: Vec<Codec>,
     /// A policy demands that the call is recorded: nothing of it may be kept before that was confirmed.
     pub is_compliance: bool,
+    /// Speech and silence of the peer are told.
+    pub tells_speech: bool,
     /// A leg that it will be bridged with: it gets the same thread, if that leg has a peer by then.
     pub near: Option<LegId>,
 }
@@ -142,6 +144,7 @@ pub(super) struct Actor {
     location: Option<String>,
     /// A policy demands that the call is recorded, and that this was confirmed before.
     is_compliance: bool,
+    tells_speech: bool,
     /// The leg that it will be bridged with.
     near: Option<LegId>,
     answers: Answers,
@@ -167,6 +170,7 @@ impl Actor {
             key: None,
             location: None,
             is_compliance: wish.is_compliance,
+            tells_speech: wish.tells_speech,
             near: wish.near,
             answers: Answers::default(),
             own_mailbox,
@@ -349,11 +353,22 @@ impl Actor {
         let location = self.host.has_peer(&self.leg, opened.leg);
         self.location = Some(location.clone());
         self.session.established();
+        if self.tells_speech
+            && let Err((_, error)) = self.tell_speech(opened.leg, true).await
+        {
+            tracing::error!(leg = %self.leg, error, "speech on a leg is not told");
+        }
         Ok(Answered {
             location,
             tag: self.session.tag(),
             answer,
         })
+    }
+
+    async fn tell_speech(&self, key: LegKey, is_told: bool) -> Result<(), (Reason, String)> {
+        let media = self.host.media.of(key).map_err(refusal)?;
+        media.hear_speech(key, &self.host.ears).await.map_err(refusal)?;
+        media.tell_speech(key, is_told).await.map_err(refusal)
     }
 
     fn near(&self) -> Option<LegKey> {
@@ -481,8 +496,8 @@ impl Actor {
             }
             Order::RecordAnswer(order) => self.record_answer(key, codec, operation, order).await?,
             Order::TellSpeech(is_told) => {
-                media.hear_speech(key, &self.host.ears).await.map_err(refusal)?;
-                media.tell_speech(key, is_told).await
+                self.tell_speech(key, is_told).await?;
+                Ok(())
             }
             Order::StopRecording(of) => media.stop_recording(key, of).await,
             Order::Statistics => {

@@ -213,6 +213,7 @@ fn open(host: &Arc<Host>, epoch: u64, open: &wire::Open) -> Result<(String, Ack)
         epoch,
         codecs,
         is_compliance: open.compliance,
+        tells_speech: open.speech,
         near: (!open.near.is_empty()).then(|| LegId::of(&open.near)),
     };
     let opened = host.open(wish).map_err(not_opened)?;

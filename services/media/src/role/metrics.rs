@@ -5,13 +5,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::control::{Host, NotOpened, Tally};
-use crate::thread::Figures;
+use crate::thread::{Figures, Spread};
 
 /// What the role itself counts.
 #[derive(Clone, Debug, Default)]
@@ -87,9 +87,21 @@ impl Collector for HostMetrics {
         encode_lag(&mut encoder, host.threads().lag())?;
         encode_refusals(&mut encoder, &host)?;
         encode_tally(&mut encoder, host.tally())?;
+        encode_threads(&mut encoder, &host)?;
         let sum = |figure: fn(&Figures) -> u64| host.threads().sum(figure);
         let tally = host.tally();
+        let packets = |figure: fn((u64, u64)) -> u64| host.threads().sum(|thread| figure(thread.packets_of_ended()));
         let counters = [
+            (
+                "rtp_packets",
+                "Packets that came from peers, of legs that ended",
+                packets(|(heard, _)| heard),
+            ),
+            (
+                "rtp_lost_packets",
+                "Packets that peers sent and that did not come, of legs that ended",
+                packets(|(_, lost)| lost),
+            ),
             ("address_changes", "Times that a peer's address changed", tally.moved()),
             (
                 "fenced",
@@ -149,6 +161,53 @@ fn encode_lag(encoder: &mut DescriptorEncoder<'_>, lag: Duration) -> Result<(), 
         MetricType::Gauge,
     )?;
     gauge.encode_gauge(&lag.as_secs_f64())
+}
+
+type SpreadOf = fn(&Figures) -> &Spread;
+
+/// What each thread does, and how well peers were heard, at the end of each leg.
+fn encode_threads(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<(), fmt::Error> {
+    let mut busy = encoder.encode_descriptor(
+        "trunkline_media_thread_busy",
+        "Time that a media thread worked; its rate is the share of a core",
+        Some(&Unit::Seconds),
+        MetricType::Counter,
+    )?;
+    for (number, figures) in host.threads().figures().enumerate() {
+        let time = ConstCounter::new(figures.busy().as_secs_f64());
+        time.encode(busy.encode_family(&[("thread", number.to_string())])?)?;
+    }
+    let spreads: [(_, _, _, SpreadOf); 3] = [
+        (
+            "trunkline_media_rtp_jitter",
+            "How unevenly packets came, at the end of each leg",
+            Some(&Unit::Seconds),
+            Figures::jitter,
+        ),
+        (
+            "trunkline_media_rtt",
+            "Round trip by the peer's reports, at the end of each leg",
+            Some(&Unit::Seconds),
+            Figures::round_trip,
+        ),
+        (
+            "trunkline_media_mos_estimate",
+            "Mean opinion score of what was received, 1 to 4.5, an estimate, at the end of each leg",
+            None,
+            Figures::opinion,
+        ),
+    ];
+    for (name, help, unit, of) in spreads {
+        let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Histogram)?;
+        for (number, figures) in host.threads().figures().enumerate() {
+            let (sum, buckets) = (of(figures).sum(), of(figures).buckets());
+            let count = buckets.iter().map(|(_, count)| count).sum();
+            let thread = [("thread", number.to_string())];
+            let mut histogram = family.encode_family(&thread)?;
+            histogram.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+        }
+    }
+    Ok(())
 }
 
 fn encode_tally(encoder: &mut DescriptorEncoder<'_>, tally: &Tally) -> Result<(), fmt::Error> {

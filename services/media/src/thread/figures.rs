@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::Spread;
+use crate::leg::Statistics;
+
 /// Counters since the start, and gauges.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Figures {
     pub(super) legs: AtomicU64,
     pub(super) received: AtomicU64,
@@ -16,6 +19,35 @@ pub struct Figures {
     pub(super) panics: AtomicU64,
     pub(super) lag: AtomicU64,
     pub(super) worst_lag: AtomicU64,
+    busy_nanos: AtomicU64,
+    heard_packets: AtomicU64,
+    lost_packets: AtomicU64,
+    jitter: Spread,
+    round_trip: Spread,
+    opinion: Spread,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            legs: AtomicU64::default(),
+            received: AtomicU64::default(),
+            sent: AtomicU64::default(),
+            strangers: AtomicU64::default(),
+            unsent: AtomicU64::default(),
+            handshakes_dropped: AtomicU64::default(),
+            events_lost: AtomicU64::default(),
+            panics: AtomicU64::default(),
+            lag: AtomicU64::default(),
+            worst_lag: AtomicU64::default(),
+            busy_nanos: AtomicU64::default(),
+            heard_packets: AtomicU64::default(),
+            lost_packets: AtomicU64::default(),
+            jitter: Spread::new([0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2]),
+            round_trip: Spread::new([0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5]),
+            opinion: Spread::new([1.5, 2.0, 2.5, 3.0, 3.5, 3.8, 4.1, 4.3]),
+        }
+    }
 }
 
 impl Figures {
@@ -67,6 +99,54 @@ impl Figures {
     /// The longest that a due leg waited.
     pub fn worst_lag(&self) -> Duration {
         Duration::from_micros(self.worst_lag.load(Ordering::Relaxed))
+    }
+
+    /// Time that the thread worked: it waits for the rest.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy_nanos.load(Ordering::Relaxed))
+    }
+
+    /// Packets that peers sent, of legs that ended: those that came, and those that did not.
+    pub fn packets_of_ended(&self) -> (u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.heard_packets), read(&self.lost_packets))
+    }
+
+    /// How unevenly packets came at the end of each leg, in seconds (RFC 3550 section 6.4.1).
+    pub fn jitter(&self) -> &Spread {
+        &self.jitter
+    }
+
+    /// Round trips at the end of each leg, in seconds, where the peer's reports gave one.
+    pub fn round_trip(&self) -> &Spread {
+        &self.round_trip
+    }
+
+    /// Mean opinion scores at the end of each leg, estimates.
+    pub fn opinion(&self) -> &Spread {
+        &self.opinion
+    }
+
+    pub(super) fn worked(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.busy_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// A leg ended with these figures. One that nothing was heard of says nothing of the network.
+    pub(super) fn leg_ended(&self, statistics: &Statistics) {
+        if statistics.received_packets == 0 {
+            return;
+        }
+        self.heard_packets
+            .fetch_add(statistics.received_packets, Ordering::Relaxed);
+        self.lost_packets.fetch_add(statistics.lost_packets, Ordering::Relaxed);
+        self.jitter.add(statistics.jitter.as_secs_f64());
+        if let Some(round_trip) = statistics.round_trip {
+            self.round_trip.add(round_trip.as_secs_f64());
+        }
+        if let Some(score) = statistics.opinion_score {
+            self.opinion.add(score);
+        }
     }
 
     pub(super) fn record_lag(&self, lag: Duration) {

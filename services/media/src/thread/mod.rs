@@ -13,6 +13,7 @@ mod figures;
 mod pool;
 mod ports;
 mod sockets;
+mod spread;
 mod table;
 mod wheel;
 mod worker;
@@ -38,6 +39,7 @@ pub use command::{LegError, OpenError, Opened};
 pub use config::{Ports, ThreadConfig};
 pub use figures::Figures;
 pub use pool::MediaThreads;
+pub use spread::Spread;
 pub use table::LegKey;
 use worker::{WAKER, Worker};
 

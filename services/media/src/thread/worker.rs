@@ -107,12 +107,14 @@ impl Worker {
         let mut buffer = [0; DATAGRAM_BYTES];
         loop {
             self.wait(&mut ready);
-            self.receive(&mut buffer, Instant::now());
+            let woken = Instant::now();
+            self.receive(&mut buffer, woken);
             self.serve_due(Instant::now(), &mut due);
             if !self.take_commands() {
                 break;
             }
             self.serve_handshakes();
+            self.figures.worked(woken.elapsed());
         }
         for leg in self.table.keys() {
             self.serve(leg, Instant::now(), |leg, now, out| {
@@ -302,6 +304,7 @@ impl Worker {
         let Some(mut entry) = self.table.remove(key) else {
             return;
         };
+        self.figures.leg_ended(&entry.leg.statistics(now));
         if let Some(socket) = &mut entry.socket {
             let port = socket.local_addr().map(|address| address.port());
             let _ = self.poll.registry().deregister(socket);

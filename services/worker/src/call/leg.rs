@@ -122,6 +122,8 @@ pub enum LegNews {
         /// What was recorded, if it is kept.
         clip: Option<Clip>,
     },
+    /// The peer began to speak, or fell silent.
+    Speech(bool),
     /// The host gave a recording of the call up; why, for people.
     RecordingFailed(String),
     /// The leg ended.
@@ -368,6 +370,7 @@ impl CallRecord {
                 told(format!("leg: answer {command} {how:?}"));
                 self.operation_ended(Some(&command.to_string()), answered(how, clip))
             }
+            LegNews::Speech(speaks) => vec![CallEvent::Speech(speaks)],
             LegNews::RecordingFailed(why) => {
                 told(format!("leg: the recording failed: {why}"));
                 self.say_that_recording_failed(now_ms);

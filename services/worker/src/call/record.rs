@@ -322,7 +322,7 @@ impl CallRecord {
         let is_full = waiting > UNTOLD_BYTES || self.events.len() >= UNTOLD;
         let may_lack = matches!(
             event,
-            CallEvent::Joined(_) | CallEvent::Left(_) | CallEvent::Muted(_) | CallEvent::Tone(_)
+            CallEvent::Joined(_) | CallEvent::Left(_) | CallEvent::Muted(_) | CallEvent::Tone(_) | CallEvent::Speech(_)
         );
         if is_full && may_lack {
             self.note(MomentKind::Host, format!("{name} is not told: too much waits"), now_ms);
@@ -414,6 +414,8 @@ pub fn name_of(event: &CallEvent) -> &'static str {
         CallEvent::RecordedJoins(_) => "recorded joins",
         CallEvent::RecordedLeft(_) => "recorded left",
         CallEvent::MediaLost(_) => "media lost",
+        CallEvent::Speech(true) => "speech",
+        CallEvent::Speech(false) => "silence",
         CallEvent::Ended(_) => "ended",
         _ => "event",
     }

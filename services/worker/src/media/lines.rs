@@ -53,7 +53,7 @@ impl Lines {
         &self,
         parts: &Arc<WorkerParts>,
         epoch: u64,
-        of_policy: bool,
+        open: proto::Open,
         within: Duration,
     ) -> LegAnswer {
         let until = Instant::now() + within;
@@ -69,10 +69,7 @@ impl Lines {
             if left.is_zero() {
                 break;
             }
-            let what = What::Open(proto::Open {
-                compliance: of_policy,
-                ..proto::Open::default()
-            });
+            let what = What::Open(open.clone());
             let place = LegPlace {
                 host: candidate.name.clone(),
                 address: candidate.host.address.clone(),

@@ -166,8 +166,7 @@ fn news_of(told: Told) -> LegNews {
         Told::RecordingGap(_) => LegNews::Other("a gap in a recording"),
         Told::RecordingEnded(ended) if !ended.error.is_empty() => LegNews::RecordingFailed(ended.error),
         Told::RecordingEnded(_) => LegNews::Other("a recording ended"),
-        Told::Speech(speech) if speech.speaks => LegNews::Other("the peer begins to speak"),
-        Told::Speech(_) => LegNews::Other("the peer stopped speaking"),
+        Told::Speech(speech) => LegNews::Speech(speech.speaks),
         Told::BridgeEnded(_) => LegNews::Other("the bridge ended"),
     }
 }

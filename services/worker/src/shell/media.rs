@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkline_proto::media::Open;
+
 use super::context::WorkerParts;
 use crate::conversation::{Event, GraphAnswer, LegAnswer, LegAsk, LegWish};
 use crate::media::Owner;
@@ -29,9 +31,17 @@ pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) ->
             return Event::GraphAnswered { id, answer };
         }
         _ if !may_begin => LegAnswer::Withheld,
-        LegWish::Open { of_policy, within_ms } => {
-            let within = Duration::from_millis(within_ms);
-            lines.open(worker, epoch, of_policy, within).await
+        LegWish::Open {
+            of_policy,
+            tells_speech,
+            within_ms,
+        } => {
+            let open = Open {
+                compliance: of_policy,
+                speech: tells_speech,
+                ..Open::default()
+            };
+            lines.open(worker, epoch, open, Duration::from_millis(within_ms)).await
         }
         LegWish::Attach { leg, last_event } => lines.attach(worker, &leg, epoch, last_event, owner).await,
         LegWish::Close { leg, number } => lines.close(worker, &leg, epoch, number).await,

@@ -64,6 +64,8 @@ pub enum LegWish {
     Open {
         /// A policy demands that the call is recorded: nothing of it may be kept before that was confirmed.
         of_policy: bool,
+        /// The bot wants to know when the caller speaks.
+        tells_speech: bool,
         /// How long it may take, in milliseconds.
         within_ms: u64,
     },
@@ -196,8 +198,15 @@ impl Conversation {
                 decide_by => decide_by.saturating_sub(BEFORE_DECISION_MS),
             };
             let within_ms = latest.saturating_sub(now.wall_ms).clamp(1, OPEN_MS);
-            let of_policy = call.is_of_policy();
-            return may_open.then_some(LegWish::Open { of_policy, within_ms });
+            let tells_speech = self
+                .identity
+                .as_ref()
+                .is_some_and(|identity| identity.bot.wants_speech());
+            return may_open.then_some(LegWish::Open {
+                of_policy: call.is_of_policy(),
+                tells_speech,
+                within_ms,
+            });
         }
         if call.is_leg_closing() {
             return Some(LegWish::Close {

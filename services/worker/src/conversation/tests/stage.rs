@@ -439,6 +439,7 @@ impl Logic for TestBot {
             calls: Some(CallsDescription {
                 answers: !self.only_calls,
                 wants_tones: true,
+                wants_speech: true,
             }),
             ..Description::default()
         }

@@ -20,6 +20,7 @@ impl Logic for Silent {
             calls: Some(CallsDescription {
                 answers: true,
                 wants_tones: true,
+                wants_speech: true,
             }),
             ..Description::default()
         }

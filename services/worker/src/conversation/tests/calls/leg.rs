@@ -204,6 +204,27 @@ fn keys_and_prompts_go_over_the_leg_and_not_over_graph() {
 }
 
 #[test]
+fn a_bot_that_wants_to_know_is_told_when_somebody_speaks() {
+    let mut desk = Desk::answered_hosted(TestBot::default());
+    assert!(matches!(
+        desk.wish(),
+        LegWish::Open {
+            tells_speech: true,
+            of_policy: false,
+            ..
+        }
+    ));
+    desk.host_says(opened());
+    let mut desk = Desk::up();
+    desk.commits();
+    desk.leg_tells(2, LegNews::Speech(true));
+    assert!(matches!(desk.told(), CallEvent::Speech(true)));
+    desk.commits();
+    desk.leg_tells(3, LegNews::Speech(false));
+    assert!(matches!(desk.told(), CallEvent::Speech(false)));
+}
+
+#[test]
 fn a_prompt_that_the_leg_has_is_not_asked_again_and_its_end_is_heard() {
     let mut desk = Desk::playing();
     desk.next_owner();
