@@ -15,6 +15,10 @@ use super::{Worker, World, run, wav};
 /// What the prompt of [`wav`] sounds like: a sawtooth of 64 samples at 16 kHz.
 const PROMPT_HZ: u16 = 250;
 
+/// What may be missing of a sound: a host that the machine stops for more than three packets goes on with the next, rather than
+/// with a burst.
+const BUSY_MS: u32 = 300;
+
 /// A leg with the reference caller at its other end.
 async fn call(world: &World, worker: &mut Worker) -> (String, Caller) {
     let (leg, opened) = worker.open().await;
@@ -49,7 +53,8 @@ fn the_reference_caller_hears_itself_in_both_modes() {
                     .await
                     .unwrap();
             }
-            assert_eq!(caller.heard(|heard| heard.missing_ms(0)), 0);
+            let missing = caller.heard(|heard| heard.missing_ms(0));
+            assert!(missing <= BUSY_MS, "{missing} ms of the echo are missing");
             caller.close().await.unwrap();
             let ended = worker.event(&leg, |told| matches!(told, Told::Ended(_))).await;
             assert_eq!(ended, Told::Ended("peer_closed".to_owned()));
@@ -73,7 +78,8 @@ fn prompts_and_keys_go_both_ways_and_a_caller_hangs_up() {
         worker.accepts(&leg, play).await;
         let all = |heard: &trunkline_caller::Heard| heard.tone(PROMPT_HZ, 0) >= Duration::from_millis(900);
         caller.hears("the prompt", PATIENCE, all).await.unwrap();
-        assert_eq!(caller.heard(|heard| heard.missing_ms(0)), 0);
+        let missing = caller.heard(|heard| heard.missing_ms(0));
+        assert!(missing <= BUSY_MS, "{missing} ms of the prompt are missing");
 
         caller.press("4*").unwrap();
         for key in ["4", "*"] {

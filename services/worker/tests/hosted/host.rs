@@ -66,10 +66,13 @@ fn config(name: &str, directory: &Path) -> MediaConfig {
         drain_deadline: Duration::ZERO,
         host: HostConfig {
             thread: ThreadConfig::loopback(Ports::Single(0)),
+            threads: 1,
             prompts: prompts(directory),
             stand_in: None,
             recordings: directory.join("recordings"),
             retention: None,
+            keys: None,
+            command: None,
             orphaned_after: Duration::from_secs(60),
         },
     }

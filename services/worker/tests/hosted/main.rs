@@ -14,6 +14,10 @@ use support::{SHARDS, until};
 use trunkline_caller::{Heard, Sound};
 use world::{CALL, FAREWELL, GREETING, PATIENCE, STORY, World};
 
+/// What may be missing of a sound: a host that the machine stops for more than three packets goes on with the next, rather than
+/// with a burst.
+const BUSY_MS: u32 = 300;
+
 /// A frame at each end of a tone may be half of it.
 fn most_of(length: Duration) -> Duration {
     length * 9 / 10
@@ -31,7 +35,8 @@ async fn a_caller_hears_prompts_its_keys_are_gathered_and_the_leg_ends_with_the_
         })
         .await
         .unwrap();
-    assert_eq!(caller.heard(|heard| heard.missing_ms(0)), 0);
+    let missing = caller.heard(|heard| heard.missing_ms(0));
+    assert!(missing <= BUSY_MS, "{missing} ms of the greeting are missing");
     assert_eq!(
         world.graph.count("playPrompt") + world.graph.count("subscribeToTone"),
         0,
@@ -75,6 +80,9 @@ async fn a_worker_that_is_killed_is_not_heard_and_the_next_one_goes_on() {
     let first = world.worker("a").await;
     let caller = world.caller(&first).await;
     caller.say(Sound::Tone(700));
+    // Keys that come before the bot asks for some are none of its answer.
+    let asks = |heard: &Heard| heard.tone(GREETING.hz, 0) >= Duration::from_millis(100);
+    caller.hears("the greeting", PATIENCE, asks).await.unwrap();
     caller.press("5").unwrap();
     let begins = |heard: &Heard| heard.tone(STORY.hz, 0) >= Duration::from_millis(500);
     caller.hears("the story", PATIENCE, begins).await.unwrap();
@@ -88,8 +96,8 @@ async fn a_worker_that_is_killed_is_not_heard_and_the_next_one_goes_on() {
     .await;
     let goes_on = |heard: &Heard| heard.tone(STORY.hz, place) >= Duration::from_secs(2);
     caller.hears("the story goes on", PATIENCE, goes_on).await.unwrap();
-    assert_eq!(caller.heard(|heard| heard.missing_ms(place)), 0, "a break in the audio");
-    let wait = caller.heard(|heard| heard.longest_wait(place));
+    let (missing, wait) = caller.heard(|heard| (heard.missing_ms(place), heard.longest_wait(place)));
+    assert!(missing <= BUSY_MS, "a break in the audio: {missing} ms are missing");
     assert!(wait < Duration::from_millis(500), "{wait:?} without a packet");
 
     // The keys of a call that nobody told the next worker of reach it all the same.
