@@ -57,6 +57,22 @@ pub(super) fn release(tables: &mut Tables<'_>, shard: ShardId, token: Token) -> 
     Ok(Applied::written(released))
 }
 
+/// Frees every shard, for a store that is opened: whoever held one has ended.
+pub(super) fn free_all(tables: &mut Tables<'_>) -> Result<(), Error> {
+    let mut held = Vec::new();
+    for entry in tables.fences.iter()? {
+        let (shard, fence) = entry?;
+        let (epoch, holder, map) = fence.value();
+        if holder.is_some() {
+            held.push((ShardId(shard.value()), Fence { epoch, holder, map }));
+        }
+    }
+    for (shard, fence) in held {
+        write_fence(tables, shard, fence.freed())?;
+    }
+    Ok(())
+}
+
 /// A wish to replace the shard map.
 pub(super) struct NewMap {
     pub(super) me: Incarnation,

@@ -65,7 +65,8 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Opens the store, creating it when there is none.
+    /// Opens the store, creating it when there is none. Shards that an earlier process held are free: the file lets one
+    /// process in at a time, so that one has ended.
     ///
     /// [`StoreError::Unfit`] when another process uses the directory, when the file is of an unknown format, or when the
     /// store was created with another number of shards. Blocks for the time of a few flushes.
@@ -408,7 +409,9 @@ fn identify(database: &Database, shards: u32) -> Result<Identity, StoreError> {
     };
     limits::same_shards(identity, shards)?;
     // A file of an earlier version may lack the newer tables.
-    drop(Tables::open(&transaction).map_err(failed(OPENING))?);
+    let mut tables = Tables::open(&transaction).map_err(failed(OPENING))?;
+    apply::free_all(&mut tables).map_err(failed(OPENING))?;
+    drop(tables);
     transaction.commit().map_err(failed(OPENING))?;
     Ok(identity)
 }

@@ -76,11 +76,31 @@ async fn what_was_acknowledged_is_there_after_reopening() {
     let store = EmbeddedStore::open(config).unwrap();
     assert_eq!(store.identity(), identity);
     assert!(has_record(&store, 1).await);
-    assert_eq!(
-        store.commit(turn(token, 2)).await.unwrap(),
-        Committed::Written,
-        "the fence was lost"
-    );
+}
+
+#[tokio::test]
+async fn shards_of_an_earlier_process_are_free_at_opening_and_their_epochs_count_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig::in_directory(directory.path());
+    let store = EmbeddedStore::open(config.clone()).unwrap();
+    let earlier = own(&store).await;
+    drop(store);
+
+    let store = EmbeddedStore::open(config).unwrap();
+    let late = store.commit(turn(earlier, 1)).await.unwrap();
+    assert_eq!(late, Committed::Fenced, "a shard that is free takes no commit");
+    let unforced = |map| Claim {
+        me: Incarnation(2),
+        map: MapVersion(map),
+        force: false,
+        floor: Epoch(0),
+    };
+    let stale = store.claim(SHARD, unforced(0)).await.unwrap();
+    assert_eq!(stale, Claimed::Stale(earlier.map), "the fence knows its map");
+    let Claimed::Ours(token) = store.claim(SHARD, unforced(1)).await.unwrap() else {
+        panic!("the shard is not free");
+    };
+    assert!(token.epoch > earlier.epoch, "{token} after {earlier}");
 }
 
 #[test]
