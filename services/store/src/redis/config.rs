@@ -14,6 +14,8 @@ pub struct RedisConfig {
     pub sentinel_password: Option<String>,
     /// Certificates (PEM) that a `rediss` server is verified with, instead of those of the machine.
     pub root_certificates: Option<Vec<u8>>,
+    /// How this process proves itself to servers and sentinels that want a certificate of their clients.
+    pub client_certificate: Option<ClientCertificate>,
     /// Number of shards of a new store; an existing one must have been created with the same number.
     pub shards: u32,
     /// Connections for conversations to each primary, beside those for claims and for beats; a shard always uses the same
@@ -41,6 +43,7 @@ impl RedisConfig {
             url: url.into(),
             sentinel_password: None,
             root_certificates: None,
+            client_certificate: None,
             shards: DEFAULT_SHARDS,
             connections: 1,
             response_timeout: Duration::from_secs(2),
@@ -59,6 +62,7 @@ impl fmt::Debug for RedisConfig {
             .field("url", &"...")
             .field("sentinel_password", &self.sentinel_password.as_ref().map(|_| "..."))
             .field("root_certificates", &self.root_certificates.as_ref().map(Vec::len))
+            .field("client_certificate", &self.client_certificate)
             .field("shards", &self.shards)
             .field("connections", &self.connections)
             .field("response_timeout", &self.response_timeout)
@@ -66,6 +70,25 @@ impl fmt::Debug for RedisConfig {
             .field("wait_replicas", &self.wait_replicas)
             .field("wait_timeout", &self.wait_timeout)
             .field("connect_timeout", &self.connect_timeout)
+            .finish()
+    }
+}
+
+/// A certificate and its key. Read once: a renewed one counts from the next start on.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    /// The chain (PEM), the client's own certificate first.
+    pub certificate: Vec<u8>,
+    /// The private key (PEM). A secret: never printed.
+    pub key: Vec<u8>,
+}
+
+impl fmt::Debug for ClientCertificate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("ClientCertificate");
+        shown
+            .field("certificate", &self.certificate.len())
+            .field("key", &"...")
             .finish()
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo, RedisError,
-    TlsCertificates,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo,
+    RedisError, TlsCertificates,
 };
 
 use super::address::{Deployment, Node, RedisAddress};
@@ -35,7 +35,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug)]
 pub(super) struct Dialler {
     encrypted: bool,
-    root_certificates: Option<Arc<[u8]>>,
+    certificates: Option<Arc<TlsCertificates>>,
     tcp: TcpSettings,
     login: RedisConnectionInfo,
     settings: AsyncConnectionConfig,
@@ -54,7 +54,7 @@ impl Dialler {
         let login = RedisConnectionInfo::default().set_db(address.database.into());
         Self {
             encrypted: address.encrypted,
-            root_certificates: config.root_certificates.as_deref().map(Arc::from),
+            certificates: certificates(config).map(Arc::new),
             tcp,
             login: signed_in(login, address.user.as_deref(), address.password.as_deref()),
             settings: AsyncConnectionConfig::new()
@@ -108,20 +108,24 @@ impl Dialler {
             .into_connection_info()?
             .set_redis_settings(self.login.clone())
             .set_tcp_settings(self.tcp.clone());
-        let client = match &self.root_certificates {
-            None => Client::open(address)?,
-            Some(certificates) => {
-                let certificates = TlsCertificates {
-                    client_tls: None,
-                    root_cert: Some(certificates.to_vec()),
-                };
-                Client::build_with_tls(address, certificates)?
-            }
+        let client = match &self.certificates {
+            Some(certificates) if self.encrypted => Client::build_with_tls(address, certificates.as_ref().clone())?,
+            _ => Client::open(address)?,
         };
         client
             .get_multiplexed_async_connection_with_config(&self.settings)
             .await
     }
+}
+
+/// What differs from the machine's own certificates, and from a client without one.
+fn certificates(config: &RedisConfig) -> Option<TlsCertificates> {
+    let client_tls = config.client_certificate.as_ref().map(|own| ClientTlsConfig {
+        client_cert: own.certificate.clone(),
+        client_key: own.key.clone(),
+    });
+    let root_cert = config.root_certificates.clone();
+    (client_tls.is_some() || root_cert.is_some()).then_some(TlsCertificates { client_tls, root_cert })
 }
 
 fn signed_in(mut login: RedisConnectionInfo, user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {

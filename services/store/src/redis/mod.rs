@@ -35,7 +35,7 @@ use futures_util::future::BoxFuture;
 use redis::{Cmd, FromRedisValue, Value};
 
 pub use self::address::{AddressProblem, RedisAddress};
-pub use self::config::RedisConfig;
+pub use self::config::{ClientCertificate, RedisConfig};
 use self::failure::{failed, unexpected};
 use self::fleet::{Call, Fleet};
 use self::line::Commands;

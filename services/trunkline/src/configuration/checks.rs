@@ -253,6 +253,18 @@ fn check_worker(found: &mut Found<'_>, purpose: Purpose) {
             "set engine = \"redis\", or remove the URL",
         );
     }
+    if store.client_certificate.is_some() != store.client_key.is_some() {
+        let (there, absent) = if store.client_certificate.is_some() {
+            ("client_certificate", "client_key")
+        } else {
+            ("client_key", "client_certificate")
+        };
+        found.contradiction(
+            &format!("store.{there}"),
+            format!("store.{there} is set and store.{absent} is not"),
+            "set both, or neither",
+        );
+    }
     if store.wait_replicas > 0 && store.wait_timeout >= store.response_timeout {
         found.contradiction(
             "store.wait_timeout",

@@ -1,12 +1,13 @@
 //! Opens the configured store.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use trunkline_store::SharedStore;
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore, SyncPolicy};
-use trunkline_store::redis::{RedisConfig, RedisStore};
+use trunkline_store::redis::{ClientCertificate, RedisConfig, RedisStore};
 
 use crate::configuration::schema::{Engine, StoreSection, Sync};
 
@@ -47,20 +48,24 @@ pub(super) fn open_embedded(section: &StoreSection) -> anyhow::Result<SharedStor
     Ok(Arc::new(store))
 }
 
+/// The file that a setting names, if it names one.
+fn read(setting: &str, file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    let read = |file: &Path| fs::read(file).with_context(|| format!("{setting}: {} cannot be read", file.display()));
+    file.map(read).transpose()
+}
+
 /// Opens the store. `arbiters` is the number of threads that will call it.
 async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Result<SharedStore> {
     match section.engine {
         Engine::Embedded => open_embedded(section),
         Engine::Redis => {
             let url = section.url.as_ref().context("store.url is missing")?;
-            let root_certificates = section
-                .root_certificates
-                .as_ref()
-                .map(|file| {
-                    fs::read(file)
-                        .with_context(|| format!("store.root_certificates: {} cannot be read", file.display()))
-                })
-                .transpose()?;
+            let root_certificates = read("store.root_certificates", section.root_certificates.as_deref())?;
+            let certificate = read("store.client_certificate", section.client_certificate.as_deref())?;
+            let key = read("store.client_key", section.client_key.as_deref())?;
+            let client_certificate = certificate
+                .zip(key)
+                .map(|(certificate, key)| ClientCertificate { certificate, key });
             let connections = match usize::try_from(section.connections)? {
                 0 => arbiters,
                 connections => connections,
@@ -71,6 +76,7 @@ async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Result<SharedS
                     .as_ref()
                     .map(|secret| secret.expose().to_owned()),
                 root_certificates,
+                client_certificate,
                 shards: section.shards,
                 connections,
                 response_timeout: section.response_timeout,

@@ -14,6 +14,7 @@ use trunkline_store::key::ShardId;
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
 use super::sentinel::until_answered;
+use super::tls::Tls;
 use super::{PATIENCE, beside};
 use crate::members::beat_of;
 use crate::world::{SHARDS, claim_of, header, key, touch, turn};
@@ -25,15 +26,19 @@ const SLOTS: u32 = 16_384;
 const META_SLOT: u32 = 10_679;
 
 /// Three primaries, then the replica of each.
-struct Cluster {
+pub(super) struct Cluster<'a> {
     nodes: Vec<RedisServer>,
+    /// The ports of clients and nodes.
+    ports: Vec<u16>,
+    tls: Option<&'a Tls>,
 }
 
-impl Cluster {
-    fn start() -> Self {
-        let nodes: Vec<RedisServer> = (0..6).map(|_| Self::node()).collect();
-        let cluster = Self { nodes };
-        let first = cluster.nodes[0].port();
+impl<'a> Cluster<'a> {
+    /// With TLS everybody speaks it to everybody.
+    pub(super) fn start(tls: Option<&'a Tls>) -> Self {
+        let (nodes, ports) = (0..6).map(|_| Self::node(tls)).unzip();
+        let cluster = Self { nodes, ports, tls };
+        let first = cluster.ports[0];
         let bus = cluster.bus_port(0);
         for (number, node) in cluster.nodes.iter().enumerate() {
             let mut connection = beside(node);
@@ -71,9 +76,14 @@ impl Cluster {
         cluster
     }
 
-    fn node() -> RedisServer {
-        let bus = free_port().to_string();
-        RedisServer::start(&[
+    fn node(tls: Option<&Tls>) -> (RedisServer, u16) {
+        let (bus, port) = (free_port().to_string(), free_port());
+        let mut of_tls = Vec::new();
+        if let Some(tls) = tls {
+            of_tls = tls.arguments(port);
+            of_tls.extend(["--tls-cluster", "yes"].map(ToOwned::to_owned));
+        }
+        let settings = [
             "--save",
             "",
             "--cluster-enabled",
@@ -87,7 +97,16 @@ impl Cluster {
             // Else a primary without a successor stops all others, too.
             "--cluster-require-full-coverage",
             "no",
-        ])
+        ];
+        let settings: Vec<&str> = settings.into_iter().chain(of_tls.iter().map(String::as_str)).collect();
+        let server = RedisServer::start(&settings);
+        let port = if tls.is_some() { port } else { server.port() };
+        (server, port)
+    }
+
+    /// SIGKILL for a node.
+    pub(super) fn kill(&mut self, number: usize) {
+        self.nodes[number].kill();
     }
 
     fn id(&self, number: usize) -> String {
@@ -130,11 +149,14 @@ impl Cluster {
         });
     }
 
-    fn config(&self) -> RedisConfig {
+    pub(super) fn config(&self) -> RedisConfig {
         // Two of the six are enough to find the others.
         let seeds: Vec<String> = [2, 4]
-            .map(|number: usize| format!("127.0.0.1:{}", self.nodes[number].port()))
+            .map(|number: usize| format!("127.0.0.1:{}", self.ports[number]))
             .into();
+        if let Some(tls) = self.tls {
+            return tls.config(format!("rediss+cluster://{}", seeds.join(",")));
+        }
         RedisConfig {
             shards: SHARDS,
             connections: 2,
@@ -173,7 +195,7 @@ fn slot(shard: ShardId) -> u32 {
     shard.0 * SLOTS / SHARDS
 }
 
-async fn own(store: &SharedStore, shard: ShardId) -> Token {
+pub(super) async fn own(store: &SharedStore, shard: ShardId) -> Token {
     match until_answered(async || store.claim(shard, claim_of(1)).await).await {
         Claimed::Ours(token) => token,
         other => panic!("the claim came to {other:?}"),
@@ -182,7 +204,7 @@ async fn own(store: &SharedStore, shard: ShardId) -> Token {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shards_lie_on_all_primaries_and_everything_works_as_on_one() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start(None);
     let store = cluster.open().await;
     let other = cluster.open().await;
     assert_eq!(store.identity(), other.identity());
@@ -225,7 +247,7 @@ async fn shards_lie_on_all_primaries_and_everything_works_as_on_one() {
     one_server_s_address_does_not_lead_to_a_cluster(&cluster).await;
 }
 
-async fn one_server_s_address_does_not_lead_to_a_cluster(cluster: &Cluster) {
+async fn one_server_s_address_does_not_lead_to_a_cluster(cluster: &Cluster<'_>) {
     let error = RedisStore::open(RedisConfig::at(cluster.nodes[0].url()))
         .await
         .unwrap_err();
@@ -238,7 +260,7 @@ async fn one_server_s_address_does_not_lead_to_a_cluster(cluster: &Cluster) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_primary_s_shards_resume_on_its_replica_and_the_others_never_stop() {
-    let mut cluster = Cluster::start();
+    let mut cluster = Cluster::start(None);
     let store = cluster.open().await;
     let victim = place(META_SLOT);
     let on_victim = (0..SHARDS)
@@ -318,7 +340,7 @@ async fn a_killed_primary_s_shards_resume_on_its_replica_and_the_others_never_st
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slot_that_moves_under_load_loses_and_fails_nothing() {
     const CONVERSATIONS: usize = 40;
-    let cluster = Cluster::start();
+    let cluster = Cluster::start(None);
     let store = cluster.open().await;
     let shard = ShardId(1);
     let (from, to) = (place(slot(shard)), place(slot(shard)) + 1);
@@ -421,7 +443,7 @@ fn move_slot(slot: u32, ids: &[String; 2], ports: [u16; 2]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_came_back_empty_is_the_loss_of_the_store() {
-    let cluster = Cluster::start();
+    let cluster = Cluster::start(None);
     let store = cluster.open().await;
     let victim = (place(META_SLOT) + 1) % 3;
     let shard = (0..SHARDS)

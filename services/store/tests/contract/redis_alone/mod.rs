@@ -6,6 +6,7 @@ mod replicas;
 mod running;
 mod sentinel;
 mod start;
+mod tls;
 
 use std::process::Command;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use trunkline_store::StoreError;
 use trunkline_store::contract::{Committed, Header, Incarnation, Led, MapVersion, MapWrite, SharedStore};
 use trunkline_store::redis::{RedisConfig, RedisStore};
 
+use super::tls::Tls;
 use super::{PATIENCE, beside, own};
 use crate::members::beat_of;
 use crate::world::{SHARD, SHARDS, header, key, turn};
@@ -18,16 +19,19 @@ use trunkline_fleet::process::free_port;
 use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 
 /// What Sentinel runs on, at its fastest.
-struct Guarded {
-    primary: RedisServer,
+pub(super) struct Guarded<'a> {
+    pub(super) primary: RedisServer,
     replica: RedisServer,
     sentinels: Vec<Sentinel>,
+    tls: Option<&'a Tls>,
 }
 
 /// A sentinel, ended with its owner.
 struct Sentinel {
     process: Child,
     port: u16,
+    /// For clients.
+    address: String,
     _directory: TempDir,
 }
 
@@ -40,7 +44,8 @@ impl Drop for Sentinel {
 }
 
 impl Sentinel {
-    fn start(primary: u16) -> Self {
+    /// `primary` is the port that replicas and sentinels use.
+    fn start(primary: u16, tls: Option<&Tls>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = free_port();
         let settings = directory.path().join("sentinel.conf");
@@ -49,10 +54,15 @@ impl Sentinel {
              sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n",
             directory.path().display()
         );
-        std::fs::write(&settings, text).unwrap();
+        let tls_port = free_port();
+        let of_tls = tls.map(|tls| tls.settings(tls_port)).unwrap_or_default();
+        let mut lines: Vec<String> = of_tls.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        lines.push(text);
+        std::fs::write(&settings, lines.join("\n")).unwrap();
         Self {
             process: spawn_sentinel(&settings),
             port,
+            address: format!("127.0.0.1:{}", if tls.is_some() { tls_port } else { port }),
             _directory: directory,
         }
     }
@@ -79,17 +89,17 @@ fn spawn_sentinel(settings: &Path) -> Child {
         .unwrap()
 }
 
-impl Guarded {
-    /// Starts all and waits until the sentinels know each other and the replica.
-    fn start() -> Self {
-        let primary = RedisServer::start(IN_MEMORY);
-        let port = primary.port().to_string();
-        let replica = RedisServer::start(&[IN_MEMORY, &["--replicaof", "127.0.0.1", &port]].concat());
-        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(primary.port())).collect();
+impl<'a> Guarded<'a> {
+    /// Starts all and waits until the sentinels know each other and the replica. With TLS everybody speaks it to everybody.
+    pub(super) fn start(tls: Option<&'a Tls>) -> Self {
+        let (primary, port) = server(tls, &[]);
+        let (replica, _) = server(tls, &["--replicaof", "127.0.0.1", &port.to_string()]);
+        let sentinels: Vec<Sentinel> = (0..3).map(|_| Sentinel::start(port, tls)).collect();
         let guarded = Self {
             primary,
             replica,
             sentinels,
+            tls,
         };
         wait_until("the sentinels know each other and the replica", || {
             guarded.sentinels.iter().all(|sentinel| {
@@ -104,18 +114,38 @@ impl Guarded {
         guarded
     }
 
-    fn config(&self, master: &str) -> RedisConfig {
-        let sentinels: Vec<String> = self
+    /// Waits until the replica has a key.
+    pub(super) fn wait_until_copied(&self, key: &str) {
+        wait_until(&format!("the replica has {key}"), || {
+            beside(&self.replica).exists(key).unwrap_or(false)
+        });
+    }
+
+    pub(super) fn config(&self, master: &str) -> RedisConfig {
+        let sentinels: Vec<&str> = self
             .sentinels
             .iter()
-            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port))
+            .map(|sentinel| sentinel.address.as_str())
             .collect();
+        if let Some(tls) = self.tls {
+            return tls.config(format!("rediss+sentinel://{}/{master}", sentinels.join(",")));
+        }
         RedisConfig {
             shards: SHARDS,
             connect_timeout: PATIENCE,
             ..RedisConfig::at(format!("redis+sentinel://{}/{master}", sentinels.join(",")))
         }
     }
+}
+
+/// A server that keeps nothing on disk, and its port for those who follow or watch it.
+fn server(tls: Option<&Tls>, settings: &[&str]) -> (RedisServer, u16) {
+    let port = free_port();
+    let of_tls = tls.map(|tls| tls.arguments(port)).unwrap_or_default();
+    let of_tls: Vec<&str> = of_tls.iter().map(String::as_str).collect();
+    let server = RedisServer::start(&[IN_MEMORY, settings, &of_tls].concat());
+    let port = if tls.is_some() { port } else { server.port() };
+    (server, port)
 }
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -142,7 +172,7 @@ pub(super) async fn until_answered<T>(call: impl AsyncFn() -> Result<T, StoreErr
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinel_promotes_a_replica_and_writes_resume_on_it_by_themselves() {
-    let mut guarded = Guarded::start();
+    let mut guarded = Guarded::start(None);
     let store: SharedStore = Arc::new(RedisStore::open(guarded.config("main")).await.unwrap());
     let token = own(&store).await;
     let first = turn(token, key("c"), Header::ABSENT, header(1, 1));
@@ -156,9 +186,7 @@ async fn sentinel_promotes_a_replica_and_writes_resume_on_it_by_themselves() {
     };
     assert_eq!(until_answered(write_map).await, MapWrite::Written);
     // Replication is asynchronous: what was acknowledged but did not arrive may go. This arrived.
-    wait_until("the replica has the map", || {
-        beside(&guarded.replica).exists("{tl}map").unwrap_or(false)
-    });
+    guarded.wait_until_copied("{tl}map");
 
     guarded.primary.kill();
     let killed = Instant::now();
@@ -188,12 +216,10 @@ async fn sentinel_promotes_a_replica_and_writes_resume_on_it_by_themselves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attempt_to_connect_to_a_silent_primary_ends_when_another_takes_its_place() {
-    let guarded = Guarded::start();
+    let guarded = Guarded::start(None);
     let store: SharedStore = Arc::new(RedisStore::open(guarded.config("main")).await.unwrap());
     until_answered(async || store.beat(beat_of(1)).await).await;
-    wait_until("the replica has the store", || {
-        beside(&guarded.replica).exists("{tl}meta").unwrap_or(false)
-    });
+    guarded.wait_until_copied("{tl}meta");
     // Connections to it are accepted and then silent for as long as an attempt may take, which is longer than this test.
     guarded.primary.freeze();
     until_answered(async || store.beat(beat_of(1)).await).await;
@@ -202,7 +228,7 @@ async fn an_attempt_to_connect_to_a_silent_primary_ends_when_another_takes_its_p
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_master_that_no_sentinel_knows_is_refused() {
     let primary = RedisServer::start(IN_MEMORY);
-    let sentinel = Sentinel::start(primary.port());
+    let sentinel = Sentinel::start(primary.port(), None);
     wait_until("the sentinel answers", || sentinel.knows("port").is_some());
     let config = RedisConfig::at(format!("redis+sentinel://127.0.0.1:{}/other", sentinel.port));
     let error = RedisStore::open(config).await.unwrap_err();

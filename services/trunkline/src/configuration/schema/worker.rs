@@ -115,6 +115,11 @@ section! {
         pub sentinel_password: Option<Secret> => "...",
         /// Certificates (PEM) that a rediss:// server is verified with, in place of those of the machine.
         pub root_certificates: Option<PathBuf> => "/etc/trunkline/redis-ca.pem",
+        /// Certificate (PEM) by which this process proves itself to Redis and its sentinels, where they want one
+        /// (tls-auth-clients). Read at the start.
+        pub client_certificate: Option<PathBuf> => "/etc/trunkline/redis-client.crt",
+        /// Its key.
+        pub client_key: Option<PathBuf> => "/etc/trunkline/redis-client.key",
         /// Connections to each primary of Redis for conversations, beside those for claims and for beats; 0 is one for each
         /// arbiter.
         pub connections: u32 = 0,
