@@ -353,6 +353,11 @@ impl Node {
         self.recipe = self.recipe.clone().environment("TRUNKLINE_CLUSTER__NAME", &self.name);
     }
 
+    /// The next start is of this program: an upgrade, or the way back.
+    pub fn becomes(&mut self, program: &Path) {
+        self.recipe = self.recipe.clone().of_program(program);
+    }
+
     /// SIGTERM; returns when it has ended, with its log.
     pub fn stop(&mut self) -> String {
         let (status, log) = self.take().stop();

@@ -16,6 +16,8 @@ const INHERITED: [&str; 4] = ["PATH", "HOME", "TMPDIR", "RUST_BACKTRACE"];
 #[derive(Clone, Debug)]
 pub struct Recipe {
     program: PathBuf,
+    /// The network namespace that it runs in.
+    namespace: Option<String>,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     /// Where it runs: what it leaves behind goes with the test.
@@ -30,6 +32,7 @@ impl Recipe {
     pub fn new(directory: &Path, name: &str, program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
+            namespace: None,
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: directory.to_owned(),
@@ -63,10 +66,24 @@ impl Recipe {
     /// Runs it in a network namespace of this name.
     #[must_use]
     pub fn in_namespace(mut self, name: &str) -> Self {
-        let program = std::mem::replace(&mut self.program, "ip".into());
-        let inside = ["netns", "exec", name, &program.display().to_string()].map(ToOwned::to_owned);
-        self.arguments.splice(0..0, inside);
+        self.namespace = Some(name.to_owned());
         self
+    }
+
+    /// Runs another program in its place, with the same arguments.
+    #[must_use]
+    pub fn of_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    fn command(&self) -> Command {
+        let Some(namespace) = &self.namespace else {
+            return Command::new(&self.program);
+        };
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(&self.program);
+        command
     }
 
     /// Starts it and waits until it serves.
@@ -86,7 +103,8 @@ impl Recipe {
         let inherited = INHERITED
             .iter()
             .filter_map(|&name| Some((name, std::env::var_os(name)?)));
-        let child = Command::new(&self.program)
+        let child = self
+            .command()
             .args(&self.arguments)
             .current_dir(&self.directory)
             .env_clear()

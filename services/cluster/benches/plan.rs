@@ -20,6 +20,7 @@ fn candidates(incarnations: impl Iterator<Item = u64>) -> Vec<Candidate> {
                 name: format!("worker-{incarnation}"),
                 address: format!("worker-{incarnation}.cluster.local:7400"),
                 zone: ["a", "b", "c"][incarnation as usize % 3].to_owned(),
+                reads: 3,
                 weight: 100 + 50 * (incarnation as u32 % 4),
             },
             standing: Standing::Serving,

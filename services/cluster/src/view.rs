@@ -7,7 +7,7 @@ use trunkline_store::contract::{Epoch, Incarnation, MapVersion};
 use trunkline_store::key::ShardId;
 
 use crate::facts::{Load, NodeFacts};
-use crate::map::ShardMap;
+use crate::map::{MapNode, ShardMap};
 
 /// What this node knows at one moment. Cheap to clone by its `Arc`.
 #[derive(Clone, Debug)]
@@ -120,6 +120,23 @@ impl View {
         let gaining: u32 = self.nodes.iter().map(|node| node.waiting).sum();
         let losing: u32 = self.nodes.iter().map(|node| node.quiescing).sum();
         gaining.max(losing)
+    }
+
+    /// Whether another node that may be given shards reads records of this format. Who lives is what the map says: what this
+    /// node makes of the others may be older.
+    pub fn is_read_elsewhere(&self, format: u32) -> bool {
+        let drains = |node: &MapNode| {
+            let seen = self.nodes.iter().find(|seen| seen.incarnation == node.incarnation);
+            seen.is_some_and(|seen| seen.standing == Standing::Draining)
+        };
+        self.map.nodes().iter().any(|node| {
+            node.incarnation != self.incarnation && node.weight > 0 && node.reads >= format && !drains(node)
+        })
+    }
+
+    /// Shards with a record that their owner cannot read: the owner, the shard, and the format that it would have to read.
+    pub fn unread(&self) -> impl Iterator<Item = (&MapNode, ShardId, u32)> + '_ {
+        self.map.unread()
     }
 
     /// How many shards this node serves.

@@ -37,6 +37,16 @@ impl Membership {
         self.tell(|cluster| cluster.fenced(shard, token));
     }
 
+    /// A record in the shard has this format, which this build does not read.
+    pub(crate) fn needs_reader(&self, shard: ShardId, format: u32) {
+        self.tell(|cluster| cluster.needs_reader(shard, format));
+    }
+
+    /// Whether another worker reads records of this format.
+    pub(crate) fn is_read_elsewhere(&self, format: u32) -> bool {
+        self.view().is_some_and(|view| view.borrow().is_read_elsewhere(format))
+    }
+
     /// Threads of conversations that do not answer.
     pub(crate) fn stalled(&self, threads: u32) {
         self.tell(|cluster| cluster.stalled(threads));

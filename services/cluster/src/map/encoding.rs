@@ -1,5 +1,7 @@
 //! The map as bytes: `cluster.proto`, two bytes a shard.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message;
 use trunkline_proto::cluster as wire;
@@ -28,6 +30,7 @@ impl ShardMap {
             nodes: self.nodes.iter().map(node_to_wire).collect(),
             owners: Bytes::from(owners),
             pinned: self.pinned.iter().map(|shard| shard.0).collect(),
+            needs: needs_to_wire(self.needs.iter().map(|(&shard, &format)| (shard, format))),
         }
         .encode_to_vec()
     }
@@ -50,6 +53,7 @@ impl ShardMap {
             map.nodes.into_iter().map(node_from_wire).collect(),
             pairs.iter().copied().map(u16::from_le_bytes).collect(),
             map.pinned.into_iter().map(ShardId).collect(),
+            needs_from_wire(map.needs),
         )
     }
 }
@@ -61,6 +65,7 @@ fn node_to_wire(node: &MapNode) -> wire::MapNode {
         address: node.address.clone(),
         zone: node.zone.clone(),
         weight: node.weight,
+        reads: node.reads,
     }
 }
 
@@ -71,5 +76,30 @@ fn node_from_wire(node: wire::MapNode) -> MapNode {
         address: node.address,
         zone: node.zone,
         weight: node.weight,
+        reads: node.reads,
     }
+}
+
+/// Formats that shards need, as they travel: shards of one format together.
+pub(crate) fn needs_to_wire(needs: impl IntoIterator<Item = (ShardId, u32)>) -> Vec<wire::Need> {
+    let mut by_format: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for (shard, format) in needs {
+        by_format.entry(format).or_default().push(shard.0);
+    }
+    by_format
+        .into_iter()
+        .map(|(format, shards)| wire::Need { format, shards })
+        .collect()
+}
+
+/// What [`needs_to_wire`] wrote; of two formats for one shard the newer counts.
+pub(crate) fn needs_from_wire(needs: Vec<wire::Need>) -> BTreeMap<ShardId, u32> {
+    let mut read = BTreeMap::new();
+    for wire::Need { format, shards } in needs {
+        for shard in shards {
+            let known = read.entry(ShardId(shard)).or_default();
+            *known = format.max(*known);
+        }
+    }
+    read
 }

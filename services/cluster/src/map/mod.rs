@@ -4,12 +4,13 @@
 
 mod encoding;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trunkline_store::contract::{Incarnation, MapVersion};
 use trunkline_store::key::{MAX_SHARDS, ShardId};
 
 pub use encoding::FORMAT;
+pub(crate) use encoding::{needs_from_wire, needs_to_wire};
 
 /// Most nodes of a map: an owner is kept in two bytes, and one value means none.
 pub const MAX_NODES: usize = NOBODY as usize;
@@ -30,6 +31,8 @@ pub struct MapNode {
     pub zone: String,
     /// Its part of the shards, relative to the others; 0 takes none.
     pub weight: u32,
+    /// Newest format of records that it reads; 0 where nobody said.
+    pub reads: u32,
 }
 
 /// Who owns which shard, as of one version.
@@ -41,6 +44,8 @@ pub struct ShardMap {
     pub(crate) owners: Vec<u16>,
     /// Shards that an operator placed by hand.
     pub(crate) pinned: BTreeSet<ShardId>,
+    /// Formats that some record of a shard has and some worker could not read.
+    pub(crate) needs: BTreeMap<ShardId, u32>,
 }
 
 impl ShardMap {
@@ -51,6 +56,7 @@ impl ShardMap {
             nodes: Vec::new(),
             owners: vec![NOBODY; shards as usize],
             pinned: BTreeSet::new(),
+            needs: BTreeMap::new(),
         }
     }
 
@@ -60,7 +66,7 @@ impl ShardMap {
             .iter()
             .map(|owner| owner.map_or(NOBODY, |place| u16::try_from(place).unwrap_or(NOBODY - 1)))
             .collect();
-        Self::checked(version, nodes, owners, BTreeSet::new())
+        Self::checked(version, nodes, owners, BTreeSet::new(), BTreeMap::new())
     }
 
     fn checked(
@@ -68,6 +74,7 @@ impl ShardMap {
         nodes: Vec<MapNode>,
         owners: Vec<u16>,
         pinned: BTreeSet<ShardId>,
+        needs: BTreeMap<ShardId, u32>,
     ) -> Result<Self, MapError> {
         if nodes.len() >= MAX_NODES {
             return Err(MapError::TooManyNodes(nodes.len()));
@@ -84,6 +91,14 @@ impl ShardMap {
         if pinned.last().is_some_and(|shard| shard.0 as usize >= owners.len()) {
             return Err(MapError::Malformed("a pinned shard is not among its shards"));
         }
+        if needs
+            .last_key_value()
+            .is_some_and(|(shard, _)| shard.0 as usize >= owners.len())
+        {
+            return Err(MapError::Malformed(
+                "a shard that needs a format is not among its shards",
+            ));
+        }
         let distinct: BTreeSet<_> = nodes.iter().map(|node| node.incarnation).collect();
         if distinct.len() != nodes.len() {
             return Err(MapError::Malformed("an incarnation stands in it twice"));
@@ -93,6 +108,7 @@ impl ShardMap {
             nodes,
             owners,
             pinned,
+            needs,
         })
     }
 
@@ -169,6 +185,20 @@ impl ShardMap {
     /// Whether an operator placed `shard` by hand: it is not moved for the sake of balance.
     pub fn is_pinned(&self, shard: ShardId) -> bool {
         self.pinned.contains(&shard)
+    }
+
+    /// The newest format of records in `shard` that some worker could not read; 0 as long as all could. It never sinks: a
+    /// record may have gone, but nobody looks for that.
+    pub fn need(&self, shard: ShardId) -> u32 {
+        self.needs.get(&shard).copied().unwrap_or(0)
+    }
+
+    /// Shards whose owner cannot read all of their records, rising: the owner, and the format that it would have to read.
+    pub fn unread(&self) -> impl Iterator<Item = (&MapNode, ShardId, u32)> + '_ {
+        self.needs.iter().filter_map(|(&shard, &need)| {
+            let owner = self.owner(shard)?;
+            (owner.reads < need).then_some((owner, shard, need))
+        })
     }
 }
 

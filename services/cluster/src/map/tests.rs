@@ -15,6 +15,7 @@ fn node(incarnation: u64, weight: u32) -> MapNode {
         address: format!("10.0.0.{incarnation}:7400"),
         zone: "a".to_owned(),
         weight,
+        reads: 3,
     }
 }
 
@@ -49,6 +50,7 @@ fn a_share_follows_the_weights() {
 fn bytes_come_back_as_the_map_that_they_were() {
     let mut map = map();
     map.pinned.insert(ShardId(3));
+    map.needs.extend([(ShardId(0), 4), (ShardId(1), 5), (ShardId(3), 4)]);
     assert_eq!(ShardMap::decode(&map.encode()), Ok(map));
     let empty = ShardMap::empty(4_096);
     assert_eq!(ShardMap::decode(&empty.encode()), Ok(empty));
@@ -74,9 +76,30 @@ fn bytes_that_contradict_themselves_are_refused() {
     assert!(refused(|map| map.owners.clear()), "no shards");
     assert!(refused(|map| map.nodes.truncate(1)), "an owner that is not there");
     assert!(refused(|map| map.pinned.push(4)), "a pinned shard that is not there");
+    let unknown = |map: &mut wire::ShardMap| {
+        let need = wire::Need {
+            format: 4,
+            shards: vec![4],
+        };
+        map.needs.push(need);
+    };
+    assert!(refused(unknown), "a need of a shard that is not there");
     assert!(refused(|map| map.nodes[1].incarnation = 3), "one incarnation twice");
     assert_eq!(
         ShardMap::decode(b"\xff\xff"),
         Err(MapError::Malformed("it is not a message"))
     );
+}
+
+#[test]
+fn a_shard_is_unread_when_its_owner_does_not_read_the_format_that_it_needs() {
+    let mut map = map();
+    map.nodes[1].reads = 4;
+    map.needs = [(ShardId(0), 4), (ShardId(1), 4), (ShardId(2), 4), (ShardId(3), 5)].into();
+    let unread: Vec<_> = map
+        .unread()
+        .map(|(owner, shard, need)| (owner.incarnation.0, shard.0, need))
+        .collect();
+    assert_eq!(unread, [(3, 0, 4), (9, 3, 5)]);
+    assert_eq!((map.need(ShardId(3)), map.need(ShardId(4))), (5, 0));
 }

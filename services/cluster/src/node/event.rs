@@ -77,6 +77,7 @@ pub(crate) enum Event {
     Stalled(u32),
     SawMap(MapVersion),
     Suspect(Incarnation),
+    NeedsReader(ShardId, u32),
     Drain(bool),
     Load(Load),
     /// An operator moves a shard; the answer carries the number.

@@ -66,10 +66,12 @@ impl Node {
         let me = self.member.me();
         let old = std::mem::replace(&mut self.map, map);
         self.seen_map = self.seen_map.max(self.map.version());
+        self.needs.retain(|&shard, format| self.map.need(shard) < *format);
         self.changes += 1;
         self.damping.map_changed(now, &old, &self.map);
         self.leader.adopted(now);
-        if old.node(me).is_some() && self.map.node(me).is_none() {
+        self.is_named = self.map.node(me).is_some();
+        if old.node(me).is_some() && !self.is_named {
             self.rejoin(now, actions);
             return;
         }
@@ -86,6 +88,8 @@ impl Node {
         self.changes += 1;
         self.shards.lose_all(actions);
         self.leader.step_down();
+        self.is_named = false;
+        self.unnamed_since = None;
         self.member.rejoin(Incarnation(self.rng.random()), now);
         actions.push(Action::Leave(old));
     }

@@ -29,6 +29,16 @@ struct Wish {
     since: u64,
 }
 
+/// What a plan begins with, beside what operators ask for.
+#[derive(Debug, PartialEq)]
+struct Beginning {
+    map: MapVersion,
+    candidates: Vec<Candidate>,
+    in_motion: BTreeSet<ShardId>,
+    needs: BTreeMap<ShardId, u32>,
+    limits: Limits,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Leader {
     /// Until when we lead.
@@ -51,7 +61,7 @@ pub(super) struct Leader {
     /// When the map that we follow was adopted.
     adopted: u64,
     /// What the last plan began with, if it changed nothing: the same again would change nothing either.
-    settled: Option<(MapVersion, Vec<Candidate>, BTreeSet<ShardId>, Limits)>,
+    settled: Option<Beginning>,
     wishes: Vec<Wish>,
 }
 
@@ -294,16 +304,22 @@ impl Leader {
         } else {
             Limits::default()
         };
-        let begins_with = (map.version(), candidates, self.table.in_motion(), limits);
+        let begins_with = Beginning {
+            map: map.version(),
+            candidates,
+            in_motion: self.table.in_motion(),
+            needs: self.table.needs(),
+            limits,
+        };
         if stored == map.version() && self.wishes.is_empty() && self.settled.as_ref() == Some(&begins_with) {
             return Moves::default();
         }
-        let (_, candidates, in_motion, _) = &begins_with;
         let requests = Requests {
-            in_motion: in_motion.clone(),
+            in_motion: begins_with.in_motion.clone(),
             placements: self.placements(),
+            needs: begins_with.needs.clone(),
         };
-        let plan = plan(map, candidates, &requests, limits);
+        let plan = plan(map, &begins_with.candidates, &requests, limits);
         let moves = Moves::of(&plan.moves);
         let answers = plan.answers.clone();
         let known = map.version().max(stored).max(self.table.newest_map());
@@ -390,6 +406,8 @@ impl Leader {
 pub(super) struct Moves {
     /// Their owner is dead, or they had none.
     pub(super) orphaned: u64,
+    /// Their owner cannot read what they hold.
+    pub(super) unread: u64,
     /// They need not have moved.
     pub(super) voluntary: u64,
 }
@@ -400,6 +418,7 @@ impl Moves {
         for step in moves {
             match step.cause {
                 Cause::Orphaned => counted.orphaned += 1,
+                Cause::Unread => counted.unread += 1,
                 Cause::Asked | Cause::Drained | Cause::Crowded | Cause::Drawn => counted.voluntary += 1,
             }
         }
@@ -425,6 +444,7 @@ fn candidates(table: &Table, map: &ShardMap) -> Vec<Candidate> {
                 address: payload.facts.address.clone(),
                 zone: payload.facts.zone.clone(),
                 weight: payload.facts.weight,
+                reads: payload.facts.reads,
             },
             None => map.node(entry.incarnation)?.clone(),
         };

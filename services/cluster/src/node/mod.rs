@@ -19,18 +19,20 @@ mod simulation;
 mod table;
 pub(crate) mod times;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use trunkline_store::contract::{Identity, Incarnation, MapVersion, Pulse};
+use trunkline_store::key::ShardId;
 
 use self::damping::Damping;
 pub(crate) use self::event::{Action, Event, Trouble};
 use self::leader::{Leader, Moves};
 use self::member::{Beaten, Member};
 use self::shards::Shards;
-use self::times::{BEHIND, LEAVE, MAP_AGAIN};
+use self::times::{BEHIND, LEAVE, MAP_AGAIN, UNNAMED};
 use crate::facts::{Load, NodeFacts};
 use crate::map::{MapError, ShardMap};
 use crate::shell::MoveRefused;
@@ -48,6 +50,8 @@ pub(crate) struct Tally {
     pub(crate) maps: u64,
     /// Shards moved as leader, because their owner was dead.
     pub(crate) orphaned: u64,
+    /// Shards moved as leader, because their owner cannot read what they hold.
+    pub(crate) unread: u64,
     /// Shards moved as leader that need not have moved.
     pub(crate) voluntary: u64,
 }
@@ -79,10 +83,16 @@ pub(crate) struct Node {
     /// When the map is to be read, if it is.
     wants_map: Option<u64>,
     unreadable: Option<MapError>,
+    /// Whether the map names this node.
+    is_named: bool,
+    /// Since when this node is a member that the newest map does not name.
+    unnamed_since: Option<u64>,
     /// Since when the store has had a newer map than this node.
     behind_since: Option<u64>,
     draining: bool,
     stalled_since: Option<u64>,
+    /// Formats that were met in shards and cannot be read here, and of which the map does not know.
+    needs: BTreeMap<ShardId, u32>,
     load: Load,
     lost: Option<String>,
     leaving: Leaving,
@@ -111,9 +121,12 @@ impl Node {
             reads_map: false,
             wants_map: None,
             unreadable: None,
+            is_named: false,
+            unnamed_since: None,
             behind_since: None,
             draining: false,
             stalled_since: None,
+            needs: BTreeMap::new(),
             load: Load::default(),
             lost: None,
             leaving: Leaving::No,
@@ -172,6 +185,7 @@ impl Node {
                     self.stores(now, map.version());
                     self.tally.maps += 1;
                     self.tally.orphaned += self.moving.orphaned;
+                    self.tally.unread += self.moving.unread;
                     self.tally.voluntary += self.moving.voluntary;
                     self.adopt(now, map, actions);
                 }
@@ -222,6 +236,7 @@ impl Node {
                 self.leader.report(now, node, actions);
                 self.member.hurry();
             }
+            Event::NeedsReader(shard, format) => self.needs_reader(shard, format),
             Event::Drain(draining) => {
                 self.draining = draining;
                 self.shard_changed();
@@ -243,6 +258,15 @@ impl Node {
     fn shard_changed(&mut self) {
         self.changes += 1;
         self.member.hurry();
+    }
+
+    /// A record of this format was met and could not be read: the leader is told until the map says so.
+    fn needs_reader(&mut self, shard: ShardId, format: u32) {
+        let known = self.map.need(shard).max(self.needs.get(&shard).copied().unwrap_or(0));
+        if format > known {
+            self.needs.insert(shard, format);
+            self.shard_changed();
+        }
     }
 
     fn beaten(&mut self, now: u64, sent: u64, pulse: Pulse, actions: &mut Vec<Action>) {
@@ -292,6 +316,7 @@ impl Node {
             }
             return;
         }
+        self.look_for_own_name(now, actions);
         let me = self.member.me();
         if self.member.is_valid(now) {
             self.shards.tick(now, me, &self.map, actions);
@@ -313,6 +338,18 @@ impl Node {
                 payload,
                 seen_map: self.seen_map,
             });
+        }
+    }
+
+    /// A node that was in a map and is in none any more joins anew, though it never read that map.
+    fn look_for_own_name(&mut self, now: u64, actions: &mut Vec<Action>) {
+        let knows = self.unreadable.is_none() && self.stored.1 <= self.map.version();
+        if self.is_named || !knows || !self.member.is_valid(now) {
+            self.unnamed_since = None;
+            return;
+        }
+        if now >= *self.unnamed_since.get_or_insert(now) + UNNAMED {
+            self.rejoin(now, actions);
         }
     }
 

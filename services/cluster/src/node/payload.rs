@@ -1,5 +1,7 @@
 //! What a beat carries. `cluster.proto` says how it grows; what a newer version adds is harmless here.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use prost::Message as _;
 use trunkline_proto::cluster as wire;
@@ -7,12 +9,14 @@ use trunkline_store::contract::{Incarnation, MapVersion};
 use trunkline_store::key::ShardId;
 
 use crate::facts::{Load, NodeFacts};
-use crate::map::MapNode;
+use crate::map::{MapNode, needs_from_wire, needs_to_wire};
 
 /// Awaited shards that are named in a beat: far more than move at once, far less than a beat may carry.
 pub(super) const AWAITED: usize = 1_024;
 /// Nodes that could not be reached, likewise.
 pub(super) const SUSPECTS: usize = 64;
+/// Shards with records that it cannot read, likewise.
+pub(super) const NEEDS: usize = 1_024;
 
 /// What one node says to all others with each beat.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,8 @@ pub(super) struct Payload {
     pub(super) awaited: Vec<ShardId>,
     /// Nodes that somebody could not reach.
     pub(super) suspects: Vec<Incarnation>,
+    /// Formats that it met in shards and cannot read, at most [`NEEDS`]; gone once its map says so.
+    pub(super) needs: BTreeMap<ShardId, u32>,
 }
 
 impl Payload {
@@ -43,7 +49,7 @@ impl Payload {
                 weight: node.weight,
                 build: String::new(),
                 speaks: 0..=0,
-                reads: 0,
+                reads: node.reads,
             },
             draining: false,
             stalled: false,
@@ -55,6 +61,7 @@ impl Payload {
             quiescing: 0,
             awaited: Vec::new(),
             suspects: Vec::new(),
+            needs: BTreeMap::new(),
         }
     }
 
@@ -81,6 +88,7 @@ impl Payload {
             quiescing: self.quiescing,
             awaited: self.awaited.iter().map(|shard| shard.0).collect(),
             suspects: self.suspects.iter().map(|node| node.0).collect(),
+            needs: needs_to_wire(self.needs.iter().map(|(&shard, &format)| (shard, format))),
         }
         .encode_to_vec()
         .into()
@@ -116,6 +124,7 @@ impl Payload {
             quiescing: wire.quiescing,
             awaited: wire.awaited.into_iter().map(ShardId).collect(),
             suspects: wire.suspects.into_iter().map(Incarnation).collect(),
+            needs: needs_from_wire(wire.needs),
         })
     }
 }
@@ -149,6 +158,7 @@ mod tests {
             quiescing: 6,
             awaited: vec![ShardId(3), ShardId(4_000)],
             suspects: vec![Incarnation(8)],
+            needs: [(ShardId(3), 4), (ShardId(7), 5), (ShardId(9), 4)].into(),
         }
     }
 

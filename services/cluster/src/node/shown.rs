@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::payload::{AWAITED, Payload, SUSPECTS};
+use super::payload::{AWAITED, NEEDS, Payload, SUSPECTS};
 use super::times::STALL;
 use super::{Leaving, Node};
 use crate::view::{Health, View};
@@ -26,6 +26,12 @@ impl Node {
             quiescing: counts.quiescing,
             awaited: self.shards.awaited().take(AWAITED).collect(),
             suspects: self.leader.reported().take(SUSPECTS).collect(),
+            needs: self
+                .needs
+                .iter()
+                .take(NEEDS)
+                .map(|(&shard, &format)| (shard, format))
+                .collect(),
         }
     }
 

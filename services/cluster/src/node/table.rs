@@ -151,6 +151,16 @@ impl Table {
             .collect()
     }
 
+    /// Formats that living nodes met in shards and could not read.
+    pub(super) fn needs(&self) -> BTreeMap<ShardId, u32> {
+        let mut needs = BTreeMap::new();
+        for (&shard, &format) in self.payloads().flat_map(|payload| &payload.needs) {
+            let known = needs.entry(shard).or_default();
+            *known = format.max(*known);
+        }
+        needs
+    }
+
     /// Whether a living node has not adopted `map` yet.
     pub(super) fn lags_behind(&self, map: MapVersion) -> bool {
         self.payloads().any(|payload| payload.map < map)

@@ -58,6 +58,9 @@ pub(crate) const STALL: u64 = 3_000;
 pub(crate) const CANNOT_CLAIM: u64 = 3_000;
 /// How long such a node takes no shards; doubles up to [`RETURN_LONGEST`].
 pub(crate) const CANNOT_CLAIM_REST: u64 = 30_000;
+/// A member that no map names for this long was taken for dead before it read the map that named it, and joins anew. A leader
+/// names who is new at its next look, and there is another leader after [`LEADER_LEASE`].
+pub(crate) const UNNAMED: u64 = 3_000;
 /// From one attempt to claim a shard that another holds to the next.
 pub(crate) const CLAIM_POLL: u64 = 50;
 /// How long a living holder may keep a shard from the node that the map names.

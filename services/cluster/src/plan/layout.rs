@@ -58,6 +58,8 @@ struct Node {
     level: Level,
     zone: usize,
     receives: bool,
+    /// Whether it may have shards at all.
+    may_have: Option<Standing>,
 }
 
 impl Node {
@@ -83,6 +85,8 @@ impl Node {
 struct Offer {
     hash: u64,
     weight: f64,
+    /// Newest format of records that it reads.
+    reads: u32,
     /// `None` when the node is given nothing.
     room: Option<Room>,
 }
@@ -130,10 +134,12 @@ impl Layout {
                 },
                 zone,
                 receives: parts.receives[place],
+                may_have: may_have(candidate).then_some(candidate.standing),
             });
             offers.push(Offer {
                 hash: node_hash(&candidate.node.name),
                 weight: f64::from(candidate.node.weight),
+                reads: candidate.node.reads,
                 room: None,
             });
         }
@@ -205,20 +211,27 @@ impl Layout {
         self.offers[place].room = node.receives.then(|| node.room(self.zones[node.zone]));
     }
 
-    /// Who gets `shard`: among those with most room, and at least `room`, the one with the highest score. When nobody has
-    /// room left, the one that is least above its share.
-    pub(super) fn receiver(&self, shard: ShardId, room: Room) -> Option<usize> {
-        let most = self.offers.iter().filter_map(|offer| offer.room).min()?;
+    /// Whether a node reads records of this format.
+    pub(super) fn reads(&self, place: usize, need: u32) -> bool {
+        self.offers[place].reads >= need
+    }
+
+    /// Who gets `shard`, whose records need a reader of this format: among those with most room, and at least `room`, the
+    /// one with the highest score. When nobody has room left, the one that is least above its share.
+    pub(super) fn receiver(&self, shard: ShardId, need: u32, room: Room) -> Option<usize> {
+        let able = self.offers.iter().filter(|offer| offer.reads >= need);
+        let most = able.filter_map(|offer| offer.room).min()?;
         if most > room {
             return None;
         }
         if most == Room::Any {
-            return self.least_loaded();
+            return self.least_loaded(|place| self.nodes[place].receives && self.reads(place, need));
         }
         let shard = shard_hash(shard);
         let mut best = (0.0, None);
         for (place, offer) in self.offers.iter().enumerate() {
             if offer.room == Some(most)
+                && offer.reads >= need
                 && let Some(score) = score_above(best.0, offer.weight, distance(offer.hash, shard))
             {
                 best = (score, Some(place));
@@ -227,26 +240,37 @@ impl Layout {
         best.1
     }
 
-    fn least_loaded(&self) -> Option<usize> {
+    /// Who gets a shard because of what its records need: one that receives if it can be, else one that is late or came back
+    /// not long ago.
+    pub(super) fn reader(&self, shard: ShardId, need: u32) -> Option<usize> {
+        let may_have = |place: usize, standing| self.nodes[place].may_have == Some(standing);
+        let of_standing = |standing| self.least_loaded(|place| may_have(place, standing) && self.reads(place, need));
+        self.receiver(shard, need, Room::Any)
+            .or_else(|| of_standing(Standing::Suspect))
+            .or_else(|| of_standing(Standing::Returning))
+    }
+
+    fn least_loaded(&self, is_asked: impl Fn(usize) -> bool) -> Option<usize> {
         let load_after = |place: usize| {
             let load = u32::try_from(self.nodes[place].level.load).unwrap_or(u32::MAX);
             (f64::from(load) + 1.0) / self.offers[place].weight
         };
         (0..self.nodes.len())
-            .filter(|&place| self.nodes[place].receives)
+            .filter(|&place| is_asked(place))
             .min_by(|&one, &other| load_after(one).total_cmp(&load_after(other)))
     }
 
-    /// The node that lacks most shards to its share, if one does.
-    pub(super) fn neediest(&self) -> Option<usize> {
-        let lacking = |node: &Node| node.level.low.saturating_sub(node.level.load);
-        let (place, node) = self
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.receives)
-            .max_by_key(|&(place, node)| (lacking(node), std::cmp::Reverse(place)))?;
-        (lacking(node) > 0).then_some(place)
+    /// Nodes that lack shards to their share, the one that lacks most first.
+    pub(super) fn needy(&self) -> Vec<usize> {
+        let lacking = |place: usize| {
+            let level = self.nodes[place].level;
+            level.low.saturating_sub(level.load)
+        };
+        let mut needy: Vec<_> = (0..self.nodes.len())
+            .filter(|&place| self.nodes[place].receives && lacking(place) > 0)
+            .collect();
+        needy.sort_by_key(|&place| std::cmp::Reverse(lacking(place)));
+        needy
     }
 
     /// Nodes above their share, the one furthest above first.
@@ -293,6 +317,11 @@ fn translated(previous: &ShardMap, candidates: &[&Candidate]) -> Vec<u16> {
         .collect()
 }
 
+/// Whether a node may have shards at all, if perhaps only when nobody else can.
+fn may_have(candidate: &Candidate) -> bool {
+    candidate.node.weight > 0 && candidate.standing != Standing::Draining
+}
+
 /// Whose weights count, and who may be given shards.
 struct Parts {
     /// The weight of each node as far as shares go: 0 for those that shall have none.
@@ -306,9 +335,8 @@ impl Parts {
     /// or when there is nobody else.
     fn of(candidates: &[&Candidate], loads: &[u64]) -> Self {
         let stands = |standing: Standing| {
-            candidates
-                .iter()
-                .any(|candidate| candidate.standing == standing && candidate.node.weight > 0)
+            let mut may_have = candidates.iter().filter(|candidate| may_have(candidate));
+            may_have.any(|candidate| candidate.standing == standing)
         };
         let receiving = [Standing::Serving, Standing::Suspect, Standing::Returning]
             .into_iter()

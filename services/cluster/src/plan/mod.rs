@@ -13,13 +13,17 @@
 //! So the shards of a zone are its part of the weights, to one shard, and the loss of a zone of a third of the weights hits
 //! a third of the shards.
 //!
+//! **Formats.** Records are read by a worker of their format or a newer one. Where one was found that its owner cannot read,
+//! the shard needs such a worker from then on: it goes to one at once, and never to another as long as one lives that may
+//! have shards. Where none does, anybody has it, and refuses what it cannot read.
+//!
 //! **Moves.** Shards without a living owner move at once, however many. All others move in steps of [`Limits::voluntary`],
 //! and none while a node is suspect: a move may turn out to have been in vain, and a cluster in trouble has enough to do.
 
 mod layout;
 mod score;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use trunkline_store::contract::{Incarnation, MapVersion};
 use trunkline_store::key::ShardId;
@@ -57,6 +61,8 @@ pub struct Requests {
     pub in_motion: BTreeSet<ShardId>,
     /// What an operator asked for, oldest first.
     pub placements: Vec<Placement>,
+    /// Formats that nodes met in shards and could not read, beside those that the map knows.
+    pub needs: BTreeMap<ShardId, u32>,
 }
 
 /// An operator wants a shard at a node.
@@ -99,6 +105,8 @@ pub struct Move {
 pub enum Cause {
     /// Its owner is dead, or it never had one.
     Orphaned,
+    /// Its owner cannot read its records, and the new one can.
+    Unread,
     /// An operator asked.
     Asked,
     /// Its owner drains.
@@ -119,7 +127,7 @@ pub enum Answer {
     Waits,
     /// Never: the cluster has no such shard.
     NoSuchShard,
-    /// Never: the node does not live, or drains, or has the weight 0.
+    /// Never: the node does not live, or drains, or has the weight 0, or cannot read what the shard holds.
     CannotTake,
 }
 
@@ -153,12 +161,15 @@ pub fn plan(previous: &ShardMap, candidates: &[Candidate], requests: &Requests, 
             .any(|candidate| candidate.standing == Standing::Suspect),
         budget: limits.voluntary.saturating_sub(requests.in_motion.len()),
         pinned: previous.pinned.clone(),
+        needs: needs(previous, requests),
         candidates,
         layout,
         in_motion: &requests.in_motion,
         moves: Vec::new(),
+        moved: BTreeSet::new(),
     };
     let answers = planning.placements(&requests.placements);
+    planning.unread();
     planning.orphans();
     if !planning.suspect {
         planning.drain();
@@ -175,6 +186,16 @@ fn in_order(candidates: &[Candidate]) -> Vec<&Candidate> {
     ordered
 }
 
+/// What the map knows and what was met since.
+fn needs(previous: &ShardMap, requests: &Requests) -> BTreeMap<ShardId, u32> {
+    let mut needs = previous.needs.clone();
+    for (&shard, &format) in requests.needs.iter().filter(|(shard, _)| shard.0 < previous.shards()) {
+        let known = needs.entry(shard).or_default();
+        *known = format.max(*known);
+    }
+    needs
+}
+
 /// A plan in the making.
 struct Planning<'a> {
     candidates: Vec<&'a Candidate>,
@@ -184,7 +205,10 @@ struct Planning<'a> {
     /// How many more shards may move that need not.
     budget: usize,
     pinned: BTreeSet<ShardId>,
+    needs: BTreeMap<ShardId, u32>,
     moves: Vec<Move>,
+    /// Shards that this plan moves: none moves twice.
+    moved: BTreeSet<ShardId>,
 }
 
 impl Planning<'_> {
@@ -200,7 +224,10 @@ impl Planning<'_> {
             return Answer::NoSuchShard;
         }
         let target = self.candidates.iter().position(|candidate| {
-            candidate.node.incarnation == to && candidate.node.weight > 0 && candidate.standing != Standing::Draining
+            candidate.node.incarnation == to
+                && candidate.node.weight > 0
+                && candidate.standing != Standing::Draining
+                && candidate.node.reads >= self.need(shard)
         });
         let Some(target) = target else {
             return Answer::CannotTake;
@@ -222,10 +249,39 @@ impl Planning<'_> {
                 continue;
             }
             self.pinned.remove(&shard);
-            if let Some(target) = self.layout.receiver(shard, Room::Any) {
+            if let Some(target) = self.taker(shard) {
                 self.give(shard, target, Cause::Orphaned);
             }
         }
+    }
+
+    /// Shards whose owner cannot read what they hold, as far as somebody can: at once, because conversations wait there.
+    fn unread(&mut self) {
+        let needs: Vec<_> = self.needs.iter().map(|(&shard, &need)| (shard, need)).collect();
+        for (shard, need) in needs {
+            let is_read = self
+                .layout
+                .owner(shard)
+                .is_none_or(|owner| self.layout.reads(owner, need));
+            if is_read {
+                continue;
+            }
+            if let Some(target) = self.layout.reader(shard, need) {
+                self.pinned.remove(&shard);
+                self.give(shard, target, Cause::Unread);
+            }
+        }
+    }
+
+    /// The format that a node must read to have the shard.
+    fn need(&self, shard: ShardId) -> u32 {
+        self.needs.get(&shard).copied().unwrap_or(0)
+    }
+
+    /// Who has a shard that cannot stay: one that reads it, else anybody.
+    fn taker(&self, shard: ShardId) -> Option<usize> {
+        let reader = self.layout.reader(shard, self.need(shard));
+        reader.or_else(|| self.layout.receiver(shard, 0, Room::Any))
     }
 
     fn drain(&mut self) {
@@ -237,7 +293,7 @@ impl Planning<'_> {
             if !drains || self.in_motion.contains(&shard) {
                 continue;
             }
-            if let Some(target) = self.layout.receiver(shard, Room::Any) {
+            if let Some(target) = self.taker(shard) {
                 self.pinned.remove(&shard);
                 self.give_at_will(shard, target, Cause::Drained);
             }
@@ -277,22 +333,23 @@ impl Planning<'_> {
             if !crowded || !self.is_free(shard) {
                 return None;
             }
-            Some((shard, self.layout.receiver(shard, Room::BelowShare)?))
+            Some((shard, self.layout.receiver(shard, self.need(shard), Room::BelowShare)?))
         })
     }
 
     /// A shard of the node that is furthest above its share, for the one that lacks most.
     fn drawn(&self) -> Option<(ShardId, usize)> {
-        let target = self.layout.neediest()?;
-        self.layout.donors().into_iter().find_map(|donor| {
-            let shard = self.layout.best_of(donor, target, |shard| self.is_free(shard))?;
-            Some((shard, target))
+        let donors = self.layout.donors();
+        self.layout.needy().into_iter().find_map(|target| {
+            let may_move = |shard| self.is_free(shard) && self.layout.reads(target, self.need(shard));
+            let from = |&donor: &usize| self.layout.best_of(donor, target, may_move);
+            Some((donors.iter().find_map(from)?, target))
         })
     }
 
     /// Whether a shard may move for the sake of balance.
     fn is_free(&self, shard: ShardId) -> bool {
-        !self.in_motion.contains(&shard) && !self.pinned.contains(&shard)
+        !self.in_motion.contains(&shard) && !self.pinned.contains(&shard) && !self.moved.contains(&shard)
     }
 
     fn give_at_will(&mut self, shard: ShardId, target: usize, cause: Cause) {
@@ -303,6 +360,7 @@ impl Planning<'_> {
     fn give(&mut self, shard: ShardId, target: usize, cause: Cause) {
         let from = self.layout.owner(shard).map(|place| self.incarnation(place));
         self.layout.give(shard, target);
+        self.moved.insert(shard);
         self.moves.push(Move {
             shard,
             from,
@@ -321,6 +379,7 @@ impl Planning<'_> {
             nodes: self.candidates.iter().map(|candidate| candidate.node.clone()).collect(),
             owners: self.layout.into_owners(),
             pinned: self.pinned,
+            needs: self.needs,
         };
         Plan {
             changed: map != *previous,

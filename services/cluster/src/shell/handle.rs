@@ -100,6 +100,12 @@ impl Cluster {
         self.tell(Event::Suspect(node));
     }
 
+    /// A record of the shard has this format, and this process cannot read it. The leader gives the shard to a node that
+    /// can, if one lives; [`View::is_read_elsewhere`] says so.
+    pub fn needs_reader(&self, shard: ShardId, format: u32) {
+        self.tell(Event::NeedsReader(shard, format));
+    }
+
     /// Draining: no new shards come, ours move away.
     pub fn drain(&self) {
         self.tell(Event::Drain(true));

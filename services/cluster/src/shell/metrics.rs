@@ -27,6 +27,7 @@ struct CauseLabel {
 #[derive(Clone, Debug)]
 pub(super) struct ClusterMetrics {
     shards: Family<StateLabel, Gauge>,
+    unread: Gauge,
     moves: Family<CauseLabel, Counter>,
     claims: Counter,
     fenced: Counter,
@@ -50,6 +51,7 @@ impl Default for ClusterMetrics {
     fn default() -> Self {
         Self {
             shards: Family::default(),
+            unread: Gauge::default(),
             moves: Family::default(),
             claims: Counter::default(),
             fenced: Counter::default(),
@@ -101,6 +103,11 @@ impl ClusterMetrics {
             "Version of the shard map that this node follows",
             &self.map_version,
         );
+        gauge(
+            "unread_shards",
+            "Shards of this node with a record that only a newer version reads, and no worker of that version to have them",
+            &self.unread,
+        );
         gauge("leader", "Whether this node leads", &self.leader);
         gauge("lease_valid", "Whether something may begin here", &self.valid);
         gauge(
@@ -148,6 +155,10 @@ impl ClusterMetrics {
         }
         self.map_version
             .set(i64::try_from(view.map.version().0).unwrap_or(i64::MAX));
+        let unread = view
+            .unread()
+            .filter(|(owner, ..)| owner.incarnation == view.incarnation);
+        self.unread.set(i64::try_from(unread.count()).unwrap_or(i64::MAX));
         self.leader.set(i64::from(leads));
         self.valid.set(i64::from(view.health == Health::Valid));
         self.store_lost
@@ -169,6 +180,7 @@ impl ClusterMetrics {
             self.moves.get_or_create(&CauseLabel { cause }).inc_by(count);
         };
         moved("orphaned", tally.orphaned - before.orphaned);
+        moved("unread", tally.unread - before.unread);
         moved("voluntary", tally.voluntary - before.voluntary);
     }
 }

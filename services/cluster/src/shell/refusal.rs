@@ -14,8 +14,10 @@ pub enum MoveRefused {
     /// No living node has this name.
     #[error("no living node is called `{0}`; `trunkline status` names them")]
     UnknownNode(String),
-    /// The node gives its shards away or takes none.
-    #[error("node `{0}` takes no shards: it drains, cannot claim, or has weight 0")]
+    /// The node gives its shards away, takes none, or not this one.
+    #[error(
+        "node `{0}` does not take the shard: it drains, cannot claim, has weight 0, or cannot read a record in there"
+    )]
     CannotTake(String),
     /// The cluster has no such shard.
     #[error("there is no shard {0}")]

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use trunkline_bot::logic::Logic;
 use trunkline_cluster::channel::IdentityFiles;
 use trunkline_ingress::IngressConfig;
+use trunkline_store::SharedStore;
 use trunkline_teams::connector::http_client;
 use trunkline_teams::token::login_client;
 
@@ -23,6 +24,7 @@ pub use address::AddressUnavailable;
 pub use crew::{Crew, CrewEnd, Stage};
 pub use dev::DevOptions;
 
+use self::store::StoreSource;
 use crate::configuration::Configuration;
 use crate::configuration::schema::ClusterSection;
 use crate::telemetry::{Admin, AdminError, Health, Metrics};
@@ -119,6 +121,17 @@ impl Running {
 
     /// Starts the worker with these bots.
     pub fn worker(&mut self, configuration: &Configuration, bots: &[BotCode]) -> anyhow::Result<()> {
+        self.worker_through(configuration, bots, |store| store)
+    }
+
+    /// Starts the worker with these bots. It sees its store only through what `lens` makes of it: a process that tests what
+    /// another version writes, or a fault, puts it there.
+    pub fn worker_through(
+        &mut self,
+        configuration: &Configuration,
+        bots: &[BotCode],
+        lens: fn(SharedStore) -> SharedStore,
+    ) -> anyhow::Result<()> {
         let ways = worker::Ways {
             cloud: identity::cloud(&configuration.cloud, &configuration.calls),
             login: login_client()?,
@@ -139,7 +152,7 @@ impl Running {
         let address = worker::start(
             &mut self.crew,
             config,
-            (&configuration.store).into(),
+            StoreSource::Seen(Box::new(configuration.store.clone()), lens),
             hosted,
             self.metrics.clone(),
             &self.health,

@@ -17,6 +17,8 @@ pub(super) enum StoreSource {
     Configured(Box<StoreSection>),
     /// Open.
     Shared(SharedStore),
+    /// To be opened, and seen through something.
+    Seen(Box<StoreSection>, fn(SharedStore) -> SharedStore),
 }
 
 impl From<&StoreSection> for StoreSource {
@@ -30,6 +32,7 @@ pub(super) async fn of(source: StoreSource, threads: usize) -> anyhow::Result<Sh
     match source {
         StoreSource::Configured(section) => open(&section, threads).await,
         StoreSource::Shared(store) => Ok(store),
+        StoreSource::Seen(section, lens) => open(&section, threads).await.map(lens),
     }
 }
 

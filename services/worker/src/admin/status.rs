@@ -1,7 +1,9 @@
 //! The cluster in the words of `admin.proto`.
 
+use std::collections::BTreeMap;
+
 use trunkline_cluster::{Health, NodeView, ShardState, Standing, View};
-use trunkline_proto::admin::{Ingress, Node, ShardStanding, ShardsReply, StatusReply, Store};
+use trunkline_proto::admin::{Ingress, Node, ShardStanding, ShardsReply, StatusReply, Store, UnreadShards};
 use trunkline_store::contract::{Identity, Incarnation};
 
 /// How the cluster stands.
@@ -21,7 +23,22 @@ pub(super) fn status(view: &View, identity: Identity, ingresses: Vec<Ingress>) -
             up_since_ms: view.store_up_since,
         }),
         membership: membership(&view.health).to_owned(),
+        unread: unread(view),
     }
+}
+
+fn unread(view: &View) -> Vec<UnreadShards> {
+    let mut found: BTreeMap<(&str, u32), UnreadShards> = BTreeMap::new();
+    for (owner, shard, format) in view.unread() {
+        let of_owner = found.entry((&owner.name, format)).or_insert_with(|| UnreadShards {
+            worker: owner.name.clone(),
+            reads: owner.reads,
+            format,
+            shards: Vec::new(),
+        });
+        of_owner.shards.push(shard.0);
+    }
+    found.into_values().collect()
 }
 
 fn name_of(view: &View, incarnation: Incarnation) -> Option<String> {
@@ -49,6 +66,7 @@ fn node(node: &NodeView) -> Node {
         turns_per_second: node.load.turns_per_second,
         conversations: node.load.actors,
         queued: node.load.queued,
+        reads: facts.map_or(0, |facts| facts.reads),
     }
 }
 

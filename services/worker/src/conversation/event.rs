@@ -96,6 +96,8 @@ pub enum Event {
     Tick,
     /// The store answered a load.
     Loaded(Result<Loaded, StoreError>),
+    /// No worker that lives reads the format that [`Action::NeedsReader`] named.
+    ReadNowhere,
     /// The store answered a commit.
     Committed {
         /// Which commit.
@@ -209,6 +211,12 @@ pub enum Action {
         question: u64,
         /// The answer.
         response: Response,
+    },
+    /// What is stored has this format, which this build does not read: the shard belongs to a worker that does. Answered by
+    /// [`Event::ReadNowhere`] if none lives.
+    NeedsReader {
+        /// The format.
+        format: u32,
     },
     /// The fence refused us: nothing of this shard may go on.
     ShardLost,
@@ -327,7 +335,7 @@ pub enum Note {
         stored: trunkline_store::contract::Header,
     },
     ReacceptedAfterLoss,
-    RecordNewer {
+    ReadNowhere {
         format: u32,
     },
     ShedRefused,

@@ -14,7 +14,9 @@ impl Conversation {
     pub(super) fn expire(&mut self, now: Now, out: &mut Vec<Action>) {
         let is_store_away =
             self.memory.is_none() || self.in_flight.as_ref().is_some_and(|in_flight| in_flight.tries > 1);
-        let late = if is_store_away {
+        let late = if self.loading.unread.is_some() {
+            Reason::NewerState
+        } else if is_store_away {
             Reason::StoreUnavailable
         } else {
             Reason::TooLate

@@ -29,6 +29,7 @@ impl Conversation {
 
     pub(super) fn loaded(&mut self, loaded: Result<Loaded, StoreError>, now: Now, out: &mut Vec<Action>) {
         self.loading.is_running = false;
+        self.loading.unread = None;
         let triple = self.identity.as_ref().map(|identity| &identity.triple);
         let found = match loaded {
             Ok(loaded) => Memory::read(loaded, triple, now.wall_ms),
@@ -46,25 +47,35 @@ impl Conversation {
                 self.loading.is_wanted = false;
                 self.answer_all(&Response::Unknown, out);
             }
-            Err(error) => {
-                let reason = match error {
-                    RecordError::Newer { stored } => {
-                        out.push(Action::Note(Note::RecordNewer { format: stored }));
-                        Reason::NewerState
-                    }
-                    RecordError::Unreadable(_) | RecordError::AnotherTriple => Reason::StoreUnavailable,
-                };
-                out.push(Action::Note(Note::CannotLoad {
-                    reason: error.to_string(),
-                }));
-                for mut item in self.queue.drain(..) {
-                    reply_all(&mut item, &refused(reason, 0), out);
-                }
-                self.refuse_reports(reason, out);
-                self.answer_all(&Response::Unavailable(error.to_string()), out);
-                self.loading.is_wanted = false;
+            Err(RecordError::Newer { stored }) => {
+                self.loading.unread = Some(stored);
+                out.push(Action::NeedsReader { format: stored });
+                self.load_later(now);
+            }
+            Err(error @ (RecordError::Unreadable(_) | RecordError::AnotherTriple)) => {
+                self.cannot_load(&error, Reason::StoreUnavailable, out);
             }
         }
+    }
+
+    /// No worker that lives reads what is stored. As long as one does, whoever waits waits for the shard to move there.
+    pub(super) fn read_nowhere(&mut self, out: &mut Vec<Action>) {
+        if let Some(stored) = self.loading.unread.take() {
+            out.push(Action::Note(Note::ReadNowhere { format: stored }));
+            self.cannot_load(&RecordError::Newer { stored }, Reason::NewerState, out);
+        }
+    }
+
+    fn cannot_load(&mut self, error: &RecordError, reason: Reason, out: &mut Vec<Action>) {
+        out.push(Action::Note(Note::CannotLoad {
+            reason: error.to_string(),
+        }));
+        for mut item in self.queue.drain(..) {
+            reply_all(&mut item, &refused(reason, 0), out);
+        }
+        self.refuse_reports(reason, out);
+        self.answer_all(&Response::Unavailable(error.to_string()), out);
+        self.loading.is_wanted = false;
     }
 
     pub(super) fn load_later(&mut self, now: Now) {

@@ -134,6 +134,8 @@ struct Loading {
     is_running: bool,
     failures: u32,
     not_before: u64,
+    /// What the last load found has this format, which this build does not read.
+    unread: Option<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,6 +240,7 @@ impl Conversation {
             Event::Wake => self.loading.is_wanted |= self.memory.is_none(),
             Event::Tick => {}
             Event::Loaded(loaded) => self.loaded(loaded, now, out),
+            Event::ReadNowhere => self.read_nowhere(out),
             Event::Committed { id, result } => self.committed(id, result, now, out),
             Event::KeepStep { run, step } => self.keep_step(run, step, out),
             Event::TurnEnded { run, end, streams } => {

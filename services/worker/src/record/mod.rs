@@ -164,7 +164,9 @@ pub enum RecordError {
     #[error("the stored record cannot be read: {0}")]
     Unreadable(String),
     /// Written by a newer build.
-    #[error("the stored record has format {stored}, this build knows up to {FORMAT}")]
+    #[error(
+        "the stored record has format {stored}, this build knows up to {FORMAT}: start a worker of the version that wrote it"
+    )]
     Newer {
         /// Its format.
         stored: u32,

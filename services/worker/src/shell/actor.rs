@@ -217,6 +217,7 @@ impl ConversationActor {
                     directory.do_send(Fenced { shard, token });
                 }
             }
+            Action::NeedsReader { format } => self.needs_reader(format, ctx),
             Action::Note(note) => {
                 let bot = self.core.bot_name();
                 notes::take(&self.context.worker, bot, &self.key, note);
@@ -229,6 +230,16 @@ impl ConversationActor {
         let (shard, key) = (self.shard, self.key);
         let loaded = wrap_future::<_, Self>(async move { store.load(shard, key).await });
         ctx.spawn(loaded.map(|loaded, actor, ctx| actor.feed(Event::Loaded(loaded), ctx)));
+    }
+
+    /// The leader is told, and gives the shard to a worker that reads the record, if one lives.
+    fn needs_reader(&self, format: u32, ctx: &mut Context<Self>) {
+        let membership = &self.context.worker.membership;
+        membership.needs_reader(self.shard, format);
+        if !membership.is_read_elsewhere(format) {
+            let told = wrap_future::<_, Self>(std::future::ready(()));
+            ctx.spawn(told.map(|(), actor, ctx| actor.feed(Event::ReadNowhere, ctx)));
+        }
     }
 
     /// The bot of this conversation; known once the core knows whose record it is.

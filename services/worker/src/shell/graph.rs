@@ -10,7 +10,7 @@ use trunkline_teams::graph::{Errand, Failure, GraphError, Operation};
 use super::context::{CallParts, HostedParts, WorkerParts};
 use super::spans;
 use crate::conversation::{Booked, Booking, GraphAnswer, GraphAsk};
-use crate::record::Record;
+use crate::record::{Record, RecordError};
 
 /// Gets the token ahead of need, while the bot decides: an invitation to record leaves 5 s for everything.
 pub(crate) fn prepare(bot: &Arc<HostedParts>, tenant: &str) {
@@ -98,7 +98,18 @@ async fn id_of(call: &str, bot: &str, worker: &WorkerParts) -> Result<String, Gr
         reason: error.to_string(),
     })?;
     let record = loaded.record.as_ref().map(|stored| Record::read(stored, Some(&triple)));
-    let other = record.and_then(Result::ok).and_then(|(_, record)| record.call);
+    let record = match record.transpose() {
+        Ok(record) => record,
+        // Its own worker reads it; this call may get there, too.
+        Err(error @ RecordError::Newer { .. }) => {
+            return Err(GraphAnswer::Later {
+                after_ms: None,
+                reason: error.to_string(),
+            });
+        }
+        Err(RecordError::Unreadable(_) | RecordError::AnotherTriple) => None,
+    };
+    let other = record.and_then(|(_, record)| record.call);
     let id = other.filter(|other| !other.is_over()).and_then(|other| other.id);
     id.ok_or_else(|| GraphAnswer::Refused {
         status: 404,

@@ -178,11 +178,13 @@ fn of_what_is_stored(
         Note::ReacceptedAfterLoss => {
             tracing::warn!(bot, %conversation, "the store lost an activity that was acknowledged; it is made durable again");
         }
-        Note::RecordNewer { format } => {
-            tracing::error!(
-                bot, %conversation, format,
-                "a record was written by a newer version than this; upgrade this process, or let a newer one have the shard"
-            );
+        Note::ReadNowhere { format } => {
+            if let Some(left_out) = due(&worker.paces.read_nowhere) {
+                tracing::error!(
+                    bot, %conversation, format, reads = crate::record::FORMAT, left_out,
+                    "a record was written by a newer version, and no worker that reads it lives; start one of that version"
+                );
+            }
         }
         Note::ShedRefused => {
             metrics.shed_refusals.inc();

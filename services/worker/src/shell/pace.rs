@@ -17,6 +17,7 @@ pub(crate) struct Pace {
 pub(crate) struct Paces {
     pub(crate) commit_uncertain: Pace,
     pub(crate) cannot_load: Pace,
+    pub(crate) read_nowhere: Pace,
     pub(crate) queue_full: Pace,
     pub(crate) send_retried: Pace,
     pub(crate) graph_retried: Pace,

@@ -18,7 +18,7 @@ use super::context::{HostedParts, WorkerParts};
 use super::courier;
 use super::streaming::StreamedText;
 use crate::conversation::{OpenStream, Run, StepRefused};
-use crate::record::Record;
+use crate::record::{Record, RecordError};
 
 /// The port of one turn. It may run on another thread than its actor.
 pub(crate) struct TurnPort {
@@ -70,6 +70,15 @@ impl TurnPort {
         self.triple
             .as_ref()
             .map_or(ActorKind::Conversation, |triple| triple.kind)
+    }
+
+    /// This conversation's turns need what another's record holds: where that cannot be read, they belong to a worker that
+    /// reads it.
+    fn belongs_elsewhere(&self, error: &RecordError) {
+        if let (RecordError::Newer { stored }, Some(here)) = (error, &self.triple) {
+            let shard = here.shard(self.worker.store.identity().shards);
+            self.worker.membership.needs_reader(shard, *stored);
+        }
     }
 
     /// The streams that the turn shows.
@@ -189,6 +198,7 @@ impl Port for TurnPort {
                 .as_ref()
                 .map(|stored| Record::read(stored, Some(&triple)))
                 .transpose()
+                .inspect_err(|error| self.belongs_elsewhere(error))
                 .map_err(|error| not_read(&error))?;
             let state = record.and_then(|(_, record)| record.state).map(|state| StoredState {
                 version: state.version,

@@ -95,6 +95,7 @@ mod tests {
             address: format!("10.0.0.{number}:7400"),
             zone: String::new(),
             weight: 1,
+            reads: 1,
         }
     }
 

@@ -13,6 +13,7 @@ pub mod connector;
 pub mod flaky;
 pub mod graph;
 pub mod ingress;
+pub mod next;
 pub mod node;
 pub mod routed;
 

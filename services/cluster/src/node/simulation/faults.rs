@@ -18,7 +18,8 @@ impl World {
 
     /// Starts a killed process again, under its name.
     pub(super) fn restart(&mut self, number: usize) {
-        let node = self.node(&self.processes[number].name.clone());
+        let (name, reads) = (self.processes[number].name.clone(), self.processes[number].reads);
+        let node = self.node(&name, reads);
         let process = &mut self.processes[number];
         process.node = node;
         process.alive = true;

@@ -14,6 +14,7 @@ mod faults;
 mod network;
 mod promises;
 mod store;
+mod versions;
 mod worker;
 mod world;
 

@@ -1,4 +1,5 @@
-//! The worker of each process: it obeys the orders about shards, and commits in those that it serves.
+//! The worker of each process: it obeys the orders about shards, commits in those that it serves, and says of those that it
+//! cannot read that it cannot.
 
 use rand::RngExt as _;
 use trunkline_store::contract::Token;
@@ -78,10 +79,23 @@ impl World {
                 _ => None,
             })
             .collect();
+        let reads = process.reads;
+        let is_unread = |shard: &ShardId| self.formats.get(shard).copied().filter(|&format| format > reads);
+        let unread: Vec<_> = served
+            .iter()
+            .filter_map(|(shard, _)| Some((*shard, is_unread(shard)?)))
+            .collect();
+        for (shard, format) in unread {
+            self.at(self.now, What::Hears(number, run, Event::NeedsReader(shard, format)));
+        }
         if let Some(&(shard, token)) = (!served.is_empty())
             .then(|| self.rng.random_range(0..served.len()))
             .and_then(|which| served.get(which))
         {
+            if self.store.token(shard) == Some(token) {
+                let format = self.formats.entry(shard).or_insert(1);
+                *format = reads.max(*format);
+            }
             let arrives = self.now + self.delay();
             self.at(arrives, What::Commits(number, run, shard, token));
         }

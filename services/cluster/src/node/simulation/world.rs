@@ -68,6 +68,8 @@ pub(super) struct Process {
     pub(super) wakes_at: u64,
     pub(super) shards: BTreeMap<ShardId, Held>,
     pub(super) left: bool,
+    /// Newest format of records that it reads, and the format that it writes.
+    pub(super) reads: u32,
 }
 
 pub(super) struct World {
@@ -79,6 +81,8 @@ pub(super) struct World {
     count: usize,
     pub(super) store: Model,
     pub(super) copies: VecDeque<Model>,
+    /// Newest format of a record in each shard.
+    pub(super) formats: BTreeMap<ShardId, u32>,
     pub(super) store_ahead: i64,
     pub(super) store_away: bool,
     pub(super) store_empty: bool,
@@ -119,6 +123,7 @@ impl World {
             count: 0,
             store: Model::new(CLUSTER, shards),
             copies: VecDeque::new(),
+            formats: BTreeMap::new(),
             store_ahead: 0,
             store_away: false,
             store_empty: false,
@@ -142,8 +147,13 @@ impl World {
 
     /// Starts a process of a new name. Returns its number.
     pub(super) fn start(&mut self, name: &str) -> usize {
+        self.start_version(name, 1)
+    }
+
+    /// Starts a process of a new name, of the version that reads and writes this format. Returns its number.
+    pub(super) fn start_version(&mut self, name: &str, reads: u32) -> usize {
         let number = self.processes.len();
-        let node = self.node(name);
+        let node = self.node(name, reads);
         self.processes.push(Process {
             name: name.to_owned(),
             node,
@@ -153,12 +163,13 @@ impl World {
             wakes_at: u64::MAX,
             shards: BTreeMap::new(),
             left: false,
+            reads,
         });
         self.begin(number);
         number
     }
 
-    pub(super) fn node(&mut self, name: &str) -> Node {
+    pub(super) fn node(&mut self, name: &str, reads: u32) -> Node {
         let facts = NodeFacts {
             name: name.to_owned(),
             address: format!("{name}:7400"),
@@ -166,7 +177,7 @@ impl World {
             weight: 1,
             build: "0.1.0".to_owned(),
             speaks: 1..=1,
-            reads: 1,
+            reads,
         };
         let store = Identity {
             cluster: CLUSTER,
@@ -354,6 +365,20 @@ impl World {
                 Some(Held::Served(token)) => self.store.token(shard) == Some(*token),
                 _ => false,
             }
+        })
+    }
+
+    /// Whether the stored map names every process that lives.
+    pub(super) fn all_named(&self) -> bool {
+        let map = self.map();
+        self.views().all(|view| map.node(view.incarnation).is_some())
+    }
+
+    /// Whether every shard is served by a node that reads what it holds.
+    pub(super) fn all_read(&self) -> bool {
+        self.formats.iter().all(|(&shard, &format)| {
+            let servers = self.servers(shard);
+            servers.iter().all(|&server| self.processes[server].reads >= format)
         })
     }
 

@@ -1,6 +1,7 @@
 //! The plan, case by case. What holds for all clusters is in `properties`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod formats;
 mod properties;
 
 use super::*;
@@ -15,6 +16,7 @@ fn candidate(incarnation: u64) -> Candidate {
             address: format!("worker-{incarnation}:7400"),
             zone: String::new(),
             weight: 100,
+            reads: 3,
         },
         standing: Standing::Serving,
     }

@@ -1,20 +1,21 @@
 //! What holds for every cluster: an unchanged one keeps its map, nobody has too much, and no shard moves in vain.
 
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::*;
 
 /// Clusters of up to 40 nodes of unequal weights in up to three zones; every incarnation and name once.
 fn clusters() -> impl Strategy<Value = Vec<Candidate>> {
-    vec((1_u32..=8, 0_u8..3, standings()), 1..40).prop_map(|nodes| {
+    vec((1_u32..=8, 0_u8..3, standings(), 3_u32..=5), 1..40).prop_map(|nodes| {
         (1..)
             .zip(nodes)
-            .map(|(incarnation, (weight, zone, standing))| {
+            .map(|(incarnation, (weight, zone, standing, reads))| {
                 let mut made = candidate(incarnation);
                 made.node.weight = weight;
                 made.node.zone = format!("zone-{zone}");
                 made.standing = standing;
+                made.node.reads = reads;
                 made
             })
             .collect()
@@ -47,6 +48,20 @@ fn changes() -> impl Strategy<Value = (Vec<Candidate>, Vec<Candidate>)> {
     })
 }
 
+/// Formats of some shards that some node could not read.
+fn needs() -> impl Strategy<Value = BTreeMap<ShardId, u32>> {
+    btree_map((0_u32..600).prop_map(ShardId), 4_u32..=6, 0..200)
+}
+
+/// A map of `shards` shards on which these nodes rest, with the needs of those shards that it has.
+fn at_rest(map: &ShardMap, candidates: &[Candidate], needs: &BTreeMap<ShardId, u32>) -> ShardMap {
+    let requests = Requests {
+        needs: needs.clone(),
+        ..Requests::default()
+    };
+    settle(&step(map, candidates, &requests).0, candidates).0
+}
+
 fn all_serving(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     for candidate in &mut candidates {
         candidate.standing = Standing::Serving;
@@ -59,9 +74,10 @@ proptest! {
     fn an_unchanged_membership_gives_an_unchanged_map(
         (before, after) in changes(),
         shards in 1_u32..600,
+        needs in needs(),
         seed in any::<u64>(),
     ) {
-        let (map, _) = settle(&ShardMap::empty(shards), &before);
+        let map = at_rest(&ShardMap::empty(shards), &before, &needs);
         let (map, _) = settle(&map, &after);
         let mut shuffled = after;
         shuffled.sort_by_key(|candidate| candidate.node.incarnation.0.wrapping_mul(seed | 1));
@@ -96,16 +112,33 @@ proptest! {
     }
 
     #[test]
+    fn once_at_rest_whoever_can_read_a_shard_has_it(
+        (before, after) in changes(),
+        shards in 1_u32..600,
+        needs in needs(),
+    ) {
+        let map = at_rest(&ShardMap::empty(shards), &before, &needs);
+        let (map, _) = settle(&map, &after);
+        for (owner, shard, need) in map.unread() {
+            let reader = after.iter().find(|candidate| {
+                candidate.node.reads >= need && candidate.standing != Standing::Draining && candidate.node.weight > 0
+            });
+            prop_assert!(reader.is_none(), "shard {shard} needs {need}: {owner:?} has it, {reader:?} could");
+        }
+    }
+
+    #[test]
     fn at_most_the_limit_moves_at_will(
         (before, after) in changes(),
         limit in 0_usize..100,
         in_motion in vec(0_u32..600, 0..100),
+        needs in needs(),
     ) {
         let (map, _) = settle(&ShardMap::empty(600), &before);
         let in_motion: BTreeSet<_> = in_motion.into_iter().map(ShardId).collect();
-        let requests = Requests { in_motion: in_motion.clone(), placements: asks(5, 1_001).placements };
+        let requests = Requests { in_motion: in_motion.clone(), placements: asks(5, 1_001).placements, needs };
         let plan = plan(&map, &after, &requests, Limits { voluntary: limit });
-        let at_will: Vec<_> = plan.moves.iter().filter(|step| step.from.is_some()).collect();
+        let at_will: Vec<_> = plan.moves.iter().filter(|step| step.from.is_some() && step.cause != Cause::Unread).collect();
         prop_assert!(at_will.len() <= limit.saturating_sub(in_motion.len()));
         prop_assert!(at_will.iter().all(|step| !in_motion.contains(&step.shard)));
         let suspect = after.iter().any(|candidate| candidate.standing == Standing::Suspect);

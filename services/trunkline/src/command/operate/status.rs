@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use trunkline_proto::admin::{Ingress, StatusReply};
+use trunkline_proto::admin::{Ingress, StatusReply, UnreadShards};
 
 use super::connect::Cluster;
 use super::table::{ago, or_dash, span, table};
 use crate::command::{Output, print};
 
+/// Shards that a warning names.
+const SHOWN: usize = 8;
 /// How often `--watch` asks.
 const EVERY: Duration = Duration::from_secs(1);
 /// Clears the screen and goes to its corner.
@@ -81,6 +83,9 @@ fn shown(status: &StatusReply) -> String {
         };
         let _ = writeln!(text, "Store {state}: last beat {beat}, without a gap since {since}.");
     }
+    for unread in &status.unread {
+        let _ = writeln!(text, "{}", warning(unread));
+    }
     let mut nodes = table(
         [
             "WORKER",
@@ -135,9 +140,41 @@ fn shown(status: &StatusReply) -> String {
     text
 }
 
+/// What an operator must know of shards that their worker cannot read.
+fn warning(unread: &UnreadShards) -> String {
+    let UnreadShards {
+        worker, reads, format, ..
+    } = unread;
+    let first: Vec<String> = unread.shards.iter().take(SHOWN).map(ToString::to_string).collect();
+    let (first, all) = (first.join(", "), unread.shards.len());
+    let more = if all > SHOWN { ", .." } else { "" };
+    format!(
+        "RECORDS_UNREAD: a newer version wrote records of format {format} in {all} shards of {worker} ({first}{more}), which \
+         reads up to {reads}. Requests for those conversations are refused: start a worker of that version, it gets the shards."
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warning_of_unread_shards_names_the_first_of_them_and_what_helps() {
+        let mut unread = UnreadShards {
+            worker: "worker-1".to_owned(),
+            reads: 3,
+            format: 4,
+            shards: vec![2, 9],
+        };
+        let said = warning(&unread);
+        assert!(
+            said.contains("format 4 in 2 shards of worker-1 (2, 9), which reads up to 3."),
+            "{said}"
+        );
+        assert!(said.contains("start a worker of that version"), "{said}");
+        unread.shards = (0..100).collect();
+        assert!(warning(&unread).contains("in 100 shards of worker-1 (0, 1, 2, 3, 4, 5, 6, 7, ..)"));
+    }
 
     #[test]
     fn an_ingress_that_two_workers_know_is_shown_once_with_all_its_streams() {

@@ -248,6 +248,7 @@ impl World {
                 }
             }
             Action::Send(work) => self.send(life, work.sequence, &work.operation),
+            Action::NeedsReader { format } => panic!("seed {}: a record of format {format}", self.seed),
             Action::ShardLost => self.later(0, Happening::Notices(life)),
             Action::AskGraph(_) | Action::AskLeg(_) | Action::Book(_) => unreachable!("there are no calls"),
             Action::Answer { .. } | Action::Note(_) => {}

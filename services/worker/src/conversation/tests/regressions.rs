@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_proto::routing::Reason;
 use trunkline_store::contract::Header;
 
-use super::super::event::Note;
+use super::super::event::{Event, Note, Reply};
 use super::super::simulation::store::no_answer;
 use super::stage::{Stage, is_accepted, reason};
 use crate::record::{FORMAT, Record};
@@ -53,19 +53,48 @@ fn a_record_that_is_gone_is_begun_anew_and_named() {
     assert_eq!(stage.stored_state().as_deref(), Some("3"));
 }
 
-#[test]
-fn a_record_of_a_newer_version_is_refused_and_named() {
+/// A conversation whose record a newer version has written since.
+fn written_by_next() -> Stage {
     let mut stage = Stage::usual();
     stage.says(1, "a");
     stage.commits("1");
     let mut record = Record::read(stage.store.record.as_ref().unwrap(), None).unwrap().1;
     record.format = FORMAT + 1;
     stage.store.record = Some(record.write(Header { version: 2, turn: 2 }));
-    stage.dies();
-    assert!(stage.notes.contains(&Note::RecordNewer { format: FORMAT + 1 }));
+    stage.reads_anew();
+    stage.runs.clear();
+    stage
+}
+
+#[test]
+fn a_record_that_no_worker_can_read_is_refused_and_named() {
+    let mut stage = written_by_next();
     let ticket = stage.says(2, "b");
+    assert_eq!(stage.needs_reader, Some(FORMAT + 1));
+    assert!(stage.notes.contains(&Note::ReadNowhere { format: FORMAT + 1 }));
     assert_eq!(reason(stage.reply_to(ticket)), Some(Reason::NewerState));
     assert!(stage.runs.is_empty());
+}
+
+#[test]
+fn who_writes_to_a_conversation_that_another_worker_reads_waits_until_the_shard_goes_there() {
+    let mut stage = written_by_next();
+    stage.others_read = true;
+    let ticket = stage.says(2, "b");
+    stage.passes(Duration::from_secs(6));
+    assert!(stage.reply_to(ticket).is_none(), "it waits");
+    stage.tell(Event::Quiesce);
+    assert!(matches!(stage.reply_to(ticket), Some(Reply::Moved(_))));
+    assert!(stage.runs.is_empty());
+}
+
+#[test]
+fn who_waits_for_a_worker_that_reads_the_record_is_told_so_when_time_is_up() {
+    let mut stage = written_by_next();
+    stage.others_read = true;
+    let ticket = stage.says(2, "b");
+    stage.passes(Duration::from_secs(30));
+    assert_eq!(reason(stage.reply_to(ticket)), Some(Reason::NewerState));
 }
 
 #[test]

@@ -52,6 +52,10 @@ pub(super) struct Stage {
     pub(super) notes: Vec<Note>,
     pub(super) answers: Vec<(u64, Response)>,
     pub(super) is_lost: bool,
+    /// The format that the actor wants another worker to read.
+    pub(super) needs_reader: Option<u32>,
+    /// Whether there is one.
+    pub(super) others_read: bool,
     triple: Triple,
     /// What Graph was asked, in order.
     pub(super) asks: Vec<GraphAsk>,
@@ -107,6 +111,8 @@ impl Stage {
             notes: Vec::new(),
             answers: Vec::new(),
             is_lost: false,
+            needs_reader: None,
+            others_read: false,
             triple,
             asks: Vec::new(),
             leg_asks: Vec::new(),
@@ -207,6 +213,12 @@ impl Stage {
                         events.insert(0, Event::Booked(Ok(booked)));
                     }
                     Action::Answer { question, response } => self.answers.push((question, response)),
+                    Action::NeedsReader { format } => {
+                        self.needs_reader = Some(format);
+                        if !self.others_read {
+                            events.insert(0, Event::ReadNowhere);
+                        }
+                    }
                     Action::ShardLost => self.is_lost = true,
                     Action::Note(note) => self.notes.push(note),
                 }

@@ -250,6 +250,7 @@ impl World {
                 self.later(wait, Happening::Core(life, Event::Booked(booked)));
             }
             Action::Reply { ticket, reply } => self.hear(ticket, &reply),
+            Action::NeedsReader { format } => panic!("seed {}: a record of format {format}", self.seed),
             Action::ShardLost => self.die(),
             Action::Send(work) => panic!("seed {}: {work:?} is sent to nobody", self.seed),
             Action::ReplyFromRecord { .. } | Action::StepKept { .. } => {
