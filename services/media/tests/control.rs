@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, StatusCode};
 use rtc_srtp::protection_profile::ProtectionProfile;
 use support::caller::{Caller, CallerIdentity, Heard, TONES};
-use support::{PATIENCE, UdpCaller, bound};
+use support::{Line, PATIENCE, bound};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use trunkline_media::control::{Host, HostConfig, MediaService};
-use trunkline_media::thread::{LegKey, Ports, ThreadConfig};
+use trunkline_media::thread::{Ports, ThreadConfig};
 use trunkline_media::whip::{Settings, serve};
 use trunkline_proto::media::acknowledgement::What as Ack;
 use trunkline_proto::media::command::What;
@@ -162,12 +162,12 @@ impl World {
     }
 
     /// Opens a leg, posts its offer, and brings the call up.
-    async fn call(&mut self, worker: &mut Worker) -> (String, UdpCaller, Session) {
+    async fn call(&mut self, worker: &mut Worker) -> (String, Line, Session) {
         self.call_of(worker, Open::default()).await
     }
 
     /// The same for a leg that is opened so.
-    async fn call_of(&mut self, worker: &mut Worker, open: Open) -> (String, UdpCaller, Session) {
+    async fn call_of(&mut self, worker: &mut Worker, open: Open) -> (String, Line, Session) {
         let (leg, opened) = worker.opens(open).await;
         worker.attach(&leg, 0).await;
         let mut caller = self.caller();
@@ -180,16 +180,10 @@ impl World {
             token: opened.token,
         };
         let host = caller.answered(&answer.text().await.unwrap())[0];
-        let mut caller = UdpCaller {
+        let mut caller = Line {
             caller,
             socket: bound(),
             host,
-            // Workers name legs by text: the thread's name of it is not known here.
-            leg: LegKey {
-                thread: 0,
-                index: 0,
-                generation: 0,
-            },
         };
         caller.connect();
         worker.event(&leg, |told| matches!(told, Told::Connected(_))).await;

@@ -173,13 +173,22 @@ impl Caller {
         if nominate {
             push(&mut bytes, 0x0025, &[]);
         }
-        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.host_password.as_bytes());
-        set_length(&mut bytes, 24);
-        let tag = hmac::sign(&key, &bytes);
-        push(&mut bytes, 0x0008, tag.as_ref());
-        set_length(&mut bytes, 8);
-        let fingerprint = crc32fast::hash(&bytes) ^ 0x5354_554e;
-        push(&mut bytes, 0x8028, &fingerprint.to_be_bytes());
+        seal(&mut bytes, &self.host_password);
+        bytes
+    }
+
+    /// The answer to a check of a host that sends its own, as ours does not.
+    pub fn check_answer(&self, request: &[u8], from: SocketAddr) -> Vec<u8> {
+        let SocketAddr::V4(from) = from else {
+            unreachable!("hosts of tests have addresses of IPv4")
+        };
+        let mut bytes = vec![1, 1, 0, 0];
+        bytes.extend_from_slice(&request[4..20]);
+        let port = from.port() ^ 0x2112;
+        let address = u32::from(*from.ip()) ^ 0x2112_A442;
+        let mapped = [&[0, 1][..], &port.to_be_bytes(), &address.to_be_bytes()].concat();
+        push(&mut bytes, 0x0020, &mapped);
+        seal(&mut bytes, &self.password);
         bytes
     }
 
@@ -335,6 +344,17 @@ fn push(bytes: &mut Vec<u8>, kind: u16, value: &[u8]) {
     bytes.extend_from_slice(&u16::try_from(value.len()).unwrap().to_be_bytes());
     bytes.extend_from_slice(value);
     bytes.resize(bytes.len().next_multiple_of(4), 0);
+}
+
+/// Ends a STUN message: integrity and fingerprint.
+fn seal(bytes: &mut Vec<u8>, password: &str) {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
+    set_length(bytes, 24);
+    let tag = hmac::sign(&key, bytes);
+    push(bytes, 0x0008, tag.as_ref());
+    set_length(bytes, 8);
+    let fingerprint = crc32fast::hash(bytes) ^ 0x5354_554e;
+    push(bytes, 0x8028, &fingerprint.to_be_bytes());
 }
 
 fn set_length(bytes: &mut [u8], more: usize) {

@@ -62,9 +62,11 @@ impl Host {
         };
         let host = caller.answered(&answer.to_string())[0];
         UdpCaller {
-            caller,
-            socket: bound(),
-            host,
+            line: Line {
+                caller,
+                socket: bound(),
+                host,
+            },
             leg: opened.leg,
         }
     }
@@ -109,15 +111,34 @@ pub fn bound() -> UdpSocket {
     socket
 }
 
-/// A caller with a socket.
+/// A caller of a leg of ours.
 pub struct UdpCaller {
-    pub caller: Caller,
-    pub socket: UdpSocket,
-    pub host: SocketAddr,
+    line: Line,
     pub leg: LegKey,
 }
 
-impl UdpCaller {
+impl std::ops::Deref for UdpCaller {
+    type Target = Line;
+
+    fn deref(&self) -> &Line {
+        &self.line
+    }
+}
+
+impl std::ops::DerefMut for UdpCaller {
+    fn deref_mut(&mut self) -> &mut Line {
+        &mut self.line
+    }
+}
+
+/// A caller with a socket, whosever host answers.
+pub struct Line {
+    pub caller: Caller,
+    pub socket: UdpSocket,
+    pub host: SocketAddr,
+}
+
+impl Line {
     pub fn connect(&mut self) {
         self.nominate();
         self.caller.connect(Instant::now());
@@ -138,9 +159,10 @@ impl UdpCaller {
             assert!(Instant::now() < until, "the check is answered");
             let check = self.caller.check(true);
             self.send(&check);
-            if let Some(Heard::Check(kind)) = self.receive() {
-                assert_eq!(kind, 0x0101);
-                return;
+            match self.receive() {
+                Some(Heard::Check(0x0101)) => return,
+                Some(Heard::Check(kind)) => assert_eq!(kind, 0x0001, "a host may only check, too"),
+                _ => {}
             }
         }
     }
@@ -168,8 +190,11 @@ impl UdpCaller {
     /// The next datagram, if one comes within 50 ms.
     pub fn receive(&mut self) -> Option<Heard> {
         let mut buffer = [0; 2048];
-        let (length, _) = self.socket.recv_from(&mut buffer).ok()?;
+        let (length, from) = self.socket.recv_from(&mut buffer).ok()?;
         let heard = self.caller.datagram(&buffer[..length], Instant::now());
+        if heard == Heard::Check(0x0001) {
+            self.send(&self.caller.check_answer(&buffer[..length], from));
+        }
         self.flush();
         Some(heard)
     }
