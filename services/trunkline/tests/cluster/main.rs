@@ -11,6 +11,7 @@
 mod deaths;
 mod failover;
 mod links;
+mod mixed;
 mod moves;
 mod operator;
 mod overload;
