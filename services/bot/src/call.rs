@@ -11,6 +11,7 @@ mod outgoing;
 mod people;
 mod problem;
 mod ringing;
+mod sound;
 
 use trunkline_teams::calls::{CallState, IdentitySet, Participant};
 use trunkline_teams::graph::{Operation, Transfer};
@@ -24,6 +25,7 @@ pub use operations::ScreenRole;
 pub use outgoing::Outgoing;
 pub use problem::CallProblem;
 pub use ringing::Ringing;
+pub use sound::{Sound, Speaker};
 
 use crate::logic::{CallAbout, CallNow, Effect};
 use crate::turn::{Misuse, Turn};

@@ -11,7 +11,7 @@ pub(crate) use run::read_state;
 
 use crate::bot::{BotError, Listed, RouteEntry, reachable};
 use crate::call::gather::{GATHERED, TIMER};
-use crate::call::{Call, Decision, Ringing, Then};
+use crate::call::{Call, Decision, Ringing, Sound, Then};
 use crate::error::Result;
 use crate::event::{Ended, Invitation, RecordingInvitation};
 use crate::handler::Handler;
@@ -34,7 +34,11 @@ pub struct CallBot<S, A: 'static = ()> {
     entries: Vec<Box<dyn CallEntry<S, A>>>,
     ended: Option<Box<dyn Handler<Turn<A>, S, Ended, ()>>>,
     on_failed: Option<Box<dyn Handler<Call<A>, S, Failure, Then>>>,
+    listener: Option<Listener<A>>,
 }
+
+/// Whoever listens to the sound of calls.
+type Listener<A> = Box<dyn Fn(Sound, &'static A) -> LocalBoxFuture<'static, ()> + Send + Sync>;
 
 type Meet<S, A, E> = Box<dyn Handler<Ringing<A>, S, E, Decision>>;
 
@@ -62,6 +66,7 @@ impl<S: State, A: Send + Sync + 'static> CallBot<S, A> {
             entries: Vec::new(),
             ended: None,
             on_failed: None,
+            listener: None,
         }
     }
 
@@ -115,6 +120,48 @@ impl<S: State, A: Send + Sync + 'static> CallBot<S, A> {
         self
     }
 
+    /// Hears and speaks itself: `listener` runs beside the turns of each call with [`crate::Media::hosted`], from when its sound flows,
+    /// and is dropped with it. It may live long, but must not block its thread: work that takes more than a millisecond belongs
+    /// elsewhere. What it understands it tells the call by [`crate::Speaker::tell`], and the call's handlers decide.
+    ///
+    /// Nothing of it is kept: after the death of its process it begins anew in another one, in the middle of the call.
+    ///
+    /// ```
+    /// # use trunkline_bot::prelude::*;
+    /// # use trunkline_bot::Sound;
+    /// # #[derive(Default, Serialize, Deserialize)] struct Talk {}
+    /// # impl State for Talk {}
+    /// /// The caller was silent for two seconds.
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Quiet;
+    /// impl Signal for Quiet { const NAME: &'static str = "quiet"; }
+    ///
+    /// async fn listen(mut sound: Sound, _: &'static ()) {
+    ///     let mut quiet = 0;
+    ///     while let Some(frame) = sound.next().await {
+    ///         quiet = if frame.level > 50 { quiet + 1 } else { 0 };
+    ///         if quiet == 100 && sound.speaker().tell(Quiet).await.is_err() {
+    ///             return;
+    ///         }
+    ///     }
+    /// }
+    /// # async fn meet(_: &mut Ringing, _: &mut Talk, _: Invitation) -> Result<Decision> { Ok(Decision::Answer(Media::hosted())) }
+    /// # async fn quiet(_: &mut Call, _: &mut Talk, _: Quiet) -> Result<Then> { Ok(Then::HangUp) }
+    /// let bot = CallBot::answering("patient", (), meet)
+    ///     .on(calls::signal::<Quiet>(), quiet)
+    ///     .listens(listen);
+    /// # bot.check().unwrap();
+    /// ```
+    #[must_use]
+    pub fn listens(mut self, listener: impl AsyncFn(Sound, &'static A) + Send + Sync + 'static) -> Self {
+        let listener = Arc::new(listener);
+        self.listener = Some(Box::new(move |sound, app| {
+            let listener = listener.clone();
+            Box::pin(async move { listener(sound, app).await })
+        }));
+        self
+    }
+
     /// Name of the bot.
     pub fn name(&self) -> &'static str {
         self.name
@@ -162,6 +209,7 @@ impl<S: State, A: Send + Sync + 'static> CallBot<S, A> {
             entries: self.entries,
             ended: self.ended,
             on_failed: self.on_failed,
+            listener: self.listener,
         }))
     }
 }

@@ -30,7 +30,7 @@ pub use address::{ActivityId, Address, Locale, Person, SentRef};
 pub use bot::{Bot, BotError};
 pub use call::{
     Call, CallKey, CallProblem, Callee, Decision, Digits, GatherEnd, Media, Op, Outgoing, Prompt, Prompts, Record,
-    Ringing, ScreenRole, Then, Tones,
+    Ringing, ScreenRole, Sound, Speaker, Then, Tones,
 };
 pub use call_bot::CallBot;
 pub use card::{Card, CardInput, CardReply, Column};

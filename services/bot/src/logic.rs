@@ -18,10 +18,12 @@ use trunkline_teams::graph::Operation;
 use crate::address::{Address, SentRef};
 
 mod call;
+mod sound;
 
 pub use self::call::{
     CallAbout, CallEnd, CallEvent, CallNow, CallsDescription, EndedBy, OperationEnd, OperationOutcome, RecordedLeft,
 };
+pub use self::sound::{Said, SoundEnds, SoundFrame};
 
 /// A bot as the worker sees it.
 pub trait Logic: Send + Sync + 'static {
@@ -55,6 +57,13 @@ pub trait Logic: Send + Sync + 'static {
     fn handles_call_event(&self, event: &CallEvent) -> bool {
         let _ = event;
         false
+    }
+
+    /// Listens to the sound of a call and speaks, beside its turns, until the future ends or the sound does. `None` when the bot
+    /// does not. Only where [`CallsDescription::listens`] says so.
+    fn listen(&self, sound: SoundEnds) -> Option<LocalBoxFuture<'_, ()>> {
+        let _ = sound;
+        None
     }
 
     /// What an invoke is answered when its turn fails.

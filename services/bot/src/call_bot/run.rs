@@ -7,16 +7,16 @@ use trunkline_teams::activity::Activity;
 use trunkline_teams::calls::RejectReason;
 use trunkline_teams::graph::Operation;
 
-use super::{CallEntry, Meet};
+use super::{CallEntry, Listener, Meet};
 use crate::bot::{lasting, no_such_user, not_implemented};
 use crate::call::gather::Gather;
-use crate::call::{Call, Decision, Ringing, Then};
+use crate::call::{Call, Decision, Ringing, Sound, Then};
 use crate::error::{Error, Result, Verdict};
 use crate::event::{Ended, Invitation, RecordingInvitation};
 use crate::handler::Handler;
 use crate::logic::{
     Answer, Begin, CallEvent, CallNow, CallsDescription, Description, Effect, End, Failure, Input, Logic, Outcome,
-    Port, StateProblem, StoredState,
+    Port, SoundEnds, StateProblem, StoredState,
 };
 use crate::route::Incoming;
 use crate::state::{self, State};
@@ -31,6 +31,7 @@ pub(super) struct Running<S, A: 'static> {
     pub(super) entries: Vec<Box<dyn CallEntry<S, A>>>,
     pub(super) ended: Option<Box<dyn Handler<Turn<A>, S, Ended, ()>>>,
     pub(super) on_failed: Option<Box<dyn Handler<Call<A>, S, Failure, Then>>>,
+    pub(super) listener: Option<Listener<A>>,
     pub(super) hears_gathered: bool,
     pub(super) wants_tones: bool,
     pub(super) wants_speech: bool,
@@ -193,6 +194,7 @@ impl<S: State, A: Send + Sync + 'static> Logic for Running<S, A> {
                 answers: self.meet.is_some() || self.recording_asked.is_some(),
                 wants_tones: self.wants_tones,
                 wants_speech: self.wants_speech,
+                listens: self.listener.is_some(),
             }),
             ..Description::default()
         }
@@ -200,6 +202,11 @@ impl<S: State, A: Send + Sync + 'static> Logic for Running<S, A> {
 
     fn route_of(&self, _: &Activity) -> Option<usize> {
         None
+    }
+
+    fn listen(&self, sound: SoundEnds) -> Option<LocalBoxFuture<'_, ()>> {
+        let listener = self.listener.as_ref()?;
+        Some(listener(Sound::new(sound), self.app))
     }
 
     fn run(&self, begin: Begin, port: Box<dyn Port>) -> LocalBoxFuture<'_, End> {

@@ -189,6 +189,8 @@ pub struct CallsDescription {
     pub wants_tones: bool,
     /// Whether it wants to know when the caller speaks: a media host listens for it.
     pub wants_speech: bool,
+    /// Whether it listens to the sound of its calls itself.
+    pub listens: bool,
 }
 
 impl CallNow {

@@ -7,6 +7,7 @@ mod ending;
 mod gathering;
 mod listening;
 mod operations;
+mod sound;
 mod stage;
 
 use trunkline_bot::logic::{CallAbout, Effect, OperationOutcome};

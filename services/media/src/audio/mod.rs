@@ -5,11 +5,13 @@ pub(crate) mod g711;
 mod level;
 pub(crate) mod ogg;
 pub(crate) mod opus;
+mod rate;
 mod resample;
 mod wav;
 
 pub(crate) use decode::decoded;
 pub(crate) use level::{level_of, level_of_g711};
+pub(crate) use rate::{Doubler, Halver};
 pub(crate) use resample::resampled;
 pub(crate) use wav::{read_wav, written_wav};
 

@@ -28,7 +28,12 @@ pub(crate) struct Encoder(ropus::Encoder);
 impl Encoder {
     /// An encoder of this many bits a second.
     pub(crate) fn new(bits: u32) -> Result<Self, CodecError> {
-        let builder = ropus::Encoder::builder(RATE, Channels::Mono, Application::Audio);
+        Self::at(RATE, bits)
+    }
+
+    /// The same of so many samples a second: 8, 12, 16, 24 or 48 thousand.
+    pub(crate) fn at(rate: u32, bits: u32) -> Result<Self, CodecError> {
+        let builder = ropus::Encoder::builder(rate, Channels::Mono, Application::Audio);
         builder
             .bitrate(Bitrate::Bits(bits))
             .build()
@@ -53,8 +58,13 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     pub(crate) fn new() -> Result<Self, CodecError> {
+        Self::at(RATE)
+    }
+
+    /// The same of so many samples a second: 8, 12, 16, 24 or 48 thousand.
+    pub(crate) fn at(rate: u32) -> Result<Self, CodecError> {
         Ok(Self {
-            codec: ropus::Decoder::new(RATE, Channels::Mono).map_err(CodecError::of)?,
+            codec: ropus::Decoder::new(rate, Channels::Mono).map_err(CodecError::of)?,
             buffer: vec![0; LONGEST],
         })
     }
@@ -64,6 +74,16 @@ impl Decoder {
         let count = self
             .codec
             .decode(packet, &mut self.buffer, DecodeMode::Normal)
+            .map_err(CodecError::of)?;
+        Ok(&self.buffer[..count])
+    }
+
+    /// So many samples in place of a packet that is lost: a multiple of 2.5 ms, at most 120 ms.
+    pub(crate) fn conceal(&mut self, samples: usize) -> Result<&[i16], CodecError> {
+        let place = self.buffer.get_mut(..samples).unwrap_or_default();
+        let count = self
+            .codec
+            .decode(&[], place, DecodeMode::Normal)
             .map_err(CodecError::of)?;
         Ok(&self.buffer[..count])
     }

@@ -12,6 +12,7 @@ use super::answers::{Answers, EndedAnswer};
 use super::host::{Host, LegId};
 use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason};
 use crate::codec::Codec;
+use crate::ear::{Frames, Mouth};
 use crate::leg::{EndReason, LegEvent, Play};
 use crate::record::{Direction, Subject};
 use crate::sdp::{Answer, Fragment, Offer, SdpError};
@@ -51,6 +52,20 @@ impl From<SessionRefusal> for PeerRefusal {
     fn from(refusal: SessionRefusal) -> Self {
         Self::Session(refusal)
     }
+}
+
+/// Where the sound of a leg goes, or why it does not.
+pub(crate) type FollowReply = oneshot::Sender<Result<(Frames, Mouth), FollowRefusal>>;
+
+/// Why an owner does not get the sound of a leg.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FollowRefusal {
+    #[error("the leg has a newer owner")]
+    Fenced,
+    #[error("the leg has no peer yet, or has ended")]
+    NoPeer,
+    #[error("the host has no time for it")]
+    Busy,
 }
 
 /// An offer that was answered.
@@ -117,6 +132,11 @@ pub(crate) enum Message {
         listener: Listener,
         reply: oneshot::Sender<Result<Attached, u64>>,
     },
+    /// An owner wants the sound.
+    Follow {
+        epoch: u64,
+        reply: FollowReply,
+    },
     /// The host ends the leg.
     End(EndReason),
     Event(LegEvent),
@@ -145,6 +165,8 @@ pub(super) struct Actor {
     /// A policy demands that the call is recorded, and that this was confirmed before.
     is_compliance: bool,
     tells_speech: bool,
+    /// An owner that wants the sound when there is a peer.
+    follows: Option<(u64, FollowReply)>,
     /// The leg that it will be bridged with.
     near: Option<LegId>,
     answers: Answers,
@@ -171,6 +193,7 @@ impl Actor {
             location: None,
             is_compliance: wish.is_compliance,
             tells_speech: wish.tells_speech,
+            follows: None,
             near: wish.near,
             answers: Answers::default(),
             own_mailbox,
@@ -228,6 +251,11 @@ impl Actor {
                 reply,
             } => {
                 let _ = reply.send(self.attach(epoch, last_event, listener));
+            }
+            // One that has no peer yet waits for it, in the place of whoever waited before.
+            Message::Follow { epoch, reply } if self.key.is_none() => self.follows = Some((epoch, reply)),
+            Message::Follow { epoch, reply } => {
+                let _ = reply.send(self.follow(epoch).await);
             }
             Message::End(reason) => return self.end(reason).await,
             Message::Event(event) => return self.event(event),
@@ -358,6 +386,10 @@ impl Actor {
         {
             tracing::error!(leg = %self.leg, error, "speech on a leg is not told");
         }
+        if let Some((epoch, reply)) = self.follows.take() {
+            // Whoever asked may have gone.
+            let _ = reply.send(self.follow(epoch).await);
+        }
         Ok(Answered {
             location,
             tag: self.session.tag(),
@@ -408,6 +440,23 @@ impl Actor {
             has_peer: self.session.has_peer(),
             last_operation: self.ownership.last_operation(),
         })
+    }
+
+    /// Gives the sound of the leg to an owner.
+    async fn follow(&mut self, epoch: u64) -> Result<(Frames, Mouth), FollowRefusal> {
+        if let Admission::Fenced(_) = self.ownership.admit(epoch, 0) {
+            self.host.tally.fenced_one();
+            return Err(FollowRefusal::Fenced);
+        }
+        let (key, codec) = self.key.ok_or(FollowRefusal::NoPeer)?;
+        let ears = &self.host.ears;
+        let ((ear, frames), (mouth, voice)) = ears.follow(codec).zip(ears.speak(codec)).ok_or(FollowRefusal::Busy)?;
+        let media = self.host.media.of(key).map_err(|_| FollowRefusal::NoPeer)?;
+        match media.set_live(key, ear, voice).await {
+            Ok(()) => Ok((frames, mouth)),
+            Err(LegError::Busy) => Err(FollowRefusal::Busy),
+            Err(_) => Err(FollowRefusal::NoPeer),
+        }
     }
 
     async fn order(&mut self, epoch: u64, operation: u64, order: Order, reply: oneshot::Sender<Verdict>) -> bool {

@@ -11,6 +11,7 @@ mod host;
 mod orders;
 mod ownership;
 mod service;
+mod sound;
 mod tally;
 
 pub use actor::Wish;

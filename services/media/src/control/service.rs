@@ -14,6 +14,7 @@ use trunkline_proto::media::command::What;
 use trunkline_proto::media::media_server::Media;
 
 use super::actor::{Listener, Message, Verdict};
+use super::sound;
 use super::{AnswerOrder, Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason, Wish};
 use crate::codec::Codec;
 use crate::leg::{LegEvent, PlayEnd, Relay, Statistics};
@@ -25,7 +26,7 @@ const EVENTS: usize = 4_096;
 /// A leg of which nothing is said for so long needs no task.
 const REST: Duration = Duration::from_secs(30);
 /// A stream that says nothing is ended.
-const HELLO_TIME: Duration = Duration::from_secs(5);
+pub(super) const HELLO_TIME: Duration = Duration::from_secs(5);
 
 /// Serves the legs of a host to workers. Who may connect is decided by the channel that it is put on.
 pub struct MediaService {
@@ -68,6 +69,16 @@ impl Media for MediaService {
         tokio::spawn(send_events(self.host.clone(), events, outgoing.clone()));
         tokio::spawn(take_commands(self.host.clone(), incoming, listener, outgoing));
         Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    type SoundStream = Pin<Box<dyn Stream<Item = Result<wire::SoundToWorker, Status>> + Send>>;
+
+    async fn sound(
+        &self,
+        request: Request<Streaming<wire::SoundToHost>>,
+    ) -> Result<Response<Self::SoundStream>, Status> {
+        let sound = sound::begin(&self.host, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(sound)))
     }
 }
 

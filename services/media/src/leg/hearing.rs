@@ -19,6 +19,8 @@ pub(super) struct Hearing {
     /// Where Opus is decoded whose sender tells no level.
     ear: Option<Ear>,
     is_speaking: bool,
+    /// Who listens to the sound.
+    follower: Option<Ear>,
 }
 
 impl Hearing {
@@ -28,6 +30,10 @@ impl Hearing {
 
     pub(super) fn set_ear(&mut self, ear: Ear) {
         self.ear = Some(ear);
+    }
+
+    pub(super) fn set_follower(&mut self, ear: Ear) {
+        self.follower = Some(ear);
     }
 
     pub(super) fn has_ear(&self) -> bool {
@@ -48,6 +54,10 @@ impl Hearing {
         now: Instant,
         out: &mut Out,
     ) {
+        self.follower.take_if(|ear| ear.is_left());
+        if let Some(ear) = &mut self.follower {
+            ear.hear(frame.payload.clone(), (frame.timestamp, frame.source), now);
+        }
         if !self.is_told && !player.has_answer() {
             return;
         }
@@ -56,7 +66,7 @@ impl Hearing {
             (None, Codec::Pcmu | Codec::Pcma) => level_of_g711(codec, &frame.payload),
             (None, Codec::Opus) => {
                 if let Some(ear) = &mut self.ear {
-                    ear.hear(frame.payload.clone(), now);
+                    ear.hear(frame.payload.clone(), (frame.timestamp, frame.source), now);
                 }
                 return;
             }

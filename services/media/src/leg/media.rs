@@ -269,6 +269,9 @@ impl Media {
                 let facts = (timestamp, self.outbound.source());
                 way.taps.take(Direction::Sent, &payload, facts, now, out);
             }
+        } else {
+            // A live voice that says nothing now: what it says next is the first after silence.
+            self.outbound.rest();
         }
     }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
 use crate::dtls::{Handshake, HandshakeError, Identity, Peer, Progress};
-use crate::ear::Ear;
+use crate::ear::{Ear, Voice};
 use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
 use crate::record::Tap;
 use crate::sdp::Negotiated;
@@ -235,6 +235,17 @@ impl Leg {
     pub fn hears_speech(&self) -> bool {
         let tells_levels = self.negotiated.audio_level.is_some() || self.negotiated.codec != Codec::Opus;
         tells_levels || self.hearing.has_ear()
+    }
+
+    /// Somebody follows what the peer says and speaks live: what is said goes out whenever no prompt plays and no answer is recorded,
+    /// in place of what is relayed. Another one takes the place of the one before.
+    pub fn set_live(&mut self, ear: Ear, voice: Voice) -> bool {
+        let is_running = self.ended.is_none();
+        if is_running {
+            self.hearing.set_follower(ear);
+            self.player.set_voice(voice);
+        }
+        is_running
     }
 
     /// The leg's ear found speech, or its end.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::answer::{AnswerEnd, Listening, RecordAnswer};
 use super::{LegEvent, Out};
+use crate::ear::Voice;
 use crate::prompt::Prompt;
 use crate::speech::SpeechChange;
 use crate::tone::{Key, ToneSender};
@@ -63,6 +64,8 @@ enum Then {
 #[derive(Default)]
 pub(super) struct Player {
     queue: VecDeque<Item>,
+    /// What a bot says live, when nothing is in the queue.
+    voice: Option<Voice>,
     pub(super) tones: ToneSender,
 }
 
@@ -109,14 +112,31 @@ impl Player {
 
     pub(super) fn has_something_to_say(&self) -> bool {
         let plays = |item: &Item| !matches!(item.then, Then::Listen(_));
-        self.queue.front().is_some_and(plays) || self.tones.is_sending()
+        let says = self.queue.front().map_or(self.voice.is_some(), plays);
+        says || self.tones.is_sending()
+    }
+
+    /// A bot speaks live from now on, between prompts.
+    pub(super) fn set_voice(&mut self, voice: Voice) {
+        self.voice = Some(voice);
+    }
+
+    /// The next packet of the bot's live voice.
+    fn live(&mut self) -> Option<Bytes> {
+        let next = self.voice.as_mut()?.next();
+        if next.is_err() {
+            self.voice = None;
+        }
+        next.ok().flatten()
     }
 
     /// The next packet; what ended before it and what began with it is told. `is_speaking`: whether the peer speaks now, which
     /// an answer that begins has to know.
     pub(super) fn next(&mut self, is_speaking: bool, now: Instant, out: &mut Out) -> Option<Bytes> {
         loop {
-            let item = self.queue.front_mut()?;
+            let Some(item) = self.queue.front_mut() else {
+                return self.live();
+            };
             if !item.is_started {
                 item.is_started = true;
                 out.event(LegEvent::Started {

@@ -27,5 +27,6 @@ pub use manifest::Manifest;
 pub(crate) use recorder::ANSWERS_KEPT;
 pub use recorder::{Begun, Finished, Recorder, RecorderConfig, RecorderError, RecordingError, Subject};
 pub use seal::{SealError, Unsealed, is_sealed, unseal};
-pub(crate) use tap::Taken;
 pub use tap::{Direction, Tap};
+pub(crate) use tap::{Recorded, Taken};
+pub(crate) use timeline::{Piece, Timeline};

@@ -10,14 +10,14 @@ use crate::audio::ogg::samples_of;
 use crate::codec::Codec;
 use crate::rtp::ticks_between;
 
-/// Packets that are waited with for one that is late.
+/// Packets that a recording waits with for one that is late.
 const REORDER_PACKETS: usize = 10;
 /// A jump in time that no packet explains: longer silence is cut to this, a minute.
 const LONGEST_GAP_SECONDS: i64 = 60;
 
 /// A piece of a recording, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// A packet, and how many clock units of audio are in it.
     Packet(Bytes, u32),
     /// So many times 20 ms of which nothing came.
@@ -26,8 +26,10 @@ pub(super) enum Piece {
 
 /// Puts packets in order.
 #[derive(Debug)]
-pub(super) struct Timeline {
+pub(crate) struct Timeline {
     codec: Codec,
+    /// Packets that are waited with for one that is late.
+    patience: usize,
     /// The source, its timestamp and time of arrival that positions are counted from.
     anchor: Option<Anchor>,
     waiting: BTreeMap<i64, Bytes>,
@@ -45,9 +47,16 @@ struct Anchor {
 }
 
 impl Timeline {
+    /// The order of a recording.
     pub(super) fn new(codec: Codec) -> Self {
+        Self::with_patience(codec, REORDER_PACKETS)
+    }
+
+    /// Waits with so many packets for one that is late.
+    pub(crate) fn with_patience(codec: Codec, patience: usize) -> Self {
         Self {
             codec,
+            patience,
             anchor: None,
             waiting: BTreeMap::new(),
             written: 0,
@@ -56,7 +65,7 @@ impl Timeline {
     }
 
     /// Takes a packet and gives what is in order now.
-    pub(super) fn add(&mut self, recorded: &Recorded, pieces: &mut Vec<Piece>) {
+    pub(crate) fn add(&mut self, recorded: &Recorded, pieces: &mut Vec<Piece>) {
         let position = self.position_of(recorded);
         if position < self.written || self.waiting.contains_key(&position) {
             self.late += 1;
@@ -65,7 +74,7 @@ impl Timeline {
         self.waiting.insert(position, recorded.payload.clone());
         // Whoever is next in line, or waited long enough.
         while let Some((first, _)) = self.waiting.first_key_value()
-            && (*first == self.written || self.waiting.len() > REORDER_PACKETS)
+            && (*first == self.written || self.waiting.len() > self.patience)
         {
             self.give_first(pieces);
         }

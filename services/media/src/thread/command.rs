@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
 use super::LegKey;
-use crate::ear::Ear;
+use crate::ear::{Ear, Voice};
 use crate::ice::Credentials;
 use crate::leg::{EndReason, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
@@ -148,6 +148,12 @@ pub(super) enum Command {
     SetEar {
         leg: LegKey,
         ear: Ear,
+        reply: Reply<()>,
+    },
+    SetLive {
+        leg: LegKey,
+        ear: Ear,
+        voice: Voice,
         reply: Reply<()>,
     },
     Speech {

@@ -27,7 +27,7 @@ use mio::{Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::dtls::Identity;
-use crate::ear::Ears;
+use crate::ear::{Ear, Ears, Voice};
 use crate::ice::Credentials;
 use crate::leg::{EndReason, LegEvent, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
@@ -178,6 +178,11 @@ impl MediaThread {
         };
         let ear = ears.listen(Box::new(listener)).ok_or(LegError::Busy)?;
         self.ask(|reply| Command::SetEar { leg, ear, reply }).await
+    }
+
+    /// Lets somebody follow what a leg's peer says, and speak live.
+    pub async fn set_live(&self, leg: LegKey, ear: Ear, voice: Voice) -> Result<(), LegError> {
+        self.ask(|reply| Command::SetLive { leg, ear, voice, reply }).await
     }
 
     /// A leg in figures.

@@ -411,6 +411,10 @@ impl Worker {
                 };
                 answer_to(reply, self.act(leg, now, set, LegError::Gone));
             }
+            Command::SetLive { leg, ear, voice, reply } => {
+                let result = self.act(leg, now, |leg, _| leg.set_live(ear, voice), LegError::Gone);
+                answer_to(reply, result);
+            }
             Command::Speech { leg, change } => self.serve(leg, now, |leg, _, out| leg.speech(change, out)),
             Command::Stop => {}
         }

@@ -141,6 +141,17 @@ fn refuse(order: Order, reason: &str) {
     }
 }
 
+/// How a host is reached. The scheme says nothing: the connector decides about TLS.
+pub(super) fn endpoint(address: &str) -> Result<Endpoint, String> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
+    Ok(endpoint
+        .connect_timeout(CONNECT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_while_idle(true))
+}
+
 type Connected = (mpsc::Sender<ToHost>, Streaming<ToWorker>);
 
 async fn connect(setting: &Setting) -> Result<Connected, String> {
@@ -148,14 +159,7 @@ async fn connect(setting: &Setting) -> Result<Connected, String> {
         let causes = std::iter::successors(error.source(), |cause| cause.source());
         causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
     };
-    // The scheme says nothing: the connector decides about TLS.
-    let endpoint = Endpoint::from_shared(format!("http://{}", setting.address))
-        .map_err(|error| failed(&error))?
-        .connect_timeout(CONNECT)
-        .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
-        .keep_alive_while_idle(true);
+    let endpoint = endpoint(&setting.address)?;
     let channel = endpoint.connect_with_connector(setting.connector.clone()).await;
     let channel = channel.map_err(|error| failed(&error))?;
     let (outgoing, stream) = mpsc::channel(COMMANDS);

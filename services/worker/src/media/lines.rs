@@ -7,13 +7,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tonic::transport::Channel;
 use trunkline_cluster::channel::{Connector, Identity};
 use trunkline_proto::media as proto;
 use trunkline_proto::media::command::What;
-use trunkline_store::key::ShardId;
+use trunkline_store::key::{ShardId, Triple};
 
 use super::choice::Choice;
 use super::line::{self, Answered, COMMANDS, Order, Owner, Setting};
+use super::sound::{self, LegSound};
 use super::wire;
 use crate::call::LegCommand;
 use crate::conversation::{GraphAnswer, LegAnswer, LegPlace};
@@ -34,6 +36,8 @@ pub(crate) struct Lines {
     zone: String,
     /// By the host's address.
     streams: Mutex<HashMap<String, mpsc::Sender<Order>>>,
+    /// Connections for sound, by the host's address.
+    sounds: Mutex<HashMap<String, Channel>>,
 }
 
 impl Lines {
@@ -45,6 +49,7 @@ impl Lines {
             worker,
             zone,
             streams: Mutex::default(),
+            sounds: Mutex::default(),
         }
     }
 
@@ -116,6 +121,30 @@ impl Lines {
             Ok((_, ack)) => wire::carried_out(ack),
             Err(reason) => GraphAnswer::Doubt { reason },
         }
+    }
+
+    /// The sound of a leg, for its call; ready when the leg has a peer.
+    pub(crate) async fn follow(
+        &self,
+        parts: &Arc<WorkerParts>,
+        leg: &LegPlace,
+        epoch: u64,
+        call: Triple,
+    ) -> Result<LegSound, String> {
+        let channel = self.sound_channel(&leg.address)?;
+        sound::follow(channel, leg, epoch, call, parts).await
+    }
+
+    /// The connection for sound to a host, made when it is first used.
+    fn sound_channel(&self, address: &str) -> Result<Channel, String> {
+        let mut channels = self.sounds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(channel) = channels.get(address) {
+            return Ok(channel.clone());
+        }
+        let endpoint = line::endpoint(address)?;
+        let channel = endpoint.connect_with_connector_lazy(self.connector.clone());
+        channels.insert(address.to_owned(), channel.clone());
+        Ok(channel)
     }
 
     /// Ends a leg.

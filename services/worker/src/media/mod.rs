@@ -7,7 +7,9 @@
 mod choice;
 mod line;
 mod lines;
+mod sound;
 mod wire;
 
 pub(crate) use line::{LegHeard, Owner};
 pub(crate) use lines::Lines;
+pub(crate) use sound::LegSound;

@@ -25,8 +25,8 @@ use super::port::TurnPort;
 use super::turn::{self, Turned};
 use crate::config::Executor;
 use crate::conversation::{
-    Action, Booking, Conversation, Event, GraphAnswer, GraphAsk, Holding, Now, Reply, Request, Response, Run,
-    StepRefused, Ticket,
+    Action, Booking, Conversation, Event, GraphAnswer, GraphAsk, Holding, LegAnswer, LegAsk, LegPlace, LegWish, Now,
+    Reply, Request, Response, Run, StepRefused, Ticket,
 };
 use crate::media::Owner;
 use crate::metrics::BotMetrics;
@@ -46,6 +46,8 @@ pub(crate) struct ConversationActor {
     questions: HashMap<u64, oneshot::Sender<Response>>,
     next_question: u64,
     timer: Option<(u64, SpawnHandle)>,
+    /// A bot that hears and speaks on its call's leg.
+    listening: Option<SpawnHandle>,
     /// Callers whose recorded answer is being read.
     reading: Vec<Ticket>,
 }
@@ -90,6 +92,7 @@ impl ConversationActor {
             questions: HashMap::new(),
             next_question: 0,
             timer: None,
+            listening: None,
             reading: Vec::new(),
         }
     }
@@ -195,8 +198,14 @@ impl ConversationActor {
                     shard: self.shard,
                     key: self.key,
                 };
+                let attaching = attaching(&ask);
                 let answered = wrap_future::<_, Self>(async move { media::ask(*ask, owner, &worker).await });
-                ctx.spawn(answered.map(|event, actor, ctx| actor.feed(event, ctx)));
+                ctx.spawn(answered.map(|event, actor, ctx| {
+                    if let (Some((leg, epoch)), Event::LegAnswered(LegAnswer::Attached { .. })) = (attaching, &event) {
+                        actor.listen(leg, epoch, ctx);
+                    }
+                    actor.feed(event, ctx);
+                }));
             }
             Action::Book(booking) => {
                 let worker = self.context.worker.clone();
@@ -252,6 +261,24 @@ impl ConversationActor {
                 .cloned();
         }
         self.bot.clone()
+    }
+
+    /// Lets a bot hear and speak on its call's leg, if it does. What listened before ends: the host gives the sound to the newest.
+    fn listen(&mut self, leg: LegPlace, epoch: u64, ctx: &mut Context<Self>) {
+        let call = self.core.triple().cloned();
+        let (Some(bot), Some(call)) = (self.hosted(), call) else {
+            return;
+        };
+        let logic = bot.logic_of(call.kind).clone();
+        if !logic.describe().calls.is_some_and(|calls| calls.listens) {
+            return;
+        }
+        if let Some(before) = self.listening.take() {
+            ctx.cancel_future(before);
+        }
+        let worker = self.context.worker.clone();
+        let listening = media::listen(worker, logic, leg, epoch, call);
+        self.listening = Some(ctx.spawn(wrap_future::<_, Self>(listening)));
     }
 
     fn run(&mut self, run: Run, ctx: &mut Context<Self>) {
@@ -462,6 +489,14 @@ impl Handler<KeepStep> for ConversationActor {
             },
             ctx,
         );
+    }
+}
+
+/// The leg that is to be attached, and for which epoch.
+fn attaching(ask: &LegAsk) -> Option<(LegPlace, u64)> {
+    match &ask.wish {
+        LegWish::Attach { leg, .. } => Some((leg.clone(), ask.epoch)),
+        _ => None,
     }
 }
 

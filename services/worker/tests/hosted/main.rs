@@ -5,6 +5,8 @@
 mod support;
 
 mod host;
+mod kept;
+mod live;
 mod world;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,6 @@
 //! A store, a Graph, prompts that can be told apart, and a bot that plays them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ impl Tune {
         }
     }
 
-    fn prompt(self) -> Prompt {
+    pub(crate) fn prompt(self) -> Prompt {
         Prompt::at(format!("https://bot.example/prompts/{}.wav", self.name))
     }
 }
@@ -130,10 +131,15 @@ impl World {
 
     /// A worker that serves everything, or will once another one is gone.
     pub(crate) async fn worker(&self, name: &str) -> Node {
+        self.worker_of(name, desk()).await
+    }
+
+    /// The same with other code for calls.
+    pub(crate) async fn worker_of(&self, name: &str, calls: Arc<dyn Logic>) -> Node {
         let mut bot = hosted(Bot::new("test").on(message(), nothing).build().unwrap());
         bot.allows_service_url = Arc::new(|_| true);
         let bot: HostedBot = bot.with_calls(HostedCalls {
-            logic: desk(),
+            logic: calls,
             graph: self.graph.client(),
             callback: "https://bot.example/api/calls".to_owned(),
             settings: CallSettings::default(),
@@ -141,11 +147,24 @@ impl World {
         Node::start_with(name, self.store.clone(), vec![bot]).await
     }
 
+    /// Where the media host keeps what it records.
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.directory.path().join("recordings")
+    }
+
     /// Somebody calls.
     pub(crate) async fn rings(&self, worker: &Node) {
+        self.rings_with(worker, &json!({})).await;
+    }
+
+    /// The same with more in the notification.
+    pub(crate) async fn rings_with(&self, worker: &Node, more: &Value) {
         until("the worker serves everything", || worker.serving() == SHARDS as usize).await;
-        let call = json!({ "state": "incoming", "direction": "incoming", "tenantId": TENANT,
+        let mut call = json!({ "state": "incoming", "direction": "incoming", "tenantId": TENANT,
             "source": { "identity": { "user": { "id": "1", "displayName": "Ines" } } } });
+        for (name, value) in more.as_object().expect("an object") {
+            call[name] = value.clone();
+        }
         self.tells(worker, "created", call).await;
     }
 
@@ -157,7 +176,12 @@ impl World {
 
     /// A call whose caller is connected.
     pub(crate) async fn caller(&self, worker: &Node) -> Caller {
-        self.rings(worker).await;
+        self.caller_with(worker, &json!({})).await
+    }
+
+    /// The same with more in the notification.
+    pub(crate) async fn caller_with(&self, worker: &Node, more: &Value) -> Caller {
+        self.rings_with(worker, more).await;
         until("the call is answered", || self.graph.count("answer") == 1).await;
         let config = &self.graph.last("answer").body["mediaConfig"];
         let invitation =

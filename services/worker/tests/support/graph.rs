@@ -122,7 +122,7 @@ async fn take(request: HttpRequest, body: web::Bytes, seen: web::Data<Seen>) -> 
         "get" => HttpResponse::Ok().json(json!({ "state": "established", "mediaState": { "audio": "active" } })),
         "keepAlive" => HttpResponse::Ok().finish(),
         "answer" | "reject" | "redirect" | "transfer" => HttpResponse::Accepted().finish(),
-        "subscribeToTone" | "mute" | "unmute" | "cancelMediaProcessing" => {
+        "subscribeToTone" | "mute" | "unmute" | "cancelMediaProcessing" | "updateRecordingStatus" => {
             HttpResponse::Ok().json(operation("completed"))
         }
         _ => HttpResponse::Ok().json(operation("running")),

@@ -21,6 +21,7 @@ impl Logic for Silent {
                 answers: true,
                 wants_tones: true,
                 wants_speech: true,
+                listens: false,
             }),
             ..Description::default()
         }
