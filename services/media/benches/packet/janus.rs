@@ -12,7 +12,7 @@ use rtc_srtp::protection_profile::ProtectionProfile;
 use serde_json::{Value, json};
 use trunkline_fleet::network::Network;
 
-use crate::support::caller::{Caller, CallerIdentity};
+use crate::support::caller::{Caller, CallerIdentity, Heard};
 use crate::support::{Line, PATIENCE};
 use crate::talk::{Cost, drive};
 
@@ -112,6 +112,13 @@ impl Janus {
             socket,
             host: host.ok_or("Janus answered without a candidate")?,
         };
+        // It hears a handshake once its own check is answered.
+        let until = Instant::now() + PATIENCE;
+        while caller.receive() != Some(Heard::Check(0x0001)) {
+            if Instant::now() > until {
+                return Err("Janus did not check".into());
+            }
+        }
         caller.connect();
         caller.socket.set_nonblocking(true)?;
         Ok(caller)
