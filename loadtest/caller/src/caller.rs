@@ -46,7 +46,7 @@ impl Default for CallerSettings {
 pub struct Caller {
     peer: Arc<dyn PeerConnection>,
     session: Session,
-    stand: watch::Receiver<Stand>,
+    stand: Arc<watch::Sender<Stand>>,
     ear: Arc<Ear>,
     sound: watch::Sender<Sound>,
     keys: mpsc::Sender<Press>,
@@ -77,7 +77,7 @@ impl Caller {
 
         let (sound, wanted) = watch::channel(Sound::default());
         let (keys, pressed) = mpsc::channel(KEYS);
-        let (voice, stand) = (connection.voice(), connection.stand.clone());
+        let (voice, stand) = (connection.voice(), Arc::clone(&connection.stand));
         let (peer, listening) = connection.split();
         let ear = Arc::new(Ear::new());
         let mut tasks = JoinSet::new();
@@ -85,8 +85,8 @@ impl Caller {
             sound: wanted,
             keys: pressed,
         };
-        spawn(&mut tasks, "voice", stand.clone(), voice.speak(orders));
-        spawn(&mut tasks, "ear", stand.clone(), listening.listen(Arc::clone(&ear)));
+        spawn(&mut tasks, "voice", stand.subscribe(), voice.speak(orders));
+        spawn(&mut tasks, "ear", stand.subscribe(), listening.listen(Arc::clone(&ear)));
         Ok(Self {
             peer,
             session,
@@ -154,8 +154,8 @@ impl Caller {
 
     /// Waits for the end of the connection: a host that is silent for some 6 s counts as lost.
     pub async fn ended(&self) {
-        let mut stand = self.stand.clone();
-        // An error says that nobody can tell the end any more: that is the end.
+        let mut stand = self.stand.subscribe();
+        // The sender lives as long as this.
         let _ = stand.wait_for(|stand| *stand == Stand::Ended).await;
     }
 
@@ -165,7 +165,7 @@ impl Caller {
     /// The host is not reached; the connection is closed all the same.
     pub async fn hang_up(&self) -> Result<u16, CallerError> {
         let deleted = self.session.delete().await;
-        self.peer.close().await?;
+        self.close().await?;
         deleted
     }
 
@@ -174,6 +174,8 @@ impl Caller {
     /// # Errors
     /// As the library says.
     pub async fn close(&self) -> Result<(), CallerError> {
+        // The library tells the end of a connection that broke, but not of one that was closed.
+        self.stand.send_replace(Stand::Ended);
         Ok(self.peer.close().await?)
     }
 }

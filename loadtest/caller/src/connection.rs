@@ -48,7 +48,7 @@ type Track = Arc<dyn TrackRemote>;
 /// A connection that has an offer.
 pub(crate) struct Connection {
     peer: Arc<dyn PeerConnection>,
-    pub(crate) stand: watch::Receiver<Stand>,
+    pub(crate) stand: Arc<watch::Sender<Stand>>,
     gathered: watch::Receiver<bool>,
     tracks: mpsc::Receiver<Track>,
     track: Arc<TrackLocalStaticRTP>,
@@ -57,7 +57,7 @@ pub(crate) struct Connection {
 
 /// What the library tells. It is called from within the library's own loop, so it only notes.
 struct Notes {
-    stand: watch::Sender<Stand>,
+    stand: Arc<watch::Sender<Stand>>,
     gathered: watch::Sender<bool>,
     tracks: mpsc::Sender<Track>,
 }
@@ -93,11 +93,11 @@ impl PeerConnectionEventHandler for Notes {
 impl Connection {
     /// Makes a connection from an address of this machine.
     pub(crate) async fn new(from: IpAddr, source: u32) -> Result<Self, CallerError> {
-        let (stand, watched) = watch::channel(Stand::Connecting);
+        let stand = Arc::new(watch::Sender::new(Stand::Connecting));
         let (gathered, is_gathered) = watch::channel(false);
         let (tracks, arriving) = mpsc::channel(TRACKS);
         let notes = Notes {
-            stand,
+            stand: Arc::clone(&stand),
             gathered,
             tracks,
         };
@@ -120,7 +120,7 @@ impl Connection {
         peer.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
         Ok(Self {
             peer: Arc::new(peer),
-            stand: watched,
+            stand,
             gathered: is_gathered,
             tracks: arriving,
             track,
@@ -142,7 +142,8 @@ impl Connection {
     pub(crate) async fn accept(&mut self, answer: String) -> Result<(), CallerError> {
         let answer = RTCSessionDescription::answer(answer)?;
         self.peer.set_remote_description(answer).await?;
-        let stand = self.stand.wait_for(|stand| *stand != Stand::Connecting).await;
+        let mut stand = self.stand.subscribe();
+        let stand = stand.wait_for(|stand| *stand != Stand::Connecting).await;
         match stand.map(|stand| *stand) {
             Ok(Stand::Connected) => Ok(()),
             _ => Err(ended("the handshake")),

@@ -13,6 +13,9 @@ export const traffic = () => read("/api/traffic");
 export const calls = () => read("/api/calls");
 export const call = (id) => read(`/api/calls/${encodeURIComponent(id)}`);
 
+/** What lets this page into the bot's media host for a call. */
+export const lineOf = (id) => read(`/api/calls/${encodeURIComponent(id)}/line`);
+
 /** Lets a person do something; an error carries what the person should read. */
 export const act = (action) => post("/api/actions", action);
 

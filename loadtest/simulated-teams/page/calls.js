@@ -1,7 +1,8 @@
-// The telephone: calls of the person, with a keypad, and the prompts that the bot plays.
+// The telephone: calls of the person, with a keypad, and what the bot plays: prompts that Graph would play, or real sound.
 
 import { telephone } from "./api.js";
 import { avatar, h, icon } from "./dom.js";
+import * as line from "./line.js";
 import { listen, myCalls, state, tell } from "./state.js";
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
@@ -15,6 +16,8 @@ const AFTERGLOW = 20000;
 /** By call: its box and what it shows, so that a prompt plays on while the rest changes. */
 const boxes = new Map();
 const dismissed = new Set();
+/** Calls that this page made or picked up: their sound is here. */
+const here = new Set();
 let pane;
 
 export function mount(element) {
@@ -24,17 +27,29 @@ export function mount(element) {
 }
 
 /** Calls a bot. */
-export const ring = (bot) => attempt({ do: "ring", person: state.person, bot });
+export const ring = (bot) => talk({ do: "ring", person: state.person, bot });
 
 async function attempt(action) {
   try {
-    await telephone(action);
+    return await telephone(action);
   } catch (error) {
     tell("notice", error.message);
+    return null;
   }
 }
 
+/** Does what makes a call this page's own. */
+async function talk(action) {
+  const { call } = (await attempt(action)) ?? {};
+  if (!call) return;
+  here.add(call);
+  // What happened before this answer came was drawn without it.
+  draw();
+}
+
 function draw() {
+  // The sound of a call goes on while the page shows somebody else.
+  for (const id of line.all()) if (isOver(state.calls.get(id) ?? { state: "terminated" })) line.close(id);
   const shown = myCalls().filter((call) => !dismissed.has(call.id) && !(call.ended && Date.now() - call.ended > AFTERGLOW));
   const ids = new Set(shown.map((call) => call.id));
   for (const [id, box] of boxes) {
@@ -54,12 +69,13 @@ function makeBox(id) {
   const sound = h("p", { class: "call-sound", "data-testid": "call-prompt", hidden: true });
   const player = h("audio", { "data-testid": "call-audio" });
   const pad = h("div", { class: "keypad", role: "group", "aria-label": "Keypad" }, KEYS.map((key) => h("button", {
-    type: "button", "aria-label": `Key ${key}`, "data-testid": "call-key", "data-key": key, onclick: () => attempt({ do: "press", call: id, key }),
+    type: "button", "aria-label": `Key ${key}`, "data-testid": "call-key", "data-key": key, onclick: () => press(id, key),
   }, key)));
   const pressed = h("p", { class: "pressed", "data-testid": "call-pressed" });
   const buttons = h("div", { class: "call-buttons" });
+  const voice = h("p", { class: "call-line", "data-testid": "call-line", hidden: true });
   const picture = h("span", { class: "call-picture" });
-  const element = h("article", { class: "call", "data-testid": "call", "data-call": id }, h("header", {}, picture, h("div", { class: "words" }, title, status)), sound, player, pressed, pad, buttons);
+  const element = h("article", { class: "call", "data-testid": "call", "data-call": id }, h("header", {}, picture, h("div", { class: "words" }, title, status)), voice, sound, player, pressed, pad, buttons);
   pane.append(element);
   let call;
   let playing = null;
@@ -79,6 +95,14 @@ function makeBox(id) {
     // Who has not touched the page yet hears nothing: browsers want it so. Prompts of other machines are not fetched.
     player.play().catch(() => sound.append(h("span", { class: "silent" }, " (without sound)")));
   };
+  const speak = () => {
+    const mine = line.of(id);
+    const isUp = call.line !== null && !isOver(call) && !isRung(call);
+    if (isUp && here.has(id)) line.connect(id, () => show(call));
+    voice.hidden = !isUp;
+    voice.dataset.line = mine?.state ?? "elsewhere";
+    voice.replaceChildren(icon(mine?.hears && !mine.muted ? "speak" : "mute"), voiceOf(mine));
+  };
   const tick = () => {
     if (call) status.textContent = describe(call);
     if (call?.ended && Date.now() - call.ended > AFTERGLOW) draw();
@@ -89,6 +113,7 @@ function makeBox(id) {
     title.textContent = headline(call);
     tick();
     hear();
+    speak();
     const talking = call.state === "established" && call.isAudioActive && !isRung(call);
     pad.hidden = !talking;
     pressed.textContent = call.pressed.join(" ");
@@ -106,7 +131,24 @@ function makeBox(id) {
   return { show, tick, close };
 }
 
-const keyed = (call) => [call.state, isRung(call), call.isListening].join();
+/** The media host hears keys in the sound; the simulated Graph notes them, and hears them of calls whose media it hosts. */
+function press(id, key) {
+  line.press(id, key);
+  attempt({ do: "press", call: id, key });
+}
+
+const keyed = (call) => [call.state, isRung(call), call.isListening, line.of(call.id)?.hears, line.of(call.id)?.muted].join();
+const isOver = (call) => call.state === "terminated" || call.state === "terminating";
+
+/** What becomes of one's own voice. */
+function voiceOf(mine) {
+  if (!mine) return "The sound of this call is elsewhere.";
+  if (mine.state === "lost") return "The sound broke off.";
+  if (mine.state === "connecting") return "Connecting the sound\u2026";
+  if (!mine.hears) return "The bot does not hear you.";
+  return mine.muted ? "Your microphone is off." : "The bot hears you.";
+}
+
 const isRung = (call) => call.ringing.includes(state.person);
 
 function headline(call) {
@@ -116,7 +158,7 @@ function headline(call) {
 }
 
 function describe(call) {
-  if (call.state === "terminated" || call.state === "terminating") return ending(call);
+  if (isOver(call)) return ending(call);
   if (isRung(call)) return "Ringing\u2026";
   if (call.state !== "established" || !call.isAudioActive) return call.state === "established" ? STATES.establishing : STATES[call.state];
   const seconds = Math.max(0, Math.floor((Date.now() - call.began - millis(call.answeredAfter)) / 1000));
@@ -134,18 +176,20 @@ function ending(call) {
 
 function choices(call) {
   const button = (kind, label, picture, testId, action) => h("button", { type: "button", class: `call-button ${kind}`, "data-testid": testId, onclick: action }, icon(picture), label);
+  const mine = line.of(call.id);
   if (call.state === "terminated") {
     const dismiss = () => { dismissed.add(call.id); draw(); };
     return [button("quiet-call", "Close", "close", "call-dismiss", dismiss)];
   }
   if (isRung(call)) {
     return [
-      button("accept", "Pick up", "phone", "pick-up-button", () => attempt({ do: "pickUp", call: call.id, person: state.person })),
+      button("accept", "Pick up", "phone", "pick-up-button", () => talk({ do: "pickUp", call: call.id, person: state.person })),
       button("refuse", "Decline", "hangup", "decline-button", () => attempt({ do: "decline", call: call.id, person: state.person })),
     ];
   }
   return [
     call.isListening && button("quiet-call", "Speak for 2 s", "speak", "speak-button", () => attempt({ do: "speak", call: call.id, seconds: 2 })),
+    mine?.hears && button("quiet-call", mine.muted ? "Unmute" : "Mute", mine.muted ? "speak" : "mute", "mute-button", () => line.mute(call.id)),
     button("refuse", "Hang up", "hangup", "hang-up-button", () => attempt({ do: "hangUp", call: call.id })),
   ].filter(Boolean);
 }

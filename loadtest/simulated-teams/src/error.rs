@@ -47,6 +47,10 @@ pub enum SimulatedTeamsError {
     /// The person cannot do this on the telephone.
     #[error("the call does not allow this")]
     Call(#[from] CallRefusal),
+    /// The sound of a call did not come about, or not as wanted.
+    #[cfg(feature = "lines")]
+    #[error("the sound of the call")]
+    Line(#[from] trunkline_caller::CallerError),
     /// A notification could not be posted.
     #[error("cannot post the notification")]
     Notify(#[source] reqwest::Error),

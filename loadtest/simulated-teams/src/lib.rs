@@ -9,7 +9,7 @@
 //! world, travels to the bot by the postman, and what the bot then does at the Connector changes the world again; a ring
 //! goes the same way, by the caller and Graph. Open pages follow by server-sent events.
 //!
-//! What of calls Microsoft documents, what was observed and what is inferred is told in `docs/calls.md`.
+//! Calls whose bot handles the sound itself have real sound, of a browser or of a simulated caller: `docs/audio.md`. What of calls Microsoft documents, what was observed and what is inferred is told in `docs/calls.md`.
 //!
 //! It binds to loopback and trusts whoever reaches its page: it is a tool for authors and tests.
 
@@ -25,11 +25,13 @@ mod shared;
 mod traffic;
 mod world;
 
+#[cfg(feature = "lines")]
+pub use self::handle::Line;
 pub use self::{
     calls::{
         Between, CallCounters, CallDelays, CallDirection, CallDisorder, CallEnd, CallEvent, CallFault, CallKind,
-        CallLimits, CallRefusal, CallSettings, CallState, CallView, Callee, Casing, Deed, MeetingView, ParticipantView,
-        PromptState, PromptView, RecorderInvitation, Speech,
+        CallLimits, CallRefusal, CallSettings, CallState, CallView, Callee, Casing, Deed, LineInvitation, LineState,
+        MeetingView, ParticipantView, PromptState, PromptView, RecorderInvitation, Speech,
     },
     config::{Fault, FaultTime, Limits, Repeats, SimulatedBot, SimulatedPerson, SimulatedTeamsConfig},
     delivery::DeliveryOutcome,

@@ -203,3 +203,57 @@ async fn a_person_rings_a_bot_from_the_page_and_follows_the_call_by_events() {
     let (_, all) = read(world.client.get(url("calls")).send().await.unwrap()).await;
     assert_eq!(all.as_array().unwrap().len(), 1);
 }
+
+#[actix_web::test]
+async fn the_page_alone_is_let_into_the_media_host_of_a_call_and_says_whether_it_got_there() {
+    let webhook = Webhook::accepting();
+    let world = World::start(webhook.settings()).await;
+    let graph = Graph::of(&world).await;
+    let url = |path: &str| format!("{}api/{path}", world.teams.page_url());
+    let act = async |action: Value| read(world.client.post(url("calls")).json(&action).send().await.unwrap()).await;
+    let (_, answer) = act(json!({ "do": "ring", "person": 0, "bot": 0 })).await;
+    let id = answer["call"].as_str().unwrap().to_owned();
+    let line = url(&format!("calls/{id}/line"));
+    assert_eq!(read(world.client.get(&line).send().await.unwrap()).await.0, 404);
+
+    let invitation = json!({ "whip": "http://127.0.0.1:1/legs/1.abc", "token": "sesame" });
+    let mut body = webhook.answer();
+    body["mediaConfig"] =
+        json!({ "@odata.type": "#microsoft.graph.appHostedMediaConfig", "blob": invitation.to_string() });
+    assert_eq!(graph.post(&format!("/{id}/answer"), &body).await.status, 202);
+    assert_eq!(
+        read(world.client.get(&line).send().await.unwrap()).await,
+        (200, invitation)
+    );
+    let stranger = world.client.get(&line).header("origin", "https://evil.example");
+    assert_eq!(read(stranger.send().await.unwrap()).await.0, 403);
+    let seen = world
+        .client
+        .get(url("traffic"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        seen.contains("appHostedMediaConfig") && !seen.contains("sesame"),
+        "{seen}"
+    );
+
+    let state = async || {
+        read(world.client.get(url(&format!("calls/{id}"))).send().await.unwrap())
+            .await
+            .1
+    };
+    assert_eq!(state().await["line"], "offered");
+    assert_eq!(act(json!({ "do": "lineConnected", "call": id })).await.0, 200);
+    assert_eq!(state().await["line"], "connected");
+    assert_eq!(act(json!({ "do": "lineLost", "call": id })).await.0, 200);
+    let over = world
+        .teams
+        .call_when(&id, PATIENCE, |call| call.end.is_some())
+        .await
+        .unwrap();
+    assert_eq!(over.end.and_then(|end| end.subcode), Some(301_005));
+}

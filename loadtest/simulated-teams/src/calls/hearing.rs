@@ -103,7 +103,8 @@ impl Calls {
             _ => false,
         };
         let stopped = if stops { media.running.take() } else { None };
-        let is_heard = media.is_subscribed;
+        // Who handles the sound itself hears the key there.
+        let is_heard = media.is_subscribed && !media.is_line_connected;
         call.note(CallEvent {
             at: now,
             deed: Deed::Pressed { key: sign.to_owned() },

@@ -124,6 +124,8 @@ pub(crate) enum FetchFailure {
 #[derive(Debug, Default)]
 pub(super) struct Media {
     pub(super) is_active: bool,
+    /// Whether the peer of a call is connected whose sound the bot handles itself.
+    pub(super) is_line_connected: bool,
     pub(super) mode: Option<MediaMode>,
     queue: VecDeque<Job>,
     pub(super) running: Option<Run>,

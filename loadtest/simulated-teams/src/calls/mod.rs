@@ -18,6 +18,7 @@ mod hearing;
 mod ids;
 mod incoming;
 mod lane;
+mod line;
 mod media;
 mod notify;
 mod operation;
@@ -77,6 +78,7 @@ pub use self::{
     clip::Speech,
     conference::MeetingView,
     incoming::RecorderInvitation,
+    line::{LineInvitation, LineState},
     media::{PromptState, PromptView},
     people::CallRefusal,
     settings::{Between, CallDelays, CallDisorder, CallFault, CallLimits, CallSettings, Callee, Casing},

@@ -36,6 +36,9 @@ pub enum CallRefusal {
     /// The key is none of `0` to `9`, `*`, `#`, `A` to `D`.
     #[error("there is no such key")]
     NoSuchKey,
+    /// Graph hosts the call's media, or what the bot wrote for its peer cannot be read.
+    #[error("the call has no line: its media are hosted by Graph, or the bot's blob names no address and token")]
+    NoLine,
     /// The person is not being rung, or is not in the call.
     #[error("the person is not part of the call")]
     NotThere,
@@ -206,7 +209,7 @@ impl Calls {
         Ok(self.parties.people[person.0].object_id.clone())
     }
 
-    fn note_person(&mut self, key: CallKey, what: String, now: u64) {
+    pub(super) fn note_person(&mut self, key: CallKey, what: String, now: u64) {
         if let Some(call) = self.book.get_mut(&key) {
             call.note(CallEvent {
                 at: now,
@@ -216,7 +219,7 @@ impl Calls {
         self.changed(key);
     }
 
-    fn live(&self, id: &str) -> Told<CallKey> {
+    pub(super) fn live(&self, id: &str) -> Told<CallKey> {
         let key = self.find(id).ok_or(CallRefusal::NoSuchCall)?;
         if self.book[&key].state.is_over() {
             Err(CallRefusal::NoSuchCall)

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     Calls,
     call::{Call, CallDirection, CallEnd, CallKey, CallKind, CallState},
+    line::{self, LineState},
     media::PromptView,
     party::Party,
     wire::Style,
@@ -92,6 +93,8 @@ pub struct CallView {
     pub state: CallState,
     /// Whether audio flows.
     pub is_audio_active: bool,
+    /// The line to the bot's own media host; `None` where Graph hosts the media.
+    pub line: Option<LineState>,
     /// Whom the bot talks to, by name; empty in groups and meetings.
     pub with: String,
     /// Who that is, if somebody of the tenant.
@@ -236,6 +239,7 @@ impl Calls {
             direction: call.direction,
             state: call.state,
             is_audio_active: call.media.is_active,
+            line: line::state_of(call),
             with: call
                 .other
                 .as_ref()

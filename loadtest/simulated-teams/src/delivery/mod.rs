@@ -4,6 +4,8 @@
 //! which promises no order between requests.
 
 mod caller;
+#[cfg(feature = "lines")]
+mod lines;
 mod postman;
 
 use std::time::Duration;
@@ -11,6 +13,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
+#[cfg(feature = "lines")]
+pub(crate) use self::lines::watch_line;
 pub(crate) use self::{caller::Caller, postman::Postman};
 use crate::world::{activity::Delivery, invoke::InvokeOutcome};
 

@@ -7,7 +7,10 @@ use serde_json::Value;
 
 use super::Handle;
 use crate::{
-    calls::{CallCounters, CallFault, CallView, Callee, Caller, MeetingView, RecorderInvitation, Ring, Speech},
+    calls::{
+        CallCounters, CallFault, CallView, Callee, Caller, LineInvitation, MeetingView, RecorderInvitation, Ring,
+        Speech,
+    },
     error::SimulatedTeamsError,
     login::{Overlap, calling::CallClaims, key::SigningKey},
     world::{
@@ -100,6 +103,21 @@ impl Handle {
     /// Breaks the audio of a call: it ends with 410/301005.
     pub fn lose_media(&self, call: &str) -> Result<()> {
         Ok(self.shared.with_calls(|calls, now| calls.lose_media(call, now))?)
+    }
+
+    /// What lets the peer of a call in whose sound the bot handles itself.
+    pub fn line_invitation(&self, call: &str) -> Result<LineInvitation> {
+        Ok(self.shared.with_calls(|calls, _| calls.line_invitation(call))?)
+    }
+
+    /// Somebody has connected to the bot's media host for this call.
+    pub fn line_connected(&self, call: &str) -> Result<()> {
+        Ok(self.shared.with_calls(|calls, now| calls.line_connected(call, now))?)
+    }
+
+    /// That connection broke, or did not come about: the call ends with 410/301005.
+    pub fn line_lost(&self, call: &str) -> Result<()> {
+        Ok(self.shared.with_calls(|calls, now| calls.line_lost(call, now))?)
     }
 
     /// Lets a bot in that waits in the lobby.

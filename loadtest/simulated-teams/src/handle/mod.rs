@@ -1,6 +1,8 @@
 //! Acting without a browser: for tests, load drivers and the page's own API.
 
 mod calls;
+#[cfg(feature = "lines")]
+mod lines;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +26,9 @@ use crate::{
         view::{BotView, ConversationView, MessageView, PersonView},
     },
 };
+
+#[cfg(feature = "lines")]
+pub use lines::Line;
 
 /// Acts in a running simulated Teams, from any thread. Cheap to clone.
 #[derive(Debug, Clone)]

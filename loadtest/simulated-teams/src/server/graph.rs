@@ -201,7 +201,7 @@ fn exchange(
     }
 }
 
-/// A copy for the inspector: join tokens and tokens of clips are secrets.
+/// A copy for the inspector: join tokens, tokens of clips and what lets the peer of a media host in are secrets.
 pub(crate) fn without_secrets(mut body: Value) -> Value {
     hide(&mut body);
     body
@@ -212,7 +212,8 @@ fn hide(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(hide),
         Value::Object(members) => {
             for (name, value) in members {
-                if matches!(name.as_str(), "token" | "recordingAccessToken" | "passcode") && value.is_string() {
+                if matches!(name.as_str(), "token" | "recordingAccessToken" | "passcode" | "blob") && value.is_string()
+                {
                     *value = "...".into();
                 } else {
                     hide(value);

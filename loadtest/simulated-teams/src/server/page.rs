@@ -10,11 +10,11 @@ use serde_json::json;
 use super::{events, origin};
 use crate::{config::Fault, error::SimulatedTeamsError, world::action::UserAction};
 
-/// Scripts and styles come from here only; bots may show pictures from anywhere secure, and play prompts from this machine.
-/// No inline code, no frames, no forms that leave.
+/// Scripts and styles come from here only; bots may show pictures from anywhere secure, and play prompts from this machine, where
+/// their media hosts are as well. No inline code, no frames, no forms that leave.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; \
      media-src 'self' http://127.0.0.1:* http://localhost:* https://127.0.0.1:* https://localhost:*; \
-     connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     connect-src 'self' http://127.0.0.1:* http://localhost:* https://127.0.0.1:* https://localhost:*; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// A file of the page, bundled into the binary.
 struct Asset {
@@ -42,6 +42,7 @@ const ASSETS: &[Asset] = assets! {
     "cards.js": "text/javascript; charset=utf-8",
     "composer.js": "text/javascript; charset=utf-8",
     "dom.js": "text/javascript; charset=utf-8",
+    "line.js": "text/javascript; charset=utf-8",
     "inspector.js": "text/javascript; charset=utf-8",
     "markdown.js": "text/javascript; charset=utf-8",
     "messages.js": "text/javascript; charset=utf-8",

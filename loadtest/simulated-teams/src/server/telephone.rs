@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix_web::{
     HttpResponse,
+    http::header::CACHE_CONTROL,
     web::{self, Json, Path, ServiceConfig},
 };
 use serde::Deserialize;
@@ -24,7 +25,8 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .route("/api/calls", web::get().to(calls))
         .route("/api/calls", web::post().to(act))
-        .route("/api/calls/{id}", web::get().to(call));
+        .route("/api/calls/{id}", web::get().to(call))
+        .route("/api/calls/{id}/line", web::get().to(line));
 }
 
 /// What a person does with the telephone.
@@ -37,6 +39,8 @@ enum CallAction {
     HangUp { call: String },
     PickUp { call: String, person: PersonNumber },
     Decline { call: String, person: PersonNumber },
+    LineConnected { call: String },
+    LineLost { call: String },
 }
 
 async fn calls(Own(handle): Own) -> HttpResponse {
@@ -47,6 +51,16 @@ async fn call(Own(handle): Own, id: Path<String>) -> HttpResponse {
     match handle.call(&id) {
         Some(call) => HttpResponse::Ok().json(call),
         None => HttpResponse::NotFound().finish(),
+    }
+}
+
+/// What lets the page into the bot's media host. It is a secret, and told to the page alone.
+async fn line(Own(handle): Own, id: Path<String>) -> HttpResponse {
+    match handle.line_invitation(&id) {
+        Ok(invitation) => HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(invitation),
+        Err(error) => HttpResponse::NotFound().json(json!({ "error": error.to_string() })),
     }
 }
 
@@ -72,5 +86,7 @@ fn perform(handle: &Handle, action: CallAction) -> Result<String, SimulatedTeams
         CallAction::HangUp { call } => handle.hang_up(&call).map(|()| call),
         CallAction::PickUp { call, person } => handle.pick_up(&call, person).map(|()| call),
         CallAction::Decline { call, person } => handle.decline(&call, person).map(|()| call),
+        CallAction::LineConnected { call } => handle.line_connected(&call).map(|()| call),
+        CallAction::LineLost { call } => handle.line_lost(&call).map(|()| call),
     }
 }

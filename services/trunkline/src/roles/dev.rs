@@ -177,6 +177,13 @@ impl DevBot {
     }
 }
 
+/// The chat page by both names of this machine: its telephone posts offers.
+fn page_origins(teams: &Handle) -> Vec<String> {
+    let page = teams.page_url().trim_end_matches('/').to_owned();
+    let by_name = page.replace("127.0.0.1", "localhost");
+    vec![page, by_name]
+}
+
 /// A media host for this machine: plain HTTP, and the prompts that Graph would fetch.
 fn media_host(configuration: &Configuration, teams: &Handle, recordings: PathBuf) -> MediaConfig {
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -190,7 +197,7 @@ fn media_host(configuration: &Configuration, teams: &Handle, recordings: PathBuf
         whip_listen: configuration.dev.media_listen,
         transport: Transport::PlainHttp,
         whip_url: None,
-        origins: vec![teams.page_url().trim_end_matches('/').to_owned()],
+        origins: page_origins(teams),
         drain_deadline: Duration::ZERO,
         host: HostConfig {
             thread: ThreadConfig::loopback(Ports::Single(0)),

@@ -4,6 +4,7 @@
 
 mod beside;
 mod incoming;
+mod line;
 mod media;
 mod meeting;
 mod outgoing;
