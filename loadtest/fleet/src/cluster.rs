@@ -213,6 +213,34 @@ impl Cluster {
         }
     }
 
+    /// A media host beside the workers, not started: its prompts are in a directory, and its peers post their offers in the clear.
+    /// On loopback only.
+    pub fn media_host(&self, name: &str, prompts: &Path) -> Recipe {
+        let address = || format!("127.0.0.1:{}", free_port());
+        let admin = address();
+        let recipe = Recipe::new(&self.directory, name, &self.plan.program)
+            .arguments(["media", "--config", &self.configuration])
+            .ready_at(format!("http://{admin}/readyz"));
+        let prompts = prompts.display().to_string();
+        let settings = [
+            ("CLUSTER__NAME", name.to_owned()),
+            ("ADMIN__LISTEN", admin),
+            ("MEDIA__LISTEN", address()),
+            ("MEDIA__WHIP_LISTEN", address()),
+            ("MEDIA__PLAIN_HTTP", "true".to_owned()),
+            ("MEDIA__UDP_LISTEN", "127.0.0.1".to_owned()),
+            ("MEDIA__UDP_PORTS", free_port().to_string()),
+            ("MEDIA__PROMPTS", prompts),
+            ("MEDIA__LEGS", "50".to_owned()),
+        ];
+        let of_plan = self.plan.settings.iter();
+        let of_plan = of_plan.map(|(setting, value)| (setting.to_uppercase().replace('.', "__"), value.clone()));
+        let own = settings.map(|(name, value)| (name.to_owned(), value));
+        of_plan.chain(own).fold(recipe, |recipe, (name, value)| {
+            recipe.environment(&format!("TRUNKLINE_{name}"), value)
+        })
+    }
+
     /// The settings by which a process proves this role.
     fn certificates_of(&self, role: &str) -> Vec<(&'static str, String)> {
         let Some(directory) = &self.certificates else {

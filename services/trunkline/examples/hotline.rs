@@ -1,6 +1,6 @@
 //! A calling bot with one of everything, by keys: 1 hands the caller on to a person, 2 records a message, 3 plays the news, 0 says
 //! good-bye. In a chat, "call" makes it call that person: both halves have one name, and one registration. Each thing is asked of
-//! Graph once, whatever dies: the tests of calls kill its worker in each of them.
+//! Graph once, whatever dies: the tests of calls kill its worker in each of them. With `own_media` a media host carries the sound.
 //!
 //! `cargo run -p trunkline --example hotline -- dev` talks; call it from the page.
 
@@ -17,6 +17,8 @@ struct Settings {
     prompts: String,
     /// Who gets the calls of key 1, and is called from the chat; without, nobody is there.
     person: Option<Callee>,
+    /// Whether a media host of Trunkline's own carries the sound, in place of Graph.
+    own_media: bool,
     /// How long the bot looks at a ringing call, in milliseconds.
     think_ms: u64,
 }
@@ -26,6 +28,7 @@ impl Default for Settings {
         Self {
             prompts: "http://localhost:3980/hotline".to_owned(),
             person: None,
+            own_media: false,
             think_ms: 0,
         }
     }
@@ -46,7 +49,12 @@ fn prompt(settings: &Settings, name: &str) -> Prompt {
 
 async fn meet(ringing: &mut Ringing<Settings>, _: &mut Talk, _: Invitation) -> Result<Decision> {
     tokio::time::sleep(Duration::from_millis(ringing.app.think_ms)).await;
-    Ok(Decision::answer())
+    let media = if ringing.app.own_media {
+        Media::hosted()
+    } else {
+        Media::audio()
+    };
+    Ok(Decision::Answer(media))
 }
 
 async fn greet(call: &mut Call<Settings>, _: &mut Talk, _: Connected) -> Result<Then> {

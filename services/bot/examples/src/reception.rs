@@ -17,8 +17,10 @@ pub use mails::{Folder, Kept, MailError, VoiceMails};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Below this address lie the prompts; Graph fetches them.
+    /// Below this address lie the prompts; Graph fetches them, or a media host knows them by what follows `/prompts/`.
     pub prompts: String,
+    /// Whether a media host of Trunkline's own carries the sound, in place of Graph.
+    pub own_media: bool,
     /// Who gets the calls of key 1; without, callers are asked to leave a message.
     pub person: Option<Callee>,
     /// Where messages are announced.
@@ -31,6 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             prompts: "http://localhost:3980/reception".to_owned(),
+            own_media: false,
             person: None,
             mailbox: None,
             voice_mails: "voice-mails".into(),
@@ -87,18 +90,27 @@ pub fn bot(settings: Settings) -> CallBot<Reception, App> {
 
 /// The bot, with messages kept by somebody else.
 pub fn with_mails(settings: Settings, mails: Box<dyn VoiceMails>) -> CallBot<Reception, App> {
+    let late = Decision::Answer(media(&settings));
     CallBot::answering("reception", App { settings, mails }, take)
-        .if_late(Decision::answer())
+        .if_late(late)
         .on(calls::connected(), greet)
         .on(calls::gathered(), chosen)
         .on(calls::transfer_failed(), nobody_there)
         .on(calls::recorded(), keep)
 }
 
+fn media(settings: &Settings) -> Media {
+    if settings.own_media {
+        Media::hosted()
+    } else {
+        Media::audio()
+    }
+}
+
 async fn take(ringing: &mut Ringing<App>, _: &mut Reception, _: Invitation) -> Result<Decision> {
     // Graph loads the first prompts while the call is set up.
     let first = ["welcome", "menu"].map(|name| ringing.app.prompt(name));
-    Ok(Decision::Answer(Media::audio().prefetch(first)))
+    Ok(Decision::Answer(media(&ringing.app.settings).prefetch(first)))
 }
 
 async fn greet(call: &mut Call<App>, reception: &mut Reception, _: Connected) -> Result<Then> {

@@ -11,11 +11,11 @@ const quiet = [
   '--disable-sync',
 ];
 
-/** Runs `script(page)` in a fresh browser and ends it, whatever happens. */
-export async function inBrowser(options, script) {
+/** Runs `script(page)` in a fresh browser, with more flags if there are some, and ends it, whatever happens. */
+export async function inBrowser({ flags = [], ...options }, script) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: quiet,
+    args: [...quiet, ...flags],
   });
   try {
     const page = await browser.newPage(options);

@@ -15,4 +15,5 @@ mod outgoing;
 #[path = "../support/promtool.rs"]
 mod promtool;
 mod script;
+mod sound;
 mod world;

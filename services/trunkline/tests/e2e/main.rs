@@ -15,6 +15,7 @@ mod kill;
 mod media;
 #[path = "../support/promtool.rs"]
 mod promtool;
+mod sound;
 mod steps;
 mod telephone;
 mod tls;

@@ -36,7 +36,7 @@ pub(crate) struct Tune {
 pub(crate) const GREETING: Tune = Tune::new("greeting", 450, 1);
 pub(crate) const FAREWELL: Tune = Tune::new("farewell", 950, 1);
 /// Long enough for a worker to die meanwhile, and for the next one to take over.
-pub(crate) const STORY: Tune = Tune::new("story", 1_400, 40);
+pub(crate) const STORY: Tune = Tune::new("story", 1_400, 20);
 
 impl Tune {
     const fn new(name: &'static str, hz: u16, seconds: u64) -> Self {

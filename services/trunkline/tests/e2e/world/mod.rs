@@ -2,6 +2,7 @@
 //! `trunkline-fleet`.
 
 pub(crate) mod deployment;
+pub(crate) mod echo;
 pub(crate) mod house;
 pub(crate) mod media;
 pub(crate) mod outside;

@@ -1,5 +1,6 @@
 //! The chat page of a simulated Teams, without a browser.
 
+use trunkline_caller::Invitation;
 use trunkline_fleet::wait::wait_for;
 use trunkline_fleet::web;
 
@@ -87,6 +88,17 @@ impl ChatPage {
         assert!(response.status().is_success(), "{action}: {}", response.text().unwrap());
         let answer: serde_json::Value = response.json().unwrap();
         answer["call"].as_str().unwrap().to_owned()
+    }
+
+    /// What lets the peer of a call in, once its bot has said it.
+    pub(crate) fn line(&self, call: &str) -> Option<Invitation> {
+        let answer = self
+            .client
+            .get(format!("{}/api/calls/{call}/line", self.base))
+            .send()
+            .unwrap();
+        let is_there = answer.status().is_success();
+        is_there.then(|| Invitation::read(&answer.text().unwrap()).unwrap())
     }
 
     /// What bots have written there.
