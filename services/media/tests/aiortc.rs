@@ -1,5 +1,5 @@
 //! A call by a second WebRTC stack: aiortc, in Python. `.ci/test` installs it, with versions that are known to work, into
-//! `target/aiortc` and runs this; by hand: `AIORTC=/path/to/python cargo test -p trunkline-media --test aiortc -- --ignored`.
+//! `target/aiortc`; another one is named by `AIORTC=/path/to/python`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::net::TcpListener;
@@ -92,7 +92,9 @@ impl Worker {
 
 fn python() -> PathBuf {
     let installed = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/aiortc/bin/python");
-    std::env::var_os("AIORTC").map_or(installed, PathBuf::from)
+    let python = std::env::var_os("AIORTC").map_or(installed, PathBuf::from);
+    assert!(python.is_file(), "there is no aiortc: .ci/test installs it");
+    python
 }
 
 async fn call() {
@@ -132,20 +134,20 @@ async fn call() {
     worker
         .hears(|told| matches!(told, Told::Ended(reason) if reason == "peer_hung_up"))
         .await;
-    let output = caller
-        .await
-        .unwrap()
-        .expect("aiortc is installed: see the top of this file");
+    let output = caller.await.unwrap().expect("Python starts");
     let (said, complained) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
     );
     assert!(output.status.success(), "{said}{complained}");
-    assert_eq!(said, "100 frames of 440 Hz came back\n");
+    // A busy machine may cost the Python side some frames.
+    let came_back: Option<u32> = said
+        .strip_suffix(" frames of 440 Hz came back\n")
+        .and_then(|count| count.parse().ok());
+    assert!(came_back.is_some_and(|count| count >= 90), "{said}{complained}");
 }
 
 #[test]
-#[ignore = "needs aiortc, which .ci/test installs"]
 fn a_stack_in_python_calls_hears_its_own_tone_and_hangs_up() {
     actix_web::rt::System::with_tokio_rt(|| {
         tokio::runtime::Builder::new_multi_thread()
