@@ -119,10 +119,12 @@ fn a_person_s_voice_reaches_the_media_host_comes_back_and_is_what_is_recorded() 
     }
     browser.join().expect("the script ends well");
 
-    let file = wait_for("the recording", || {
+    // Pages of the file come as they fill, the last one with the end of the leg. The script lets the voice be heard for half a
+    // second at least before it mutes it.
+    wait_for("half a second of the voice in the recording", || {
         let file = std::fs::read(recordings.join("tenant/call-received.opus")).ok()?;
-        recorded(&file).ok().filter(|sounds| sounds.len() > 50)
+        let sounds = recorded(&file).ok()?;
+        let said = sounds.iter().filter(|sound| sound.has(VOICE)).count();
+        (said >= 25).then_some(())
     });
-    let said = file.iter().filter(|sound| sound.has(VOICE)).count();
-    assert!(said > 50, "{said} of {} frames are the voice", file.len());
 }
