@@ -4,6 +4,8 @@
 //! (`services/worker/tests/support/next.rs`).
 #![allow(missing_docs, unreachable_pub, reason = "the support of tests is included as it is")]
 
+#[path = "../../worker/tests/support/layered.rs"]
+mod layered;
 #[path = "../../worker/tests/support/next.rs"]
 mod next;
 

@@ -337,7 +337,7 @@ async fn a_turn_that_outlives_the_hand_over_is_accepted_and_run_again_by_the_nex
 async fn without_a_lease_nothing_is_begun_or_sent_and_all_goes_on_when_it_is_back() {
     let connector = FakeConnector::start();
     let store = FlakyStore::new(store_in_memory());
-    let node = Node::start("a", store.clone(), bot()).await;
+    let node = Node::start("a", store.as_store(), bot()).await;
     until("it serves everything", || node.serving() == SHARDS as usize).await;
     assert_eq!(node.health.check(), Ok(()));
     let ingress = FakeIngress::connect(node.address, connector.base()).await;

@@ -13,16 +13,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use support::{SHARDS, until};
-use trunkline_caller::{Heard, Sound};
+use trunkline_caller::{Caller, Heard, Sound};
 use world::{CALL, FAREWELL, GREETING, PATIENCE, STORY, World};
 
 /// What may be missing of a sound: a host that the machine stops for more than three packets goes on with the next, rather than
 /// with a burst.
 const BUSY_MS: u32 = 300;
 
+/// Enough of a tone to know it.
+const SOME: Duration = Duration::from_millis(100);
+
 /// A frame at each end of a tone may be half of it.
 fn most_of(length: Duration) -> Duration {
     length * 9 / 10
+}
+
+/// Waits until so much of the greeting is heard.
+async fn greeted(caller: &Caller, length: Duration) {
+    let is_heard = |heard: &Heard| heard.tone(GREETING.hz, 0) >= length;
+    caller.hears("the greeting", PATIENCE, is_heard).await.unwrap();
 }
 
 #[actix::test]
@@ -31,12 +40,7 @@ async fn a_caller_hears_prompts_its_keys_are_gathered_and_the_leg_ends_with_the_
     let _host = world.host("media-1").await;
     let worker = world.worker("a").await;
     let caller = world.caller(&worker).await;
-    caller
-        .hears("the greeting", PATIENCE, |heard| {
-            heard.tone(GREETING.hz, 0) >= most_of(GREETING.length)
-        })
-        .await
-        .unwrap();
+    greeted(&caller, most_of(GREETING.length)).await;
     let missing = caller.heard(|heard| heard.missing_ms(0));
     assert!(missing <= BUSY_MS, "{missing} ms of the greeting are missing");
     assert_eq!(
@@ -65,12 +69,7 @@ async fn a_caller_who_hangs_up_ends_the_call() {
     let _host = world.host("media-1").await;
     let worker = world.worker("a").await;
     let caller = world.caller(&worker).await;
-    caller
-        .hears("the greeting", PATIENCE, |heard| {
-            heard.tone(GREETING.hz, 0) >= Duration::from_millis(100)
-        })
-        .await
-        .unwrap();
+    greeted(&caller, SOME).await;
     assert_eq!(caller.hang_up().await.unwrap(), 200);
     until("the bot hangs up, too", || world.graph.count("delete") == 1).await;
 }
@@ -83,8 +82,7 @@ async fn a_worker_that_is_killed_is_not_heard_and_the_next_one_goes_on() {
     let caller = world.caller(&first).await;
     caller.say(Sound::Tone(700));
     // Keys that come before the bot asks for some are none of its answer.
-    let asks = |heard: &Heard| heard.tone(GREETING.hz, 0) >= Duration::from_millis(100);
-    caller.hears("the greeting", PATIENCE, asks).await.unwrap();
+    greeted(&caller, SOME).await;
     caller.press("5").unwrap();
     let begins = |heard: &Heard| heard.tone(STORY.hz, 0) >= Duration::from_millis(500);
     caller.hears("the story", PATIENCE, begins).await.unwrap();
@@ -115,12 +113,7 @@ async fn a_host_that_dies_ends_its_calls_at_once() {
     let host = world.host("media-1").await;
     let worker = world.worker("a").await;
     let caller = world.caller(&worker).await;
-    caller
-        .hears("the greeting", PATIENCE, |heard| {
-            heard.tone(GREETING.hz, 0) >= Duration::from_millis(100)
-        })
-        .await
-        .unwrap();
+    greeted(&caller, SOME).await;
     host.kill().await;
     let killed = Instant::now();
     until("the bot hangs up", || world.graph.count("delete") == 1).await;

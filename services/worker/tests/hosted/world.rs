@@ -18,7 +18,7 @@ use super::support::connector::FakeConnector;
 use super::support::graph::FakeGraph;
 use super::support::ingress::{Answered, FakeIngress, TENANT, Told};
 use super::support::node::Node;
-use super::support::{SHARDS, hosted, store_in_memory, until};
+use super::support::{SHARDS, hosted, store_in_memory, until, until_it_is};
 
 pub(crate) use super::support::PATIENCE;
 
@@ -121,11 +121,10 @@ impl World {
     /// A media host that workers find.
     pub(crate) async fn host(&self, name: &str) -> MediaNode {
         let node = MediaNode::start(name, self.store.clone(), self.directory.path()).await;
-        let began = std::time::Instant::now();
-        while self.store.media().media_hosts().await.unwrap().is_empty() {
-            assert!(began.elapsed() < PATIENCE, "the host does not say that it lives");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_it_is("the host says that it lives", async || {
+            !self.store.media().media_hosts().await.unwrap().is_empty()
+        })
+        .await;
         node
     }
 

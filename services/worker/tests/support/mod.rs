@@ -13,6 +13,7 @@ pub mod connector;
 pub mod flaky;
 pub mod graph;
 pub mod ingress;
+pub mod layered;
 pub mod next;
 pub mod node;
 pub mod routed;
@@ -154,8 +155,13 @@ pub fn config() -> WorkerConfig {
 
 /// Waits until something is so.
 pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    until_it_is(what, async || is_so()).await;
+}
+
+/// As [`until`], for what must be asked of somebody.
+pub async fn until_it_is(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let began = Instant::now();
-    while !is_so() {
+    while !is_so().await {
         assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

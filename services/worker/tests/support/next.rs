@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use trunkline_store::contract::{
-    Beat, CallBook, Claim, Claimed, Commit, Committed, Identity, Incarnation, Led, Loaded, MapVersion, MapWrite,
-    MediaBook, Nodes, Pulse, Released, Token,
-};
+use trunkline_store::SharedStore;
+use trunkline_store::contract::{Beat, Commit, Committed, Loaded, Pulse};
 use trunkline_store::key::{Key, ShardId};
-use trunkline_store::{SharedStore, Store, StoreError};
+
+use super::layered::{Answer, Layer, Layered};
 
 /// The format of the next version: two bytes as a varint, far above any that this version reads.
 pub const NEXT_FORMAT: u32 = 1_000;
@@ -32,7 +30,7 @@ pub struct NextVersion(SharedStore);
 
 impl NextVersion {
     pub fn on(store: SharedStore) -> SharedStore {
-        Arc::new(Self(store))
+        Arc::new(Layered(Arc::new(Self(store))))
     }
 }
 
@@ -57,9 +55,11 @@ fn is_work(field: &str) -> bool {
     field.parse::<u64>().is_ok()
 }
 
-type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+impl Layer for NextVersion {
+    fn behind(&self) -> &SharedStore {
+        &self.0
+    }
 
-impl Store for NextVersion {
     fn load(&self, shard: ShardId, key: Key) -> Answer<'_, Loaded> {
         async move {
             let mut loaded = self.0.load(shard, key).await?;
@@ -81,57 +81,5 @@ impl Store for NextVersion {
     fn beat(&self, beat: Beat) -> Answer<'_, Pulse> {
         let payload = with(&beat.payload, &[&[READS_FIELD], &VARINT]);
         self.0.beat(Beat { payload, ..beat })
-    }
-
-    fn identity(&self) -> Identity {
-        self.0.identity()
-    }
-    fn now(&self) -> Answer<'_, u64> {
-        self.0.now()
-    }
-    fn claim(&self, shard: ShardId, claim: Claim) -> Answer<'_, Claimed> {
-        self.0.claim(shard, claim)
-    }
-    fn release(&self, shard: ShardId, token: Token) -> Answer<'_, Released> {
-        self.0.release(shard, token)
-    }
-    fn answer<'a>(&'a self, shard: ShardId, key: Key, name: &'a str) -> Answer<'a, Option<Bytes>> {
-        self.0.answer(shard, key, name)
-    }
-    fn due(&self, shard: ShardId, until_ms: u64, limit: usize) -> Answer<'_, Vec<(Key, u64)>> {
-        self.0.due(shard, until_ms, limit)
-    }
-    fn parked(&self, shard: ShardId, from_ms: u64, limit: usize) -> Answer<'_, Vec<(Key, u64)>> {
-        self.0.parked(shard, from_ms, limit)
-    }
-    fn leave(&self, me: Incarnation) -> Answer<'_, ()> {
-        self.0.leave(me)
-    }
-    fn nodes(&self) -> Answer<'_, Nodes> {
-        self.0.nodes()
-    }
-    fn forget(&self, dead: Vec<Incarnation>) -> Answer<'_, ()> {
-        self.0.forget(dead)
-    }
-    fn lead(&self, me: Incarnation, lease_ms: u64) -> Answer<'_, Led> {
-        self.0.lead(me, lease_ms)
-    }
-    fn map(&self) -> Answer<'_, Option<(MapVersion, Bytes)>> {
-        self.0.map()
-    }
-    fn write_map(
-        &self,
-        me: Incarnation,
-        expected: MapVersion,
-        version: MapVersion,
-        blob: Bytes,
-    ) -> Answer<'_, MapWrite> {
-        self.0.write_map(me, expected, version, blob)
-    }
-    fn calls(&self) -> &dyn CallBook {
-        self.0.calls()
-    }
-    fn media(&self) -> &dyn MediaBook {
-        self.0.media()
     }
 }
