@@ -18,23 +18,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use support::{Host, UdpCaller};
-use trunkline_media::codec::Codec;
-use trunkline_media::leg::Play;
-use trunkline_media::prompt::Prompt;
+use support::{Host, UdpCaller, endless_prompt, setting};
 use trunkline_media::thread::{Ports, ThreadConfig};
 
 const PACKET: Duration = Duration::from_millis(20);
 const AIM: Duration = Duration::from_millis(2);
 /// Threads that make calls: a handshake is a millisecond of theirs, too.
 const CALLING: usize = 2;
-
-fn setting(name: &str, default: u32) -> u32 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
-}
 
 /// How far the times between packets were from 20 ms, over all listeners.
 #[derive(Default)]
@@ -102,32 +92,17 @@ fn make_calls(mut callers: Vec<UdpCaller>, pace: Duration, is_over: &AtomicBool)
     made
 }
 
-/// Ten seconds of a sawtooth as a WAV file.
-fn tone() -> Vec<u8> {
-    let mut file =
-        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\0\xe2\x04\0".to_vec();
-    let samples = (0..160_000u32).flat_map(|index| i16::try_from(index % 64 * 100).unwrap().to_le_bytes());
-    file.extend(samples);
-    file
-}
-
 async fn measure(legs: u32, setups: u32, time: Duration) {
     let mut config = ThreadConfig::loopback(Ports::Single(0));
     let waiting = setups * u32::try_from(time.as_secs() + 1).unwrap();
     config.legs = legs + waiting;
     let mut host = Host::start(config);
-    let prompt = Prompt::of_file(&tone(), Codec::Opus).unwrap();
+    let prompt = endless_prompt();
     let mut listeners = Vec::new();
     for _ in 0..legs {
         let listener = host.call().await;
         listener.socket.set_nonblocking(true).unwrap();
-        let play = Play {
-            operation: 1,
-            prompts: vec![prompt.clone()],
-            repeat: true,
-            stops_at_tone: false,
-        };
-        host.media.play(listener.leg, play).await.unwrap();
+        host.media.play(listener.leg, prompt.clone()).await.unwrap();
         listeners.push(listener);
     }
     let mut callers: Vec<Vec<UdpCaller>> = (0..CALLING).map(|_| Vec::new()).collect();

@@ -39,6 +39,9 @@ const STORM: Weather = Weather {
     late: (40, 120),
 };
 
+/// How long the network waits for a datagram of the caller before it looks what else is to be done.
+const LOOK: Duration = Duration::from_millis(1);
+
 /// A datagram under way: when it arrives, a number that keeps the order of equals, whether it goes to the host, and itself.
 type UnderWay = Reverse<(Instant, u64, bool, Vec<u8>)>;
 
@@ -53,7 +56,7 @@ struct Network {
 impl Network {
     fn to(host: SocketAddr, weather: Weather) -> Self {
         let inside = UdpSocket::bind("127.0.0.1:0").unwrap();
-        inside.set_nonblocking(true).unwrap();
+        inside.set_read_timeout(Some(LOOK)).unwrap();
         let address = inside.local_addr().unwrap();
         let (rebinds, is_over) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
         let (wanted, ends) = (rebinds.clone(), is_over.clone());
@@ -130,7 +133,6 @@ fn carry(inside: &UdpSocket, host: SocketAddr, weather: Weather, rebinds: &Atomi
                 (false, None) => Ok(0),
             };
         }
-        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

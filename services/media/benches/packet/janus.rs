@@ -111,6 +111,7 @@ impl Janus {
             caller,
             socket,
             host: host.ok_or("Janus answered without a candidate")?,
+            host_checks: true,
         };
         // It hears a handshake once its own check is answered.
         let until = Instant::now() + PATIENCE;

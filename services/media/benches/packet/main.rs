@@ -2,9 +2,9 @@
 //! run: plain UDP, and UDP with SRTP; and beside Janus' EchoTest, where it is installed. The same caller drives all of them, 50
 //! packets a second a leg.
 //!
-//! `cargo bench -p trunkline-media`. LEGS (500), JANUS_LEGS (50: its set-ups are slow) and SECONDS (5) of each measurement are taken from
-//! the environment. The
-//! caller runs in the same process and on the same machine: a floor and what stands beside it bear its disturbance alike.
+//! `cargo bench -p trunkline-media`. LEGS (500), JANUS_LEGS (50: its set-ups are slow) and SECONDS (5) of each measurement are
+//! taken from the environment. The caller runs in the same process and on the same machine: a floor and what stands beside it
+//! bear its disturbance alike.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,19 +21,10 @@ mod talk;
 
 use std::time::Duration;
 
-use support::{Host, UdpCaller};
+use support::{Host, UdpCaller, endless_prompt, setting};
 use talk::{Cost, cpu_of, drive, measured};
-use trunkline_media::codec::Codec;
-use trunkline_media::leg::{Play, Relay};
-use trunkline_media::prompt::Prompt;
+use trunkline_media::leg::Relay;
 use trunkline_media::thread::{Ports, ThreadConfig};
-
-fn setting(name: &str, default: u32) -> u32 {
-    std::env::var(name)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(default)
-}
 
 fn resident_kilobytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -69,15 +60,9 @@ async fn echo(name: &'static str, ports: Ports, legs: u32, time: Duration) -> Co
 
 async fn prompts(name: &'static str, legs: u32, time: Duration) -> Cost {
     let (host, mut callers) = calls(name, Ports::Single(0), legs).await;
-    let prompt = Prompt::of_file(&tone(), Codec::Opus).unwrap();
+    let prompt = endless_prompt();
     for caller in &callers {
-        let play = Play {
-            operation: 1,
-            prompts: vec![prompt.clone()],
-            repeat: true,
-            stops_at_tone: false,
-        };
-        host.media.play(caller.leg, play).await.unwrap();
+        host.media.play(caller.leg, prompt.clone()).await.unwrap();
     }
     drive(&mut callers, false, Duration::from_secs(1));
     let before = (cpu_of("media-0"), host.media.figures().sent());
@@ -90,15 +75,6 @@ async fn prompts(name: &'static str, legs: u32, time: Duration) -> Cost {
         cpu,
         share_lost: 1.0 - heard as f64 / packets as f64,
     }
-}
-
-/// Ten seconds of a sawtooth as a WAV file.
-fn tone() -> Vec<u8> {
-    let mut file =
-        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\0\xe2\x04\0".to_vec();
-    let samples = (0..160_000u32).flat_map(|index| i16::try_from(index % 64 * 100).unwrap().to_le_bytes());
-    file.extend(samples);
-    file
 }
 
 fn main() {

@@ -9,8 +9,8 @@ use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
 use trunkline_proto::media::{Close, Play, Relay, SendTones};
 
-use super::support::PATIENCE;
-use super::{Worker, World, run, wav};
+use crate::support::PATIENCE;
+use crate::world::{Worker, World, run, wav};
 
 /// What the prompt of [`wav`] sounds like: a sawtooth of 64 samples at 16 kHz.
 const PROMPT_HZ: u16 = 250;

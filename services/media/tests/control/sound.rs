@@ -1,0 +1,98 @@
+//! The sound of a leg at a worker's end, as frames of 20 ms, both ways.
+
+use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use trunkline_proto::media::command::What;
+use trunkline_proto::media::media_client::MediaClient;
+use trunkline_proto::media::sound_to_host::Message as SoundMessage;
+use trunkline_proto::media::{Close, FollowLeg, SoundToHost, SoundToWorker};
+
+use crate::support::PATIENCE;
+use crate::support::caller::OPUS;
+use crate::world::{World, run, speech};
+
+/// The sound of a leg at a worker's end.
+struct Sound {
+    say: mpsc::Sender<SoundToHost>,
+    heard: tonic::Streaming<SoundToWorker>,
+}
+
+impl Sound {
+    async fn of(world: &World, leg: &str, epoch: u64) -> Result<Self, tonic::Status> {
+        let mut client = MediaClient::connect(world.grpc.clone()).await.unwrap();
+        let (say, stream) = mpsc::channel(4);
+        let follow = FollowLeg {
+            leg: leg.to_owned(),
+            epoch,
+        };
+        let first = SoundToHost {
+            message: Some(SoundMessage::Follow(follow)),
+        };
+        say.send(first).await.unwrap();
+        let heard = client.sound(ReceiverStream::new(stream)).await?.into_inner();
+        Ok(Self { say, heard })
+    }
+
+    async fn next(&mut self) -> Option<SoundToWorker> {
+        let next = tokio::time::timeout(PATIENCE, self.heard.next()).await;
+        next.expect("something comes, or the end").map(Result::unwrap)
+    }
+}
+
+#[test]
+fn a_worker_hears_a_leg_as_frames_and_speaks_on_it() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        worker.epoch = 3;
+        let (leg, mut caller, _) = world.call(&mut worker).await;
+        let fenced = Sound::of(&world, &leg, 2).await.err().unwrap();
+        assert_eq!(fenced.code(), tonic::Code::FailedPrecondition);
+        let none = Sound::of(&world, "nowhere", 3).await.err().unwrap();
+        assert_eq!(none.code(), tonic::Code::NotFound);
+        let mut sound = Sound::of(&world, &leg, 3).await.unwrap();
+
+        for packet in speech().into_iter().take(10) {
+            caller.say(&packet);
+        }
+        let mut loud = 0;
+        for number in 0..10 {
+            let frame = sound.next().await.unwrap();
+            assert_eq!((frame.number, frame.pcm.len(), frame.concealed), (number, 640, false));
+            loud += u32::from(frame.level < 30);
+        }
+        assert!(loud >= 8, "{loud} of 10 frames are loud");
+
+        // What the worker says comes as packets of 20 ms, the first with a marker.
+        let frame: Vec<u8> = (0..320i16)
+            .flat_map(|index| (if index / 20 % 2 == 0 { 8_000i16 } else { -8_000 }).to_le_bytes())
+            .collect();
+        for _ in 0..20 {
+            let say = SoundToHost {
+                message: Some(SoundMessage::Say(frame.clone().into())),
+            };
+            sound.say.send(say).await.unwrap();
+        }
+        let packets: Vec<_> = (0..20).map(|_| caller.hear()).collect();
+        assert!(packets[0].marker && packets.iter().all(|packet| packet.payload_type == OPUS));
+        let mut decoder = ropus::Decoder::new(16_000, ropus::Channels::Mono).unwrap();
+        let mut samples = vec![0; 1_920];
+        let mut energy = 0.0;
+        for packet in &packets {
+            let count = decoder
+                .decode(&packet.payload, &mut samples, ropus::DecodeMode::Normal)
+                .unwrap();
+            assert_eq!(count, 320);
+            energy += samples[..count]
+                .iter()
+                .map(|sample| f64::from(*sample).powi(2))
+                .sum::<f64>();
+        }
+        assert!((energy / 6_400.0).sqrt() > 4_000.0, "it is as loud as it was said");
+
+        // The sound ends with the leg.
+        worker.accepts(&leg, What::Close(Close {})).await;
+        while sound.next().await.is_some() {}
+    });
+}
