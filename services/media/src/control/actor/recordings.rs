@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Actor, KEYS, Message, invalid, refusal};
+use super::obey::{KEYS, invalid, refusal};
+use super::{Actor, Message};
 use crate::codec::Codec;
 use crate::control::clips::LONGEST_MINUTES;
 use crate::control::{AnswerOrder, Reason};

@@ -1,0 +1,117 @@
+//! What a leg tells, and what it means in Graph's words.
+
+use trunkline_teams::calls::{CommsOperation, OperationStatus, ResultInfo, Secret, Tone};
+
+use super::LOST;
+
+/// Sub-code of what was cancelled, as Graph has it. Source: Graph, `call: record`.
+pub(super) const CANCELLED: i64 = 8508;
+
+/// What a leg tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LegNews {
+    /// There are keys: sound can flow.
+    Connected,
+    /// The peer pressed a key.
+    Tone(Tone),
+    /// A command that takes its time ended.
+    Finished {
+        /// The command's number.
+        command: u64,
+        /// How.
+        how: LegEnd,
+    },
+    /// The recording of an answer ended.
+    Answered {
+        /// The command's number.
+        command: u64,
+        /// How.
+        how: AnswerEnd,
+        /// What was recorded, if it is kept.
+        clip: Option<Clip>,
+    },
+    /// The peer began to speak, or fell silent.
+    Speech(bool),
+    /// The host gave a recording of the call up; why, for people.
+    RecordingFailed(String),
+    /// The leg ended.
+    Ended {
+        /// The host's word for it.
+        reason: String,
+        /// Whether the peer ended it.
+        by_peer: bool,
+    },
+    /// Something that means nothing to a call; what, for people.
+    Other(&'static str),
+}
+
+/// How a command on a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegEnd {
+    /// To its end.
+    Done,
+    /// It was stopped.
+    Stopped,
+    /// The leg ended first.
+    Cut,
+}
+
+/// How the recording of an answer on a leg ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerEnd {
+    /// Whoever spoke fell silent.
+    Silence,
+    /// A key ended it.
+    StopKey,
+    /// It has its full length.
+    FullLength,
+    /// Nobody spoke.
+    NothingSaid,
+    /// It was stopped.
+    Stopped,
+    /// The leg ended first.
+    Cut,
+    /// The host could not write it.
+    Failed,
+}
+
+/// Where a media host keeps what was recorded, for an hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clip {
+    /// An address of the host.
+    pub location: String,
+    /// Opens it, as bearer.
+    pub token: Secret,
+}
+
+/// The end of an answer in Graph's words; sub-codes as in [`trunkline_bot::event::RecordingEnd`].
+pub(super) fn answered(how: AnswerEnd, clip: Option<Clip>) -> CommsOperation {
+    let subcode = match how {
+        AnswerEnd::Silence => 8509,
+        AnswerEnd::StopKey => 8514,
+        AnswerEnd::FullLength => 8515,
+        AnswerEnd::NothingSaid => return failed(400, 8510, "nobody spoke"),
+        AnswerEnd::Stopped => return failed(400, CANCELLED, "it was stopped"),
+        AnswerEnd::Cut => return failed(i64::from(LOST.0), 0, "the leg ended"),
+        AnswerEnd::Failed => return failed(500, 0, "the media host could not write it"),
+    };
+    let (location, token) = clip.map(|clip| (clip.location, clip.token)).unzip();
+    CommsOperation {
+        status: Some(OperationStatus::Completed),
+        result_info: Some(ResultInfo::new(200, subcode)),
+        recording_location: location,
+        recording_access_token: token,
+        ..CommsOperation::default()
+    }
+}
+
+pub(super) fn failed(code: i64, subcode: i64, message: &str) -> CommsOperation {
+    CommsOperation {
+        status: Some(OperationStatus::Failed),
+        result_info: Some(ResultInfo {
+            message: Some(message.to_owned()),
+            ..ResultInfo::new(code, subcode)
+        }),
+        ..CommsOperation::default()
+    }
+}
