@@ -25,7 +25,8 @@ async function microphone(person, directory) {
   await withoutCleaning(person.page);
   await person.opens('Trunkline bot');
   await calls(person);
-  await hears(person, VOICE);
+  // So long that the recording holds more than a second of it.
+  await hears(person, VOICE, 1_500);
   assert.equal(await person.at('call-line').innerText(), 'The bot hears you.');
   await picture(person, directory, 'heard');
   await person.at('mute-button').click();
@@ -100,11 +101,16 @@ async function calls(person) {
   }, call);
 }
 
-async function hears(person, hz) {
-  await person.page.waitForFunction((hz) => {
+/** Waits until the tone is heard, without a break for so many milliseconds. */
+async function hears(person, hz, length = 0) {
+  await person.page.evaluate(() => { window.heardSince = undefined; });
+  await person.page.waitForFunction(({ hz, length }) => {
     const { hz: strongest, level } = window.strongest();
-    return level > -60 && Math.abs(strongest - hz) < 15;
-  }, hz);
+    const isHeard = level > -60 && Math.abs(strongest - hz) < 15;
+    const now = performance.now();
+    window.heardSince = isHeard ? (window.heardSince ?? now) : undefined;
+    return isHeard && now - window.heardSince >= length;
+  }, { hz, length });
 }
 
 async function hearsNothing(person) {
