@@ -2,8 +2,8 @@
 //! of clients that counts what it noticed.
 //!
 //! This crate knows how to start the binary and a redis-server ([`process`], [`redis`], [`redis_server`]), where they live
-//! ([`network`]), the one address that Graph knows ([`door`]), how links between them break ([`relay`]), what clients say ([`crowd`]), what a Connector hears
-//! ([`recorder`]), and what both together prove ([`verdict`]; after a failover [`loss`]). It knows no crate of `services`: the
+//! ([`network`]), the one address that Graph knows ([`door`]), how links between them break ([`relay`]), and paths of audio
+//! ([`weather`]), what clients say ([`crowd`]), what a Connector hears ([`recorder`]), and what both together prove ([`verdict`]; after a failover [`loss`]). It knows no crate of `services`: the
 //! binary is a path, and a reply's text is all it sees of a state. Everything here ends with its owner, and no packet leaves
 //! the machine.
 #![allow(
@@ -32,4 +32,5 @@ pub mod teams;
 pub mod turn;
 pub mod verdict;
 pub mod wait;
+pub mod weather;
 pub mod web;

@@ -13,6 +13,7 @@ mod dev;
 mod example;
 mod kill;
 mod media;
+mod namespaces;
 #[path = "../support/promtool.rs"]
 mod promtool;
 mod sound;

@@ -147,7 +147,9 @@ impl WorkerEnd {
     /// # Errors
     /// What the host says.
     pub(crate) fn connect(address: &str, connector: impl FnOnce() -> Connector) -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        // A thread of its own: the host looks whether the stream is alive while the test looks elsewhere.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
@@ -217,9 +219,14 @@ impl WorkerEnd {
         let (leg, Ack::Opened(opened)) = self.asks_for_a_leg() else {
             panic!("no leg was opened")
         };
-        let (_, attached) = self.does(&leg, What::Attach(Attach { last_event: 0 }));
-        assert!(matches!(attached, Ack::Attached(_)), "{attached:?}");
+        self.attaches(&leg);
         (leg, opened)
+    }
+
+    /// Attaches to a leg, and is told all that happened to it.
+    pub(crate) fn attaches(&mut self, leg: &str) {
+        let (_, attached) = self.does(leg, What::Attach(Attach { last_event: 0 }));
+        assert!(matches!(attached, Ack::Attached(_)), "{attached:?}");
     }
 
     /// Waits for an event of a leg.
