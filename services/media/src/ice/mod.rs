@@ -80,9 +80,11 @@ impl Generation {
 /// The ICE machine of one leg.
 #[derive(Debug)]
 pub struct LiteAgent {
-    current: Generation,
+    /// Apart, as are all things of which a packet of audio needs nothing: their keys have more than a kilobyte, and what a packet
+    /// touches of a leg should lie close together.
+    current: Box<Generation>,
     /// After a restart, until the first check with the new credentials: both are good.
-    next: Option<Generation>,
+    next: Option<Box<Generation>>,
     selected: Option<SocketAddr>,
     old: Option<(SocketAddr, Instant)>,
     last_check: Instant,
@@ -94,7 +96,7 @@ impl LiteAgent {
     /// Begins to wait for checks. The peer's password is not needed: only who sends checks uses it.
     pub fn new(ours: Credentials, peer_fragment: String, now: Instant) -> Self {
         Self {
-            current: Generation { ours, peer_fragment },
+            current: Box::new(Generation { ours, peer_fragment }),
             next: None,
             selected: None,
             old: None,
@@ -107,7 +109,7 @@ impl LiteAgent {
     /// ICE restart (RFC 8445 section 9): new credentials of both sides. DTLS and SRTP go on, so does the audio; the old
     /// credentials are good until the first check with the new ones.
     pub fn restart(&mut self, ours: Credentials, peer_fragment: String) {
-        self.next = Some(Generation { ours, peer_fragment });
+        self.next = Some(Box::new(Generation { ours, peer_fragment }));
     }
 
     /// Takes a datagram that looked like STUN. An authentic check is answered at the end of `answer`.

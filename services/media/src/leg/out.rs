@@ -36,6 +36,8 @@ pub enum Bridged {
 #[derive(Debug, Default)]
 pub struct Out {
     bytes: Vec<u8>,
+    /// A packet before it is sealed.
+    plain: Vec<u8>,
     datagrams: Vec<(SocketAddr, Range<usize>)>,
     events: Vec<LegEvent>,
     bridged: Vec<Bridged>,
@@ -80,6 +82,22 @@ impl Out {
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(datagram);
         self.datagrams.push((to, begin..self.bytes.len()));
+    }
+
+    /// Sends what one function writes and another one seals; `false` if that refuses.
+    pub(crate) fn send_sealed<S: AsRef<[u8]>>(
+        &mut self,
+        to: SocketAddr,
+        write: impl FnOnce(&mut Vec<u8>),
+        seal: impl FnOnce(&[u8]) -> Option<S>,
+    ) -> bool {
+        self.plain.clear();
+        write(&mut self.plain);
+        let sealed = seal(&self.plain);
+        if let Some(sealed) = &sealed {
+            self.send(to, sealed.as_ref());
+        }
+        sealed.is_some()
     }
 
     /// Sends what a function appends, if it appends something.

@@ -25,7 +25,6 @@ pub(super) struct Outbound {
     own_offset: Option<u32>,
     packets: u64,
     bytes: u64,
-    packet: Vec<u8>,
 }
 
 /// How the numbers of a relayed stream become ours. Its gaps stay gaps, so that the receiver conceals them.
@@ -69,7 +68,6 @@ impl Outbound {
             own_offset: None,
             packets: 0,
             bytes: 0,
-            packet: Vec::new(),
         }
     }
 
@@ -161,17 +159,6 @@ impl Outbound {
     }
 
     fn seal(&mut self, number: u64, packet: &Packet<'_>, protection: &mut Protection, to: SocketAddr, out: &mut Out) {
-        self.packet.clear();
-        let sequence = low16(number);
-        write_header(
-            &mut self.packet,
-            packet.payload_type,
-            packet.marker,
-            sequence,
-            packet.timestamp,
-            self.source,
-        );
-        self.packet.extend_from_slice(packet.payload);
         self.next = self.next.max(number + 1);
         let is_ahead = self
             .last_timestamp
@@ -179,8 +166,19 @@ impl Outbound {
         if is_ahead {
             self.last_timestamp = Some(packet.timestamp);
         }
-        if let Some(sealed) = protection.seal(&self.packet) {
-            out.send(to, &sealed);
+        let source = self.source;
+        let write = |bytes: &mut Vec<u8>| {
+            write_header(
+                bytes,
+                packet.payload_type,
+                packet.marker,
+                low16(number),
+                packet.timestamp,
+                source,
+            );
+            bytes.extend_from_slice(packet.payload);
+        };
+        if out.send_sealed(to, write, |plain| protection.seal(plain)) {
             self.packets += 1;
             self.bytes += packet.payload.len() as u64;
         }
