@@ -1,5 +1,6 @@
 //! What goes wrong, one thing at a time, and what clients noticed of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::thread;
@@ -9,7 +10,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use crate::cluster::Cluster;
-use crate::crowd::{Crowd, Noticed, Talk};
+use crate::crowd::{Attempt, Crowd, Noticed, Talk};
 use crate::redis::Redis;
 use crate::wait::wait_for;
 
@@ -193,9 +194,13 @@ impl Effect {
         }
     }
 
-    /// Attempts that failed, over all strikes.
-    pub fn failures(&self) -> u64 {
-        self.noticed.iter().flat_map(|noticed| noticed.failures.values()).sum()
+    /// Attempts that failed, over all strikes, by kind.
+    pub fn failures(&self) -> BTreeMap<Attempt, u64> {
+        let mut failures = BTreeMap::new();
+        for (kind, count) in self.noticed.iter().flat_map(|noticed| &noticed.failures) {
+            *failures.entry(*kind).or_default() += count;
+        }
+        failures
     }
 
     /// The slowest answer of each strike: p50, p99 and the worst of them.

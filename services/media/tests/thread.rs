@@ -136,7 +136,7 @@ async fn a_stopping_thread_ends_its_legs_with_a_farewell() {
     }
 }
 
-/// Opened and closed again and again, in both modes: no leg, socket or megabyte stays.
+/// Opened and closed again and again, in both modes: no leg and no socket stays. What a whole host keeps is in `leftovers.rs`.
 #[tokio::test]
 async fn ten_thousand_legs_leave_nothing_behind() {
     let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();

@@ -1,5 +1,6 @@
 //! What became of one message.
 
+use std::fmt;
 use std::time::Duration;
 
 /// How one sending of a message ended.
@@ -15,6 +16,18 @@ pub enum Attempt {
     NoConnection,
     /// The connection ended before the answer.
     Broken,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Acknowledged => formatter.write_str("acknowledged"),
+            Self::Refused(status) => write!(formatter, "{status}"),
+            Self::Silent => formatter.write_str("no answer"),
+            Self::NoConnection => formatter.write_str("no connection"),
+            Self::Broken => formatter.write_str("broken"),
+        }
+    }
 }
 
 /// One message. Times are on the crowd's clock.

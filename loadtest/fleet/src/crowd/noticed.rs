@@ -77,10 +77,8 @@ impl fmt::Display for Noticed {
             write!(formatter, ", no failed attempt")
         } else {
             write!(formatter, ", failed attempts:")?;
-            self.failures.iter().try_for_each(|(attempt, count)| match attempt {
-                Attempt::Refused(status) => write!(formatter, " {count} x {status}"),
-                other => write!(formatter, " {count} x {other:?}"),
-            })
+            let mut failures = self.failures.iter();
+            failures.try_for_each(|(kind, count)| write!(formatter, " {count} x {kind}"))
         }
     }
 }

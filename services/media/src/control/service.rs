@@ -23,8 +23,6 @@ use crate::leg::{LegEvent, PlayEnd, Relay, Statistics};
 const COMMANDS: usize = 1_024;
 /// Events that may wait for a worker; one that does not take them is cut off its legs and attaches again.
 const EVENTS: usize = 4_096;
-/// A leg of which nothing is said for so long needs no task.
-const REST: Duration = Duration::from_secs(30);
 /// A stream that says nothing is ended.
 pub(super) const HELLO_TIME: Duration = Duration::from_secs(5);
 
@@ -91,54 +89,43 @@ async fn send_events(host: Arc<Host>, mut events: mpsc::Receiver<(LegId, Numbere
 }
 
 /// Commands of one leg are carried out in order, those of different legs beside each other: one that loads a prompt must not
-/// hold up another leg. So each leg that is spoken of has a task, until nothing is said of it for a while.
+/// hold up another leg. So each leg has a task as long as there are commands for it.
 async fn take_commands(host: Arc<Host>, mut incoming: Streaming<wire::ToHost>, listener: Listener, outgoing: Outgoing) {
-    let mut legs: HashMap<String, mpsc::Sender<wire::Command>> = HashMap::new();
+    let mut busy: HashMap<String, mpsc::Sender<wire::Command>> = HashMap::new();
     let closing = host.closing.clone();
     while let Some(Some(Ok(received))) = closing.run_until_cancelled(incoming.next()).await {
         let Some(wire::to_host::Message::Command(command)) = received.message else {
             continue;
         };
-        legs.retain(|_, commands| !commands.is_closed());
-        let mut undelivered = Some(command);
-        while let Some(command) = undelivered.take() {
-            let commands = legs.entry(command.leg.clone()).or_insert_with(|| {
-                let (commands, waiting) = mpsc::channel(COMMANDS);
-                tokio::spawn(carry_out_in_order(
-                    host.clone(),
-                    waiting,
-                    listener.clone(),
-                    outgoing.clone(),
-                ));
-                commands
-            });
-            // The task may have gone to rest just now.
-            if let Err(mpsc::error::SendError(command)) = commands.send(command).await {
-                if outgoing.is_closed() {
-                    return;
-                }
-                legs.remove(&command.leg);
-                undelivered = Some(command);
-            }
+        busy.retain(|_, commands| !commands.is_closed());
+        let command = match busy.get(&command.leg) {
+            None => command,
+            Some(commands) => match commands.send(command).await {
+                Ok(()) => continue,
+                // The task was done just now.
+                Err(mpsc::error::SendError(command)) => command,
+            },
+        };
+        if outgoing.is_closed() {
+            return;
         }
+        let (commands, waiting) = mpsc::channel(COMMANDS);
+        busy.insert(command.leg.clone(), commands);
+        let (host, listener, outgoing) = (host.clone(), listener.clone(), outgoing.clone());
+        tokio::spawn(carry_out_in_order(host, command, waiting, listener, outgoing));
     }
 }
 
+/// Carries out a command, and what comes meanwhile; ends when nothing waits.
 async fn carry_out_in_order(
     host: Arc<Host>,
-    mut commands: mpsc::Receiver<wire::Command>,
+    first: wire::Command,
+    mut waiting: mpsc::Receiver<wire::Command>,
     listener: Listener,
     outgoing: Outgoing,
 ) {
-    loop {
-        let command = if let Ok(command) = tokio::time::timeout(REST, commands.recv()).await {
-            command
-        } else {
-            // What came in the meantime is carried out, then this is over.
-            commands.close();
-            commands.recv().await
-        };
-        let Some(command) = command else { return };
+    let mut next = Some(first);
+    while let Some(command) = next {
         let (operation, leg) = (command.operation, command.leg.clone());
         let carried_out = carry_out(&host, command, &listener, &outgoing).await;
         let (leg, what) = carried_out.unwrap_or_else(|what| (leg, what));
@@ -150,6 +137,11 @@ async fn carry_out_in_order(
         if outgoing.send(Ok(message(acknowledgement))).await.is_err() {
             return;
         }
+        if waiting.is_empty() {
+            // What came just now is carried out, then this is over.
+            waiting.close();
+        }
+        next = waiting.recv().await;
     }
 }
 

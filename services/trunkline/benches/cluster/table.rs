@@ -73,9 +73,19 @@ pub(crate) fn run(strikes: u32, wanted: &str) {
             p50,
             p99,
             worst,
-            effect.failures().to_string(),
+            failures(&effect),
             wrong.len().to_string(),
         ]);
         println!("{table}\n");
     }
+}
+
+/// Failed attempts by kind.
+fn failures(effect: &Effect) -> String {
+    let kinds = effect.failures();
+    if kinds.is_empty() {
+        return "none".to_owned();
+    }
+    let kinds: Vec<_> = kinds.iter().map(|(kind, count)| format!("{count} x {kind}")).collect();
+    kinds.join(", ")
 }
