@@ -11,9 +11,10 @@
 
 pub mod audio;
 pub mod codec;
+pub mod codecs;
 pub mod control;
 pub mod dtls;
-pub mod ear;
+
 pub mod ice;
 pub mod leg;
 pub mod prompt;

@@ -102,6 +102,7 @@ async fn call() {
     let config = HostConfig {
         thread: ThreadConfig::loopback(Ports::Single(0)),
         threads: 1,
+        codec_threads: 1,
         prompts: directory.path().to_owned(),
         stand_in: None,
         recordings: directory.path().join("recordings"),

@@ -10,6 +10,9 @@ const LONGEST: usize = 5_760;
 /// The largest packet that is encoded: far above what prompts' bit rates give.
 const PACKET_BYTES: usize = 1_000;
 
+/// Of 0 to 10. From 5 on a frame takes 100 us and more, with this one 43 (measured, 16 kHz, 24 kbit/s).
+const LIVE_COMPLEXITY: u8 = 4;
+
 /// What the codec says.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -39,6 +42,13 @@ impl Encoder {
             .build()
             .map(Self)
             .map_err(CodecError::of)
+    }
+
+    /// One that encodes while somebody waits: for less than half of the work, which a voice hardly tells.
+    pub(crate) fn live(rate: u32, bits: u32) -> Result<Self, CodecError> {
+        let mut encoder = Self::at(rate, bits)?;
+        encoder.0.set_complexity(LIVE_COMPLEXITY).map_err(CodecError::of)?;
+        Ok(encoder)
     }
 
     /// The packet of a frame of 2.5 to 60 ms.
@@ -84,6 +94,17 @@ impl Decoder {
         let count = self
             .codec
             .decode(&[], place, DecodeMode::Normal)
+            .map_err(CodecError::of)?;
+        Ok(&self.buffer[..count])
+    }
+
+    /// The same out of the packet after it, which may hold a copy of the last that was lost (RFC 6716 section 2.1.7); what it has
+    /// none of is concealed.
+    pub(crate) fn recover(&mut self, next: &[u8], samples: usize) -> Result<&[i16], CodecError> {
+        let place = self.buffer.get_mut(..samples).unwrap_or_default();
+        let count = self
+            .codec
+            .decode(next, place, DecodeMode::Fec)
             .map_err(CodecError::of)?;
         Ok(&self.buffer[..count])
     }

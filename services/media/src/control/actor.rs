@@ -1,5 +1,6 @@
 //! The actor of one leg.
 
+mod live;
 mod obey;
 mod recordings;
 
@@ -9,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::live::LiveSound;
+pub(crate) use self::live::{FollowRefusal, FollowReply};
 use self::obey::refusal;
 use super::answers::{Answers, EndedAnswer};
 use super::host::{Host, LegId};
 use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason};
 use crate::codec::Codec;
-use crate::ear::{Frames, Mouth};
+use crate::codecs::Seat;
 use crate::leg::{EndReason, LegEvent};
 use crate::record::Direction;
 use crate::sdp::{Answer, Fragment, Offer, SdpError};
@@ -35,6 +38,8 @@ pub struct Wish {
     pub is_compliance: bool,
     /// Speech and silence of the peer are told.
     pub tells_speech: bool,
+    /// Its sound will be followed: room for its codecs is kept for it.
+    pub is_live: bool,
     /// A leg that it will be bridged with: it gets the same thread, if that leg has a peer by then.
     pub near: Option<LegId>,
 }
@@ -51,20 +56,6 @@ impl From<SessionRefusal> for PeerRefusal {
     fn from(refusal: SessionRefusal) -> Self {
         Self::Session(refusal)
     }
-}
-
-/// Where the sound of a leg goes, or why it does not.
-pub(crate) type FollowReply = oneshot::Sender<Result<(Frames, Mouth), FollowRefusal>>;
-
-/// Why an owner does not get the sound of a leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum FollowRefusal {
-    #[error("the leg has a newer owner")]
-    Fenced,
-    #[error("the leg has no peer yet, or has ended")]
-    NoPeer,
-    #[error("the host has no time for it")]
-    Busy,
 }
 
 /// An offer that was answered.
@@ -164,8 +155,7 @@ pub(super) struct Actor {
     /// A policy demands that the call is recorded, and that this was confirmed before.
     is_compliance: bool,
     tells_speech: bool,
-    /// An owner that wants the sound when there is a peer.
-    follows: Option<(u64, FollowReply)>,
+    live: LiveSound,
     /// The leg that it will be bridged with.
     near: Option<LegId>,
     answers: Answers,
@@ -178,6 +168,7 @@ impl Actor {
         leg: LegId,
         wish: Wish,
         session: Session,
+        seat: Option<Arc<Seat>>,
         own_mailbox: mpsc::WeakSender<Message>,
     ) -> Self {
         let ownership = Ownership::new(wish.epoch, host.orphaned_after, Instant::now());
@@ -192,7 +183,7 @@ impl Actor {
             location: None,
             is_compliance: wish.is_compliance,
             tells_speech: wish.tells_speech,
-            follows: None,
+            live: LiveSound::of(seat),
             near: wish.near,
             answers: Answers::default(),
             own_mailbox,
@@ -251,11 +242,7 @@ impl Actor {
             } => {
                 let _ = reply.send(self.attach(epoch, last_event, listener));
             }
-            // One that has no peer yet waits for it, in the place of whoever waited before.
-            Message::Follow { epoch, reply } if self.key.is_none() => self.follows = Some((epoch, reply)),
-            Message::Follow { epoch, reply } => {
-                let _ = reply.send(self.follow(epoch).await);
-            }
+            Message::Follow { epoch, reply } => self.follow(epoch, reply).await,
             Message::End(reason) => return self.end(reason).await,
             Message::Event(event) => return self.event(event),
             Message::AnswerWritten {
@@ -385,10 +372,7 @@ impl Actor {
         {
             tracing::error!(leg = %self.leg, error, "speech on a leg is not told");
         }
-        if let Some((epoch, reply)) = self.follows.take() {
-            // Whoever asked may have gone.
-            let _ = reply.send(self.follow(epoch).await);
-        }
+        self.has_peer().await;
         Ok(Answered {
             location,
             tag: self.session.tag(),
@@ -398,7 +382,7 @@ impl Actor {
 
     async fn tell_speech(&self, key: LegKey, is_told: bool) -> Result<(), (Reason, String)> {
         let media = self.host.media.of(key).map_err(refusal)?;
-        media.hear_speech(key, &self.host.ears).await.map_err(refusal)?;
+        media.hear_speech(key, &self.host.codecs).await.map_err(refusal)?;
         media.tell_speech(key, is_told).await.map_err(refusal)
     }
 
@@ -439,22 +423,5 @@ impl Actor {
             has_peer: self.session.has_peer(),
             last_operation: self.ownership.last_operation(),
         })
-    }
-
-    /// Gives the sound of the leg to an owner.
-    async fn follow(&mut self, epoch: u64) -> Result<(Frames, Mouth), FollowRefusal> {
-        if let Admission::Fenced(_) = self.ownership.admit(epoch, 0) {
-            self.host.tally.fenced_one();
-            return Err(FollowRefusal::Fenced);
-        }
-        let (key, codec) = self.key.ok_or(FollowRefusal::NoPeer)?;
-        let ears = &self.host.ears;
-        let ((ear, frames), (mouth, voice)) = ears.follow(codec).zip(ears.speak(codec)).ok_or(FollowRefusal::Busy)?;
-        let media = self.host.media.of(key).map_err(|_| FollowRefusal::NoPeer)?;
-        match media.set_live(key, ear, voice).await {
-            Ok(()) => Ok((frames, mouth)),
-            Err(LegError::Busy) => Err(FollowRefusal::Busy),
-            Err(_) => Err(FollowRefusal::NoPeer),
-        }
     }
 }

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::Tally;
 use super::actor::{Actor, Message, Wish};
 use super::clips::{ClipError, Clips, wav_of};
+use crate::codec::Codec;
+use crate::codecs::{Codecs, NoCodecs, Purpose};
 use crate::dtls::{Identity, IdentityError};
-use crate::ear::Ears;
 use crate::leg::EndReason;
 use crate::prompt::{Library, StandIn};
 use crate::record::{Recorder, RecorderConfig, RecorderError};
@@ -54,6 +55,8 @@ pub struct HostConfig {
     pub thread: ThreadConfig,
     /// How many there are.
     pub threads: u8,
+    /// Its codec threads.
+    pub codec_threads: u8,
     /// Where prompts are.
     pub prompts: PathBuf,
     /// What is played in the place of a prompt whose file is not there; `None` refuses to play it.
@@ -93,6 +96,9 @@ pub enum NotOpened {
     /// The host is about to end.
     #[error("the host takes no new legs: it is about to end")]
     Draining,
+    /// Its sound will be followed, and the codec threads have as much to do as they can.
+    #[error(transparent)]
+    NoCodecs(#[from] NoCodecs),
 }
 
 /// What became of wishes for legs since the start.
@@ -101,6 +107,7 @@ pub struct Wishes {
     opened: AtomicU64,
     full: AtomicU64,
     draining: AtomicU64,
+    no_codecs: AtomicU64,
 }
 
 impl Wishes {
@@ -118,6 +125,7 @@ impl Wishes {
         match reason {
             NotOpened::Full => &self.full,
             NotOpened::Draining => &self.draining,
+            NotOpened::NoCodecs(_) => &self.no_codecs,
         }
     }
 }
@@ -158,7 +166,7 @@ pub struct Host {
     pub(super) identity: Arc<Identity>,
     pub(super) library: Arc<Library>,
     pub(super) recorder: Arc<Recorder>,
-    pub(super) ears: Ears,
+    pub(super) codecs: Codecs,
     pub(super) clips: Clips,
     pub(super) tally: Tally,
     public_address: OnceLock<String>,
@@ -188,7 +196,7 @@ impl Host {
                 command: config.command,
                 ..RecorderConfig::new(config.recordings)
             })?),
-            ears: Ears::start()?,
+            codecs: Codecs::start(config.codec_threads)?,
             clips: Clips::default(),
             tally: Tally::default(),
             public_address: OnceLock::new(),
@@ -221,6 +229,9 @@ impl Host {
     }
 
     fn open_if_there_is_room(self: &Arc<Self>, wish: Wish) -> Result<OpenedLeg, NotOpened> {
+        // Which codec it will have nobody knows yet.
+        let dearest = Purpose::live(Codec::Opus);
+        let seat = wish.is_live.then(|| self.codecs.seat(&dearest)).transpose()?;
         let leg = LegId(format!("{:016x}.{}", self.incarnation, random_text(IDENTIFIER)));
         let token = random_text(TOKEN);
         let (mailbox, messages) = mpsc::channel(MAILBOX);
@@ -236,7 +247,7 @@ impl Host {
             registry.by_name.insert(leg.clone(), mailbox.clone());
         }
         let session = Session::new(&token, Instant::now());
-        let actor = Actor::new(self.clone(), leg.clone(), wish, session, mailbox.downgrade());
+        let actor = Actor::new(self.clone(), leg.clone(), wish, session, seat, mailbox.downgrade());
         tokio::spawn(actor.run(messages));
         Ok(OpenedLeg { leg, token })
     }
@@ -346,9 +357,9 @@ impl Host {
         self.library.bytes()
     }
 
-    /// Packets that found the codec thread's queue full.
-    pub fn codec_packets_dropped(&self) -> u64 {
-        self.ears.dropped()
+    /// Its codec threads.
+    pub fn codecs(&self) -> &Codecs {
+        &self.codecs
     }
 
     /// The media threads.

@@ -75,6 +75,8 @@ pub enum Reason {
     Gone,
     /// The media thread is late.
     Busy,
+    /// The codec threads have as much to do as they can.
+    NoCodecs,
     /// It cannot be carried out.
     Invalid,
 }

@@ -217,6 +217,7 @@ fn open(host: &Arc<Host>, epoch: u64, open: &wire::Open) -> Result<(String, Ack)
         codecs,
         is_compliance: open.compliance,
         tells_speech: open.speech,
+        is_live: open.live,
         near: (!open.near.is_empty()).then(|| LegId::of(&open.near)),
     };
     let opened = host.open(wish).map_err(not_opened)?;
@@ -232,6 +233,7 @@ fn not_opened(refusal: NotOpened) -> Ack {
     let reason = match refusal {
         NotOpened::Full => wire::refused::Reason::Full,
         NotOpened::Draining => wire::refused::Reason::Draining,
+        NotOpened::NoCodecs(_) => wire::refused::Reason::NoCodecs,
     };
     refused(reason, &refusal.to_string())
 }
@@ -284,6 +286,7 @@ fn acknowledgement_of(verdict: Verdict) -> Ack {
             let reason = match reason {
                 Reason::Gone => wire::refused::Reason::Gone,
                 Reason::Busy => wire::refused::Reason::Full,
+                Reason::NoCodecs => wire::refused::Reason::NoCodecs,
                 Reason::Invalid => wire::refused::Reason::Invalid,
             };
             refused(reason, &detail)

@@ -13,7 +13,7 @@ use trunkline_proto::media::sound_to_host::Message as ToHost;
 use super::actor::{FollowRefusal, Message};
 use super::service::HELLO_TIME;
 use super::{Host, LegId};
-use crate::ear::{FRAME_SAMPLES, Frames, HeardFrame, Mouth};
+use crate::codecs::{FRAME_SAMPLES, Frames, HeardFrame, Mouth};
 
 /// Frames under way to a worker, beside those that wait for it.
 const FRAMES: usize = 4;
@@ -44,7 +44,7 @@ pub(super) async fn begin(
     let (frames, mouth) = answer.await.map_err(|_| gone())?.map_err(|refusal| match refusal {
         FollowRefusal::Fenced => Status::failed_precondition(refusal.to_string()),
         FollowRefusal::NoPeer => Status::not_found(refusal.to_string()),
-        FollowRefusal::Busy => Status::resource_exhausted(refusal.to_string()),
+        FollowRefusal::Busy | FollowRefusal::NoCodecs(_) => Status::resource_exhausted(refusal.to_string()),
     })?;
     let (outgoing, stream) = mpsc::channel(FRAMES);
     let closing = host.closing.clone();

@@ -7,7 +7,7 @@ use super::player::Player;
 use super::{Frame, LegEvent, Out};
 use crate::audio::level_of_g711;
 use crate::codec::Codec;
-use crate::ear::Ear;
+use crate::codecs::Ear;
 use crate::speech::{SpeechChange, SpeechDetector};
 
 /// What a leg knows of its peer's voice.

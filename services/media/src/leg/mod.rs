@@ -19,8 +19,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
+use crate::codecs::{Ear, Voice};
 use crate::dtls::{Handshake, HandshakeError, Identity, Peer, Progress};
-use crate::ear::{Ear, Voice};
 use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
 use crate::record::Tap;
 use crate::sdp::Negotiated;

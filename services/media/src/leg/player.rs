@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::answer::{AnswerEnd, Listening, RecordAnswer};
 use super::{LegEvent, Out};
-use crate::ear::Voice;
+use crate::codecs::Voice;
 use crate::prompt::Prompt;
 use crate::speech::SpeechChange;
 use crate::tone::{Key, ToneSender};
@@ -123,7 +123,7 @@ impl Player {
 
     /// The next packet of the bot's live voice.
     fn live(&mut self) -> Option<Bytes> {
-        let next = self.voice.as_mut()?.next();
+        let next = self.voice.as_mut()?.packet();
         if next.is_err() {
             self.voice = None;
         }

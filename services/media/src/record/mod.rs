@@ -29,4 +29,3 @@ pub use recorder::{Begun, Finished, Recorder, RecorderConfig, RecorderError, Rec
 pub use seal::{SealError, Unsealed, is_sealed, unseal};
 pub use tap::{Direction, Tap};
 pub(crate) use tap::{Recorded, Taken};
-pub(crate) use timeline::{Piece, Timeline};

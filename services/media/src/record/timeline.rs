@@ -17,7 +17,7 @@ const LONGEST_GAP_SECONDS: i64 = 60;
 
 /// A piece of a recording, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(super) enum Piece {
     /// A packet, and how many clock units of audio are in it.
     Packet(Bytes, u32),
     /// So many times 20 ms of which nothing came.
@@ -26,10 +26,8 @@ pub(crate) enum Piece {
 
 /// Puts packets in order.
 #[derive(Debug)]
-pub(crate) struct Timeline {
+pub(super) struct Timeline {
     codec: Codec,
-    /// Packets that are waited with for one that is late.
-    patience: usize,
     /// The source, its timestamp and time of arrival that positions are counted from.
     anchor: Option<Anchor>,
     waiting: BTreeMap<i64, Bytes>,
@@ -49,14 +47,8 @@ struct Anchor {
 impl Timeline {
     /// The order of a recording.
     pub(super) fn new(codec: Codec) -> Self {
-        Self::with_patience(codec, REORDER_PACKETS)
-    }
-
-    /// Waits with so many packets for one that is late.
-    pub(crate) fn with_patience(codec: Codec, patience: usize) -> Self {
         Self {
             codec,
-            patience,
             anchor: None,
             waiting: BTreeMap::new(),
             written: 0,
@@ -65,7 +57,7 @@ impl Timeline {
     }
 
     /// Takes a packet and gives what is in order now.
-    pub(crate) fn add(&mut self, recorded: &Recorded, pieces: &mut Vec<Piece>) {
+    pub(super) fn add(&mut self, recorded: &Recorded, pieces: &mut Vec<Piece>) {
         let position = self.position_of(recorded);
         if position < self.written || self.waiting.contains_key(&position) {
             self.late += 1;
@@ -74,7 +66,7 @@ impl Timeline {
         self.waiting.insert(position, recorded.payload.clone());
         // Whoever is next in line, or waited long enough.
         while let Some((first, _)) = self.waiting.first_key_value()
-            && (*first == self.written || self.waiting.len() > self.patience)
+            && (*first == self.written || self.waiting.len() > REORDER_PACKETS)
         {
             self.give_first(pieces);
         }

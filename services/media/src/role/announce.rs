@@ -136,6 +136,8 @@ impl Announcer {
             draining: host.is_draining(),
             lag_ms: u32::try_from(host.threads().lag().as_millis()).unwrap_or(u32::MAX),
             build: env!("CARGO_PKG_VERSION").to_owned(),
+            codec_used: host.codecs().used(),
+            codec_limit: host.codecs().limit(),
         }
     }
 }

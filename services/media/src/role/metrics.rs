@@ -10,6 +10,8 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::registry::{Registry, Unit};
 
+use super::codec_metrics::encode_codecs;
+use crate::codecs::NoCodecs;
 use crate::control::{Host, NotOpened, Tally};
 use crate::thread::{Figures, Spread};
 
@@ -88,6 +90,7 @@ impl Collector for HostMetrics {
         encode_refusals(&mut encoder, &host)?;
         encode_tally(&mut encoder, host.tally())?;
         encode_threads(&mut encoder, &host)?;
+        encode_codecs(&mut encoder, host.codecs())?;
         let sum = |figure: fn(&Figures) -> u64| host.threads().sum(figure);
         let tally = host.tally();
         let packets = |figure: fn((u64, u64)) -> u64| host.threads().sum(|thread| figure(thread.packets_of_ended()));
@@ -114,11 +117,6 @@ impl Collector for HostMetrics {
                 tally.recordings_failed(),
             ),
             ("answers", "Answers whose recording ended, kept or not", tally.answers()),
-            (
-                "codec_packets_dropped",
-                "Packets that found the codec thread's queue full",
-                host.codec_packets_dropped(),
-            ),
             ("legs_opened", "Legs that were opened", host.wishes().opened()),
             ("datagrams_received", "Datagrams that came", sum(Figures::received)),
             ("datagrams_sent", "Datagrams that went", sum(Figures::sent)),
@@ -246,7 +244,12 @@ fn encode_refusals(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<(
         None,
         MetricType::Counter,
     )?;
-    for (reason, label) in [(NotOpened::Full, "full"), (NotOpened::Draining, "draining")] {
+    let reasons = [
+        (NotOpened::Full, "full"),
+        (NotOpened::Draining, "draining"),
+        (NotOpened::NoCodecs(NoCodecs::NoRoom), "no_codecs"),
+    ];
+    for (reason, label) in reasons {
         let counter = ConstCounter::new(host.wishes().refused(reason));
         counter.encode(family.encode_family(&[("reason", label)])?)?;
     }

@@ -2,6 +2,7 @@
 //! told to stop takes no new legs and lets those that it has come to their end.
 
 mod announce;
+mod codec_metrics;
 mod config;
 mod drain;
 mod error;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
 use super::LegKey;
-use crate::ear::{Ear, Voice};
+use crate::codecs::{Ear, NoCodecs, Voice};
 use crate::ice::Credentials;
 use crate::leg::{EndReason, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
@@ -70,6 +70,9 @@ pub enum LegError {
     /// A leg cannot be bridged with itself.
     #[error("a leg cannot be bridged with itself")]
     SameLeg,
+    /// It needs a codec thread.
+    #[error(transparent)]
+    NoCodecs(#[from] NoCodecs),
 }
 
 pub(super) type Reply<T> = oneshot::Sender<Result<T, LegError>>;

@@ -26,8 +26,8 @@ use std::thread::JoinHandle;
 use mio::{Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::codecs::{Codecs, Ear, Voice};
 use crate::dtls::Identity;
-use crate::ear::{Ear, Ears, Voice};
 use crate::ice::Credentials;
 use crate::leg::{EndReason, LegEvent, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
@@ -165,7 +165,7 @@ impl MediaThread {
     }
 
     /// Sees to it that it can be known whether a leg's peer speaks: where Opus comes without levels a codec thread listens.
-    pub async fn hear_speech(&self, leg: LegKey, ears: &Ears) -> Result<(), LegError> {
+    pub async fn hear_speech(&self, leg: LegKey, codecs: &Codecs) -> Result<(), LegError> {
         if self.ask(|reply| Command::HearsSpeech { leg, reply }).await? {
             return Ok(());
         }
@@ -176,7 +176,7 @@ impl MediaThread {
                 let _ = waker.wake();
             }
         };
-        let ear = ears.listen(Box::new(listener)).ok_or(LegError::Busy)?;
+        let ear = codecs.listen(Box::new(listener))?;
         self.ask(|reply| Command::SetEar { leg, ear, reply }).await
     }
 

@@ -1,12 +1,15 @@
 //! The sound of a leg at a worker's end, as frames of 20 ms, both ways.
 
+use std::time::Instant;
+
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::media_client::MediaClient;
+use trunkline_proto::media::refused::Reason;
 use trunkline_proto::media::sound_to_host::Message as SoundMessage;
-use trunkline_proto::media::{Close, FollowLeg, SoundToHost, SoundToWorker};
+use trunkline_proto::media::{Close, FollowLeg, Open, SoundToHost, SoundToWorker};
 
 use crate::support::PATIENCE;
 use crate::support::caller::OPUS;
@@ -94,5 +97,55 @@ fn a_worker_hears_a_leg_as_frames_and_speaks_on_it() {
         // The sound ends with the leg.
         worker.accepts(&leg, What::Close(Close {})).await;
         while sound.next().await.is_some() {}
+    });
+}
+
+#[test]
+fn a_host_takes_on_no_more_codec_work_than_it_can_do() {
+    run(async {
+        let mut world = World::start(1_000).await;
+        let mut worker = world.worker().await;
+        let live = Open {
+            live: true,
+            ..Open::default()
+        };
+        let (kept, mut caller, _) = world.call_of(&mut worker, live.clone()).await;
+        // Legs without a peer have their room, too.
+        let mut opened = 0;
+        let refused = loop {
+            match worker.tries_to_open(live.clone()).await {
+                // Nobody's leg would end.
+                Ok((leg, _)) => worker.attach(&leg, 0).await,
+                Err(refused) => break refused,
+            }
+            opened += 1;
+        };
+        assert_eq!(refused.reason(), Reason::NoCodecs, "{refused:?}");
+        assert_eq!(refused.detail, "no room for codecs");
+        assert!((20..500).contains(&opened), "{opened} legs");
+        let codecs = world.host.codecs();
+        assert!(codecs.used() <= codecs.limit());
+
+        // A leg without codecs is taken; its sound is not to be had until there is room.
+        let (plain, _second, _) = world.call(&mut worker).await;
+        let none = Sound::of(&world, &plain, 1).await.err().unwrap();
+        assert_eq!(
+            (none.code(), none.message()),
+            (tonic::Code::ResourceExhausted, "no room for codecs")
+        );
+        // Whoever has room is heard, also by the next owner.
+        for _ in 0..2 {
+            let mut sound = Sound::of(&world, &kept, 1).await.unwrap();
+            for packet in speech().into_iter().take(10) {
+                caller.say(&packet);
+            }
+            assert!(sound.next().await.is_some());
+        }
+        worker.accepts(&kept, What::Close(Close {})).await;
+        let until = Instant::now() + PATIENCE;
+        while Sound::of(&world, &plain, 1).await.is_err() {
+            assert!(Instant::now() < until, "the room of a leg that ended is free");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     });
 }

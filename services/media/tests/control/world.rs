@@ -19,7 +19,7 @@ use trunkline_proto::media::media_client::MediaClient;
 use trunkline_proto::media::media_server::MediaServer;
 use trunkline_proto::media::to_host::Message as ToHostMessage;
 use trunkline_proto::media::to_worker::Message as ToWorkerMessage;
-use trunkline_proto::media::{Attach, Command, Event, Hello, Open, Opened, ToHost, ToWorker};
+use trunkline_proto::media::{Attach, Command, Event, Hello, Open, Opened, Refused, ToHost, ToWorker};
 
 use crate::support::caller::{Caller, CallerIdentity, Heard};
 use crate::support::{Line, PATIENCE, bound};
@@ -51,6 +51,7 @@ impl World {
         let config = HostConfig {
             thread,
             threads: 2,
+            codec_threads: 1,
             prompts: directory.path().join("prompts"),
             stand_in: None,
             recordings: directory.path().join("recordings"),
@@ -267,10 +268,15 @@ impl Worker {
     }
 
     pub(crate) async fn opens(&mut self, open: Open) -> (String, Opened) {
+        self.tries_to_open(open).await.expect("the host has room")
+    }
+
+    pub(crate) async fn tries_to_open(&mut self, open: Open) -> Result<(String, Opened), Refused> {
         self.operation += 1;
         let operation = self.operation;
         match self.send("", operation, What::Open(open)).await {
-            (leg, Ack::Opened(opened)) => (leg, opened),
+            (leg, Ack::Opened(opened)) => Ok((leg, opened)),
+            (_, Ack::Refused(refused)) => Err(refused),
             other => panic!("not opened: {other:?}"),
         }
     }

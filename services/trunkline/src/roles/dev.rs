@@ -202,6 +202,7 @@ fn media_host(configuration: &Configuration, teams: &Handle, recordings: PathBuf
         host: HostConfig {
             thread: ThreadConfig::loopback(Ports::Single(0)),
             threads: 1,
+            codec_threads: 1,
             prompts: configuration.dev.prompts.clone(),
             stand_in: Some(StandIn::new(prompts::tune::of)),
             recordings,

@@ -56,6 +56,7 @@ pub(super) fn host(section: &MediaSection) -> HostConfig {
     };
     HostConfig {
         threads: u8::try_from(section.threads).unwrap_or(u8::MAX),
+        codec_threads: u8::try_from(section.codec_threads).unwrap_or(u8::MAX),
         thread: ThreadConfig {
             number: 0,
             // Stands in user fragments, for a balancer that would read them; nothing here depends on it.

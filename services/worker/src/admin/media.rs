@@ -34,5 +34,7 @@ fn shown(MediaEntry { name, entry }: MediaEntry) -> MediaHost {
         draining: says.draining,
         lag_ms: says.lag_ms,
         build: says.build,
+        codec_used: says.codec_used,
+        codec_limit: says.codec_limit,
     }
 }

@@ -146,6 +146,11 @@ impl BotRules {
         self.description.calls.as_ref().is_some_and(|calls| calls.wants_speech)
     }
 
+    /// Whether it hears its calls itself.
+    pub(super) fn listens(&self) -> bool {
+        self.description.calls.as_ref().is_some_and(|calls| calls.listens)
+    }
+
     /// What is done with an incoming call whose turn is late or failed.
     pub(super) fn late_decision(&self, call: &CallNow) -> Option<Operation> {
         catch_unwind(AssertUnwindSafe(|| self.logic.late_decision(call))).unwrap_or(None)

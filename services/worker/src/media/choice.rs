@@ -1,5 +1,5 @@
 //! Which media host is asked for a leg: two random ones of the zone, of these the one with more room, three tries; then other
-//! zones.
+//! zones. For a leg whose sound the bot hears itself the room of the codec threads counts, too.
 
 use prost::Message as _;
 use trunkline_proto::media::Host;
@@ -24,13 +24,16 @@ pub(super) struct Choice {
     far: Vec<Candidate>,
     near_tries: usize,
     far_tries: usize,
+    /// The leg needs codec threads.
+    is_live: bool,
     /// Hosts that live, whatever they take.
     known: usize,
 }
 
 impl Choice {
     /// Of the book's entries those that take legs. What cannot be read is of a newer build, and not asked.
-    pub(super) fn of(entries: Vec<MediaEntry>, zone: &str) -> Self {
+    /// A leg that is live needs codec threads.
+    pub(super) fn of(entries: Vec<MediaEntry>, zone: &str, is_live: bool) -> Self {
         let known = entries.len();
         let read = entries.into_iter().filter_map(|entry| {
             let host = Host::decode(entry.entry).ok()?;
@@ -39,7 +42,8 @@ impl Choice {
         });
         let takes_legs = |candidate: &Candidate| {
             let host = &candidate.host;
-            !host.draining && host.legs < host.limit && !host.address.is_empty() && !host.whip.is_empty()
+            let has_room = host.legs < host.limit && !(is_live && codecs(host) >= WHOLE);
+            !host.draining && has_room && !host.address.is_empty() && !host.whip.is_empty()
         };
         let (near, far) = read
             .filter(takes_legs)
@@ -49,6 +53,7 @@ impl Choice {
             far,
             near_tries: TRIES,
             far_tries: TRIES,
+            is_live,
             known,
         }
     }
@@ -69,7 +74,8 @@ impl Choice {
         if hosts.len() > 1 {
             let other = random(hosts.len() - 1);
             let other = if other >= first { other + 1 } else { other };
-            if load(&hosts[other].host) < load(&hosts[first].host) {
+            let load = |at: usize| load(&hosts[at].host, self.is_live);
+            if load(other) < load(first) {
                 chosen = other;
             }
         }
@@ -86,12 +92,23 @@ impl Choice {
     }
 }
 
-/// The part of its legs that a host has, and how late it serves them.
-fn load(host: &Host) -> (u64, u32) {
-    (
-        u64::from(host.legs) * 10_000 / u64::from(host.limit.max(1)),
-        host.lag_ms,
-    )
+/// All of something, in parts of [`share`].
+const WHOLE: u64 = 10_000;
+
+/// The part of its legs that a host has, or of its codec threads where they count and are fuller; and how late it serves them.
+fn load(host: &Host, is_live: bool) -> (u64, u32) {
+    let legs = share(host.legs, host.limit);
+    let fuller = if is_live { legs.max(codecs(host)) } else { legs };
+    (fuller, host.lag_ms)
+}
+
+/// The part of its codec threads that is given away. A host that does not tell counts as idle: it refuses if it must.
+fn codecs(host: &Host) -> u64 {
+    share(host.codec_used, host.codec_limit)
+}
+
+fn share(part: u32, whole: u32) -> u64 {
+    u64::from(part) * WHOLE / u64::from(whole.max(1))
 }
 
 #[cfg(test)]
@@ -128,7 +145,7 @@ mod tests {
 
     #[test]
     fn of_two_the_one_with_more_room_is_asked_first() {
-        let choice = || Choice::of(vec![entry("busy", "a", 90), entry("idle", "a", 10)], "a");
+        let choice = || Choice::of(vec![entry("busy", "a", 90), entry("idle", "a", 10)], "a", false);
         assert_eq!(all(choice()), ["idle", "busy"]);
     }
 
@@ -138,7 +155,7 @@ mod tests {
             .map(|number| entry(&format!("near{number}"), "a", number))
             .collect();
         entries.extend((0..5).map(|number| entry(&format!("far{number}"), "b", 0)));
-        let asked = all(Choice::of(entries, "a"));
+        let asked = all(Choice::of(entries, "a", false));
         assert_eq!(asked.len(), 6, "{asked:?}");
         assert!(asked[..3].iter().all(|name| name.starts_with("near")), "{asked:?}");
         assert!(asked[3..].iter().all(|name| name.starts_with("far")), "{asked:?}");
@@ -149,10 +166,33 @@ mod tests {
     }
 
     #[test]
+    fn the_codec_threads_count_for_a_leg_that_needs_them_and_for_no_other() {
+        let with_codecs = |name: &str, legs: u32, codec_used: u32| {
+            let mut entry = entry(name, "a", legs);
+            let mut host = Host::decode(entry.entry).unwrap();
+            (host.codec_used, host.codec_limit) = (codec_used, 13_000);
+            entry.entry = host.encode_to_vec().into();
+            entry
+        };
+        let hosts = || {
+            vec![
+                with_codecs("few legs", 10, 12_000),
+                with_codecs("few codecs", 50, 1_000),
+                with_codecs("no codecs", 5, 13_000),
+            ]
+        };
+        let live = all(Choice::of(hosts(), "a", true));
+        assert_eq!(live, ["few codecs", "few legs"]);
+        let plain = all(Choice::of(hosts(), "a", false));
+        assert_eq!(plain.len(), 3);
+        assert_eq!(plain.last().unwrap(), "few codecs");
+    }
+
+    #[test]
     fn who_is_full_or_leaves_is_not_asked() {
-        let choice = || Choice::of(vec![entry("full", "a", 100), entry("draining", "a", 0)], "a");
+        let choice = || Choice::of(vec![entry("full", "a", 100), entry("draining", "a", 0)], "a", false);
         assert_eq!(all(choice()), [""; 0]);
         assert_eq!(choice().why_nobody(), "none of 2 media hosts has room");
-        assert_eq!(Choice::of(Vec::new(), "").why_nobody(), "there is no media host");
+        assert_eq!(Choice::of(Vec::new(), "", false).why_nobody(), "there is no media host");
     }
 }

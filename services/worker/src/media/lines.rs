@@ -67,7 +67,7 @@ impl Lines {
             Ok(Err(error)) => return no_host(format!("the media hosts are not known: {error}")),
             Err(_) => return no_host("the media hosts are not known: the store does not answer".to_owned()),
         };
-        let mut choice = Choice::of(entries, &self.zone);
+        let mut choice = Choice::of(entries, &self.zone, open.live);
         let mut reason = choice.why_nobody();
         while let Some(candidate) = choice.next(|below| rand::random_range(0..below)) {
             let left = until.saturating_duration_since(Instant::now());

@@ -105,11 +105,15 @@ pub(super) fn carried_out(ack: Ack) -> GraphAnswer {
                 reason: refused.detail,
             },
             Reason::Gone => refusal(LOST.0, LOST.1, refused.detail),
+            Reason::NoCodecs => refusal(NO_CODECS.0, NO_CODECS.1, refused.detail),
             _ => refusal(400, "TRUNKLINE_LEG_REFUSED", refused.detail),
         },
         _ => refusal(500, "TRUNKLINE_LEG_REFUSED", UNEXPECTED.to_owned()),
     }
 }
+
+/// Status and code of what needs a codec thread where none has room.
+const NO_CODECS: (u16, &str) = (503, "TRUNKLINE_NO_CODECS");
 
 const UNEXPECTED: &str = "the media host answered something else than it was asked for";
 
@@ -222,6 +226,11 @@ mod tests {
             }))
         };
         assert!(matches!(refused(Reason::Full), GraphAnswer::Later { .. }));
+        let no_codecs = refused(Reason::NoCodecs);
+        assert!(
+            matches!(&no_codecs, GraphAnswer::Refused { status: 503, code, .. } if code == "TRUNKLINE_NO_CODECS"),
+            "{no_codecs:?}"
+        );
         assert!(matches!(
             refused(Reason::Gone),
             GraphAnswer::Refused { status: 503, .. }

@@ -69,11 +69,13 @@ pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) ->
         LegWish::Open {
             of_policy,
             tells_speech,
+            is_live,
             within_ms,
         } => {
             let open = Open {
                 compliance: of_policy,
                 speech: tells_speech,
+                live: is_live,
                 ..Open::default()
             };
             lines.open(worker, epoch, open, Duration::from_millis(within_ms)).await

@@ -67,6 +67,7 @@ fn config(name: &str, directory: &Path) -> MediaConfig {
         host: HostConfig {
             thread: ThreadConfig::loopback(Ports::Single(0)),
             threads: 1,
+            codec_threads: 1,
             prompts: prompts(directory),
             stand_in: None,
             recordings: directory.join("recordings"),

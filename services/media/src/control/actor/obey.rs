@@ -128,6 +128,7 @@ pub(super) fn refusal(error: LegError) -> (Reason, String) {
     let reason = match error {
         LegError::Gone => Reason::Gone,
         LegError::Busy => Reason::Busy,
+        LegError::NoCodecs(_) => Reason::NoCodecs,
         _ => Reason::Invalid,
     };
     (reason, error.to_string())

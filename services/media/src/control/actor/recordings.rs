@@ -44,7 +44,7 @@ impl Actor {
             Ok::<_, (Reason, String)>((prompts, begun))
         };
         let media = self.host.media.of(key).map_err(refusal)?;
-        media.hear_speech(key, &self.host.ears).await.map_err(refusal)?;
+        media.hear_speech(key, &self.host.codecs).await.map_err(refusal)?;
         let (prompts, ((tap, finished), file)) = tokio::task::spawn_blocking(load).await.map_err(invalid)??;
         let answer = RecordAnswer {
             operation,

@@ -60,9 +60,9 @@ fn shown(hosts: &[MediaHost]) -> String {
     }
     let mut rows = table(
         [
-            "NAME", "STANDING", "LEGS", "OF", "LATE", "ZONE", "PEERS", "WORKERS", "BUILD",
+            "NAME", "STANDING", "LEGS", "OF", "CODECS", "LATE", "ZONE", "PEERS", "WORKERS", "BUILD",
         ],
-        &[2, 3, 4],
+        &[2, 3, 4, 5],
     );
     for host in hosts {
         rows.add_row([
@@ -70,6 +70,7 @@ fn shown(hosts: &[MediaHost]) -> String {
             if host.draining { "draining" } else { "active" }.to_owned(),
             host.legs.to_string(),
             host.limit.to_string(),
+            codecs(host),
             format!("{} ms", host.lag_ms),
             or_dash(&host.zone).to_owned(),
             host.whip.clone(),
@@ -80,10 +81,32 @@ fn shown(hosts: &[MediaHost]) -> String {
     rows.to_string()
 }
 
+/// How much of its codec threads is given away. An older host does not tell.
+fn codecs(host: &MediaHost) -> String {
+    match host.codec_limit {
+        0 => "-".to_owned(),
+        limit => format!("{} %", u64::from(host.codec_used) * 100 / u64::from(limit)),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_says_how_much_of_the_codec_threads_is_given_away() {
+        let host = |name: &str, codec_used, codec_limit| MediaHost {
+            name: name.to_owned(),
+            codec_used,
+            codec_limit,
+            ..MediaHost::default()
+        };
+        let shown = shown(&[host("new", 3_250, 13_000), host("old", 0, 0)]);
+        let lines: Vec<_> = shown.lines().collect();
+        assert!(lines[0].contains("CODECS") && lines[1].contains("25 %"), "{shown}");
+        assert!(!lines[2].contains('%'), "{shown}");
+    }
 
     #[test]
     fn what_cannot_be_decrypted_is_said_and_nothing_is_written() {

@@ -8,7 +8,7 @@ use crate::configuration::schema::{Engine, UdpPorts};
 /// media of its own bots.
 const LOWEST_PORT: u16 = 16_384;
 
-/// More media threads than any machine has cores for.
+/// More threads of either kind than any machine has cores for.
 const MOST_THREADS: u32 = 64;
 
 pub(super) fn check(found: &mut Found<'_>, purpose: Purpose) {
@@ -23,6 +23,7 @@ pub(super) fn check(found: &mut Found<'_>, purpose: Purpose) {
     check_listen(found);
     check_certificate(found);
     check_udp(found);
+    check_threads(found);
     if purpose == Purpose::Media && found.configuration.store.engine == Engine::Embedded {
         found.contradiction(
             "store.engine",
@@ -114,14 +115,6 @@ fn check_udp(found: &mut Found<'_>) {
         let message = "media.legs = 0, and no call would be taken".to_owned();
         found.contradiction("media.legs", message, "write the most calls that this host shall have");
     }
-    let threads = media.threads;
-    if threads == 0 || threads > MOST_THREADS {
-        found.contradiction(
-            "media.threads",
-            format!("media.threads = {threads} is not between 1 and {MOST_THREADS}"),
-            "write how many cores are for audio; 1 carries 2,000 calls",
-        );
-    }
     if let UdpPorts::Range(range) = ports
         && u32::try_from(range.len()).is_ok_and(|there| there < legs)
     {
@@ -133,5 +126,30 @@ fn check_udp(found: &mut Found<'_>) {
             ),
             "write a range that is larger than legs, for ports rest 60 s after a leg; or fewer legs, or one port for all",
         );
+    }
+}
+
+fn check_threads(found: &mut Found<'_>) {
+    let media = &found.configuration.media;
+    let settings = [
+        (
+            "threads",
+            media.threads,
+            "write how many cores are for audio; 1 carries 2,000 calls",
+        ),
+        (
+            "codec_threads",
+            media.codec_threads,
+            "write how many cores are for codecs; 1 carries some 130 calls whose bot hears and speaks itself",
+        ),
+    ];
+    for (name, threads, help) in settings {
+        if threads == 0 || threads > MOST_THREADS {
+            found.contradiction(
+                &format!("media.{name}"),
+                format!("media.{name} = {threads} is not between 1 and {MOST_THREADS}"),
+                help,
+            );
+        }
     }
 }

@@ -83,6 +83,9 @@ section! {
         /// Media threads, each with a core's worth of legs. A range of UDP ports is divided among them; of one port each further thread
         /// has the next.
         pub threads: u32 = 1,
+        /// Codec threads: they decode and encode for bots that hear and speak themselves, for speech in Opus, and for bridges between
+        /// codecs. Each takes on as much as 65 % of a core can do; what is more is refused. A core each.
+        pub codec_threads: u32 = 1,
         /// Directory of prompts: WAV and Ogg Opus. A bot's prompt is found by the end of its address, after /prompts/ or the last
         /// slash.
         pub prompts: PathBuf = "prompts",

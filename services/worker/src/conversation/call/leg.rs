@@ -84,13 +84,11 @@ impl Conversation {
                 decide_by => decide_by.saturating_sub(BEFORE_DECISION_MS),
             };
             let within_ms = latest.saturating_sub(now.wall_ms).clamp(1, OPEN_MS);
-            let tells_speech = self
-                .identity
-                .as_ref()
-                .is_some_and(|identity| identity.bot.wants_speech());
+            let bot = self.identity.as_ref().map(|identity| &identity.bot);
             return may_open.then_some(LegWish::Open {
                 of_policy: call.is_of_policy(),
-                tells_speech,
+                tells_speech: bot.is_some_and(|bot| bot.wants_speech()),
+                is_live: bot.is_some_and(|bot| bot.listens()),
                 within_ms,
             });
         }

@@ -42,6 +42,8 @@ pub enum LegWish {
         of_policy: bool,
         /// The bot wants to know when the caller speaks.
         tells_speech: bool,
+        /// The bot hears its calls itself.
+        is_live: bool,
         /// How long it may take, in milliseconds.
         within_ms: u64,
     },
