@@ -43,7 +43,7 @@ pub enum Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = |time: &Duration| time.as_secs_f64();
+        let seconds = |time: &Duration| f64::from(u32::try_from(time.as_millis()).unwrap_or(u32::MAX)) / 1e3;
         match self {
             Self::KillWorker => write!(formatter, "worker killed"),
             Self::KillLeader => write!(formatter, "leader killed"),

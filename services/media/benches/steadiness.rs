@@ -2,7 +2,8 @@
 //! meanwhile. The aim: 20 ms between packets, give or take 2 ms, for 99.9 % of them.
 //!
 //! `cargo bench -p trunkline-media --bench steadiness`. LEGS (100) that listen, SETUPS (200) a second and SECONDS (8) are taken from the
-//! environment. Listener and callers run in the same process, on the same machine, and are late themselves: the first measurement,
+//! environment, and REALTIME (0): 1 lets the media thread and the listener, which stands for another machine, go before all usual work;
+//! that must be permitted. Listener and callers run in the same process, on the same machine, and are late themselves: the first measurement,
 //! without set-ups, says how much of it is theirs.
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +20,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use support::{Host, UdpCaller, endless_prompt, setting};
+use thread_priority::{
+    RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+    thread_native_id,
+};
 use trunkline_media::thread::{Ports, ThreadConfig};
 
 const PACKET: Duration = Duration::from_millis(20);
@@ -96,6 +101,8 @@ async fn measure(legs: u32, setups: u32, time: Duration) {
     let mut config = ThreadConfig::loopback(Ports::Single(0));
     let waiting = setups * u32::try_from(time.as_secs() + 1).unwrap();
     config.legs = legs + waiting;
+    let is_realtime = setting("REALTIME", 0) == 1;
+    config.is_realtime = is_realtime;
     let mut host = Host::start(config);
     let prompt = endless_prompt();
     let mut listeners = Vec::new();
@@ -108,6 +115,9 @@ async fn measure(legs: u32, setups: u32, time: Duration) {
     let mut callers: Vec<Vec<UdpCaller>> = (0..CALLING).map(|_| Vec::new()).collect();
     for number in 0..waiting as usize {
         callers[number % CALLING].push(host.open().await);
+    }
+    if is_realtime {
+        go_first();
     }
     listen(&mut listeners, Duration::from_secs(1));
     let is_over = Arc::new(AtomicBool::new(false));
@@ -134,6 +144,12 @@ async fn measure(legs: u32, setups: u32, time: Duration) {
         steadiness.own.as_secs_f64() * 1e3,
         host.media.figures().worst_lag().as_secs_f64() * 1e3,
     );
+}
+
+/// Lets the listener go before all usual work, as the media thread does.
+fn go_first() {
+    let fifo = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::Fifo);
+    set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, fifo).unwrap();
 }
 
 fn main() {

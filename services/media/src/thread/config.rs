@@ -29,6 +29,8 @@ pub struct ThreadConfig {
     pub ports: Ports,
     /// Legs at a time; beyond them none is opened.
     pub legs: u32,
+    /// Goes before all usual work of the machine, where the system permits it.
+    pub is_realtime: bool,
 }
 
 impl ThreadConfig {
@@ -45,6 +47,7 @@ impl ThreadConfig {
             advertised: vec![loopback],
             ports,
             legs: Self::DEFAULT_LEGS,
+            is_realtime: false,
         }
     }
 

@@ -12,6 +12,7 @@ mod config;
 mod figures;
 mod pool;
 mod ports;
+mod priority;
 mod sockets;
 mod spread;
 mod table;
@@ -75,11 +76,16 @@ impl MediaThread {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (commands, receiver) = sync_channel(COMMANDS);
-        let (figures, number) = (Arc::new(Figures::default()), config.number);
+        let (figures, number, is_realtime) = (Arc::new(Figures::default()), config.number, config.is_realtime);
         let worker = Worker::new(config, identity, poll, receiver, events, figures.clone())?;
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
-            .spawn(move || worker.run())?;
+            .spawn(move || {
+                if is_realtime {
+                    priority::go_first(number);
+                }
+                worker.run();
+            })?;
         Ok(Self {
             commands,
             waker,

@@ -68,6 +68,7 @@ pub(super) fn host(section: &MediaSection) -> HostConfig {
                 UdpPorts::Range(range) => Ports::Range(range.clone()),
             },
             legs: section.legs,
+            is_realtime: section.realtime,
         },
         prompts: section.prompts.clone(),
         stand_in: None,

@@ -83,6 +83,9 @@ section! {
         /// Media threads, each with a core's worth of legs. A range of UDP ports is divided among them; of one port each further thread
         /// has the next.
         pub threads: u32 = 1,
+        /// Media threads go before all usual work of the machine, where the system permits it (CAP_SYS_NICE, or LimitRTPRIO=1 of
+        /// systemd), so that no packet is late because something else computes.
+        pub realtime: bool = true,
         /// Codec threads: they decode and encode for bots that hear and speak themselves, for speech in Opus, and for bridges between
         /// codecs. Each takes on as much as 65 % of a core can do; what is more is refused. A core each.
         pub codec_threads: u32 = 1,
