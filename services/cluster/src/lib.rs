@@ -13,7 +13,7 @@
 pub mod channel;
 mod facts;
 pub mod map;
-mod node;
+pub mod node;
 mod order;
 pub mod plan;
 mod shell;

@@ -1,7 +1,12 @@
-//! Who may write: the rules of the scripts `claim`, `release` and `commit`, as pure functions.
+//! Who may write: the rules of the scripts `claim`, `release` and `commit`, as pure functions; and who is there and leads, as
+//! a value.
 //!
-//! The embedded engine runs them, the scripts of Redis say the same in Lua (the contract suite compares the two), and the
-//! model of the cluster explores them.
+//! The embedded engine runs them, the scripts of Redis say the same in Lua (the contract suite compares the two), the
+//! model of the cluster explores those of writing, and the simulations of the cluster run on all of them.
+
+mod membership;
+
+pub use self::membership::Membership;
 
 use crate::contract::{Claim, Claimed, Commit, Committed, Epoch, Header, Incarnation, MapVersion, Released, Token};
 

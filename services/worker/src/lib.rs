@@ -8,6 +8,9 @@
 //! commits and sends what it was told to, `peer` to actors of other workers; outcomes go back through `stream`. `media` is the
 //! way to the hosts that carry the sound of calls. [`record`] is
 //! what is stored, [`outbox`] what leaves after a commit. [`call`] is what is special about the actor of a call.
+//!
+//! What decides is public, so that a simulation can drive it together with the other pure parts of a cluster: [`conversation`],
+//! and of the shell and the streams [`shard_table`], [`agenda`], [`announcement`] and [`credits`].
 
 mod admin;
 pub mod call;
@@ -28,4 +31,6 @@ mod worker;
 pub use config::{AllowsServiceUrl, Executor, HostedBot, HostedCalls, WorkerConfig, WorkerError};
 pub use membership::WorkerHealth;
 pub use shell::operator::Operator;
+pub use shell::{agenda, shard_table};
+pub use stream::{announcement, credits};
 pub use worker::Worker;

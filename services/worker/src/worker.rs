@@ -170,7 +170,7 @@ impl Worker {
             idle: config.idle,
             memory_bytes: config.memory_bytes,
             slow_poll: config.slow_poll,
-            pressure: Pressure::new(),
+            pressure: Pressure::default(),
             slow_commit: std::sync::atomic::AtomicBool::new(false),
             gates: Gates::default(),
             paces: Paces::default(),

@@ -15,7 +15,7 @@ use crate::shell::MoveRefused;
 
 /// Why the store gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// It did not answer, or refused for now. What was asked may have been done.
     Away,
     /// It is another one, or came back empty.
@@ -23,8 +23,11 @@ pub(crate) enum Trouble {
 }
 
 /// What happens to a node. Every request that an [`Action`] makes comes back as exactly one event.
+///
+/// `me` and `sent`, `asked` are those of the request.
 #[derive(Debug)]
-pub(crate) enum Event {
+#[allow(missing_docs, reason = "the fields say what they are")]
+pub enum Event {
     /// Time has passed.
     Tick,
     /// A beat came back.
@@ -71,7 +74,7 @@ pub(crate) enum Event {
         node: Incarnation,
         refused: bool,
     },
-    /// See the handle's functions of the same names.
+    /// See the functions of [`crate::Cluster`] of the same names.
     Quiesced(ShardId),
     Fenced(ShardId, Token),
     Stalled(u32),
@@ -90,9 +93,10 @@ pub(crate) enum Event {
     Leave,
 }
 
-/// What the shell does.
+/// What the shell does. Times are those of the node's clock.
 #[derive(Clone, Debug)]
-pub(crate) enum Action {
+#[allow(missing_docs, reason = "the fields say what they are")]
+pub enum Action {
     /// Beats, within [`super::times::BEAT_ANSWER`].
     Beat {
         me: Incarnation,

@@ -1,7 +1,9 @@
 //! One node of the cluster as a value: what happened and a time go in, what to do comes out.
 //!
-//! Times are milliseconds of a clock that never steps and goes on while the machine sleeps. The parts: [`member`] says
-//! whether this node may begin anything, [`leader`] looks at all nodes and writes the map, [`shards`] follows the map with
+//! Times are milliseconds of a clock that never steps and goes on while the machine sleeps. It owns no socket, task or clock;
+//! the shell behind [`crate::Cluster`] does, and decides nothing. So it can be driven by a test, or together with the other pure
+//! parts of a cluster by a simulation. The parts: `member` says
+//! whether this node may begin anything, `leader` looks at all nodes and writes the map, `shards` follows the map with
 //! claims and releases. This module joins them; `following` reads the map, and loses everything when the membership is lost,
 //! `shown` tells others what the node is and knows.
 
@@ -13,11 +15,13 @@ mod life;
 mod member;
 mod payload;
 mod shards;
+#[cfg(test)]
+mod shards_tests;
 mod shown;
 #[cfg(test)]
 mod simulation;
 mod table;
-pub(crate) mod times;
+pub mod times;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +32,7 @@ use trunkline_store::contract::{Identity, Incarnation, MapVersion, Pulse};
 use trunkline_store::key::ShardId;
 
 use self::damping::Damping;
-pub(crate) use self::event::{Action, Event, Trouble};
+pub use self::event::{Action, Event, Trouble};
 use self::leader::{Leader, Moves};
 use self::member::{Beaten, Member};
 use self::shards::Shards;
@@ -67,7 +71,7 @@ enum Leaving {
 
 /// One node.
 #[derive(Debug)]
-pub(crate) struct Node {
+pub struct Node {
     facts: NodeFacts,
     rng: SmallRng,
     member: Member,
@@ -105,7 +109,7 @@ pub(crate) struct Node {
 
 impl Node {
     /// A node that begins now with this store. The seed makes its incarnations.
-    pub(crate) fn new(facts: NodeFacts, store: Identity, seed: u64, now: u64) -> Self {
+    pub fn new(facts: NodeFacts, store: Identity, seed: u64, now: u64) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
         let me = Incarnation(rng.random());
         Self {
@@ -137,7 +141,7 @@ impl Node {
     }
 
     /// Something happened.
-    pub(crate) fn on(&mut self, now: u64, event: Event, actions: &mut Vec<Action>) {
+    pub fn on(&mut self, now: u64, event: Event, actions: &mut Vec<Action>) {
         if self.leaving == Leaving::Left || self.lost.is_some() {
             self.ended(&event, actions);
             return;
@@ -219,7 +223,9 @@ impl Node {
                 self.changes += 1;
             }
             Event::Fenced(shard, token) => {
-                self.tally.fenced += u64::from(self.shards.fenced(now, shard, token, actions));
+                let (me, map) = (self.member.me(), &self.map);
+                let is_lost = self.shards.fenced(now, me, (shard, token), map, actions);
+                self.tally.fenced += u64::from(is_lost);
                 self.shard_changed();
             }
             Event::Stalled(0) => self.stalled_since = None,
@@ -378,7 +384,7 @@ impl Node {
     }
 
     /// When the clock alone next changes something.
-    pub(crate) fn wake_at(&self, now: u64) -> u64 {
+    pub fn wake_at(&self, now: u64) -> u64 {
         match self.leaving {
             Leaving::Left => return u64::MAX,
             Leaving::Until(end, _) => return end,
@@ -402,7 +408,7 @@ impl Node {
     }
 
     /// Until when turns, timers and sends may begin; 0 for not at all.
-    pub(crate) fn valid_until(&self) -> u64 {
+    pub fn valid_until(&self) -> u64 {
         if self.lost.is_some() || self.leaving != Leaving::No {
             return 0;
         }
@@ -411,22 +417,22 @@ impl Node {
     }
 
     /// Whether this node has to do with no shard, and the map gives it none.
-    pub(crate) fn holds_nothing(&self) -> bool {
+    pub fn holds_nothing(&self) -> bool {
         self.shards.is_empty() && self.map.shards_of(self.member.me()).next().is_none()
     }
 
     /// Whether this node leads.
-    pub(crate) fn leads(&self, now: u64) -> bool {
+    pub fn leads(&self, now: u64) -> bool {
         self.leader.leads(now)
     }
 
     /// Who it is now.
-    pub(crate) fn incarnation(&self) -> Incarnation {
+    pub fn incarnation(&self) -> Incarnation {
         self.member.me()
     }
 
     /// Which map it follows.
-    pub(crate) fn map_version(&self) -> MapVersion {
+    pub fn map_version(&self) -> MapVersion {
         self.map.version()
     }
 

@@ -225,12 +225,22 @@ impl Shards {
     }
 
     /// The store's fence refused a token.
-    pub(super) fn fenced(&mut self, now: u64, shard: ShardId, token: Token, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn fenced(
+        &mut self,
+        now: u64,
+        me: Incarnation,
+        (shard, token): (ShardId, Token),
+        map: &ShardMap,
+        actions: &mut Vec<Action>,
+    ) -> bool {
         let Some(life) = self.lives.get_mut(&shard) else {
             return false;
         };
+        let is_ours = map.owner(shard).is_some_and(|owner| owner.incarnation == me);
         match life.state {
             State::Serving(held) if held == token => life.rest(now),
+            // The map may have given it back while it was given away.
+            State::Quiescing(held) if held == token && is_ours => life.rest(now),
             State::Quiescing(held) if held == token => {
                 self.lives.remove(&shard);
             }

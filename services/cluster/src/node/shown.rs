@@ -50,7 +50,7 @@ impl Node {
     }
 
     /// What it knows.
-    pub(crate) fn view(&self, now: u64) -> View {
+    pub fn view(&self, now: u64) -> View {
         let pulse = self.member.pulse();
         View {
             incarnation: self.member.me(),

@@ -8,9 +8,9 @@ pub(crate) const BEAT: u64 = 200;
 /// Soonest beat after another when there is news that the leader waits for.
 pub(crate) const NEWS_BEAT: u64 = 50;
 /// Longest wait for the answer to a beat, and to a wish to lead.
-pub(crate) const BEAT_ANSWER: u64 = 300;
+pub const BEAT_ANSWER: u64 = 300;
 /// Longest wait for any other answer of the store.
-pub(crate) const STORE_ANSWER: u64 = 1_000;
+pub const STORE_ANSWER: u64 = 1_000;
 /// A node may begin something this long after it sent a beat that the store answered.
 pub(crate) const VALIDITY: u64 = 800;
 /// A node whose last beat is older is dead.
@@ -22,7 +22,7 @@ pub(crate) const DOUBT: u64 = 1_000;
 /// heard of it, [`VALIDITY`], this is less than the patience of the next owner, [`CLAIM_PATIENCE`].
 pub(crate) const BEHIND: u64 = 1_000;
 /// A leader leads this long after the store confirmed it.
-pub(crate) const LEADER_LEASE: u64 = 1_000;
+pub const LEADER_LEASE: u64 = 1_000;
 /// What the leader takes off its own lease for the time between its decision and the store's.
 pub(crate) const LEADER_MARGIN: u64 = 200;
 /// Nodes that see a leader's lease end ask for theirs within this time, each at a moment of its own.
@@ -41,7 +41,7 @@ pub(crate) const REPORT: u64 = 1_000;
 /// From one probe of a node to the next.
 pub(crate) const PROBE_AGAIN: u64 = 300;
 /// Longest time for a probe to connect.
-pub(crate) const PROBE_ANSWER: u64 = 300;
+pub const PROBE_ANSWER: u64 = 300;
 /// Entries of dead nodes leave the table of nodes after this time.
 pub(crate) const FORGET: u64 = 10_000;
 /// A node that died takes shards again after it has lived this long; doubles with each death.

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use redb::{Error, ReadableTable};
 
-use super::membership::Membership;
 use super::sweep::hour_of;
 use super::tables::{Spot, Tables, front, put_record, spot, wake_spot};
 use crate::contract::{
@@ -11,7 +10,7 @@ use crate::contract::{
     Token, Wake,
 };
 use crate::key::{Key, ShardId};
-use crate::rules::{Comparison, Fence, Judged};
+use crate::rules::{Comparison, Fence, Judged, Membership};
 
 /// What a request came to and whether the tables changed: an unchanged transaction needs no flush.
 pub(super) struct Applied<V> {

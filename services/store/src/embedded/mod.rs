@@ -9,7 +9,6 @@ mod calls;
 mod config;
 mod failure;
 mod media;
-mod membership;
 mod sweep;
 mod tables;
 #[cfg(test)]
@@ -31,7 +30,6 @@ use self::apply::NewMap;
 pub use self::config::{Clock, EmbeddedConfig, Place, SyncPolicy};
 use self::failure::{OPENING, READING, failed, writer_ended};
 use self::media::MediaHosts;
-use self::membership::Membership;
 use self::tables::{
     ANSWERS, FORMAT, INBOX, MAP, META, Meta, PARKED, RECORDS, Spot, Tables, WAKE_ORDER, WakeSpot, key_of,
     living_record, of_wake_spot, read_meta, spot, wake_spot, write_meta,
@@ -43,6 +41,7 @@ use crate::contract::{
 };
 use crate::key::{Key, ShardId};
 use crate::limits;
+use crate::rules::Membership;
 
 /// Name of the file in its directory.
 const FILE: &str = "trunkline.redb";

@@ -10,11 +10,11 @@ use super::apply::{self, Applied, NewMap};
 use super::calls::{self, CallWrite};
 use super::config::{Clock, SyncPolicy};
 use super::failure::{WRITING, failed, writer_ended};
-use super::membership::Membership;
 use super::sweep::sweep;
 use super::tables::Tables;
 use crate::contract::{CallTaken, Claim, Claimed, Commit, Committed, MapWrite, Released, StoreError, Token};
 use crate::key::ShardId;
+use crate::rules::Membership;
 
 /// Most requests in one transaction.
 const BATCH: usize = 256;

@@ -89,14 +89,31 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 struct Lane {
     /// The entry at the Connector or the other actor.
-    sending: Option<u64>,
+    sending: Option<Which>,
     /// The entry that was tried and waits.
     trying: Option<Trying>,
 }
 
+/// Which entry. Its sequence alone does not tell: a store that failed over lacks the last entries, and their sequences are
+/// given out again, while what was sent of the lost ones is still under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Which {
+    sequence: u64,
+    queued_ms: u64,
+}
+
+impl From<&Entry> for Which {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            sequence: entry.sequence,
+            queued_ms: entry.queued_ms,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Trying {
-    sequence: u64,
+    which: Which,
     began_at: u64,
     tries: u32,
     not_before: u64,
@@ -130,13 +147,13 @@ impl Outbox {
             }
             // Not beyond the pace: the time is a clock's that can step.
             let wait = entry.stream_next_ms.saturating_sub(now.wall_ms).min(STREAM_PACE_MS);
-            let trying = lane.trying_of(entry.sequence, now.steady_ms, wait);
+            let trying = lane.trying_of(entry.into(), now.steady_ms, wait);
             if trying.not_before > now.steady_ms {
                 continue;
             }
             let fallback = trying.fallback;
             trying.tries += 1;
-            lane.sending = Some(entry.sequence);
+            lane.sending = Some(entry.into());
             return Some(operation::of_entry(entry, record, fallback));
         }
         None
@@ -145,11 +162,15 @@ impl Outbox {
     /// What a try means for its entry.
     pub fn finished(&mut self, entry: &Entry, result: SendResult, give_up_ms: u64, now_ms: u64) -> Verdict {
         let lane = self.lane_mut(entry.lane());
-        if lane.sending != Some(entry.sequence) {
+        let Some(sent) = lane.sending.take_if(|sent| sent.sequence == entry.sequence) else {
+            return Verdict::Unknown;
+        };
+        if sent != entry.into() {
+            // Of an entry that the store has lost. This one was not sent yet.
+            lane.trying = None;
             return Verdict::Unknown;
         }
-        lane.sending = None;
-        let trying = lane.trying_of(entry.sequence, now_ms, 0);
+        let trying = lane.trying_of(sent, now_ms, 0);
         let tries = trying.tries;
         let verdict = match result {
             SendResult::Taken { id, conversation } => Verdict::Sent { id, conversation },
@@ -198,8 +219,7 @@ impl Outbox {
     /// An entry was taken out of the record while it was tried.
     pub fn forget(&mut self, sequence: u64) {
         for lane in [&mut self.connector, &mut self.actors] {
-            if lane.sending == Some(sequence) {
-                lane.sending = None;
+            if lane.sending.take_if(|sent| sent.sequence == sequence).is_some() {
                 lane.trying = None;
             }
         }
@@ -210,7 +230,7 @@ impl Outbox {
         let lanes = [&self.connector, &self.actors];
         let mut trying = lanes.iter().filter_map(|lane| lane.trying.as_ref());
         trying
-            .find(|trying| trying.sequence == sequence)
+            .find(|trying| trying.which.sequence == sequence)
             .map_or(0, |trying| trying.tries)
     }
 
@@ -231,13 +251,13 @@ impl Outbox {
 
 impl Lane {
     /// The try of an entry, begun now when it is another one than before: then after a wait.
-    fn trying_of(&mut self, sequence: u64, now_ms: u64, wait_ms: u64) -> &mut Trying {
-        let is_same = self.trying.as_ref().is_some_and(|trying| trying.sequence == sequence);
+    fn trying_of(&mut self, which: Which, now_ms: u64, wait_ms: u64) -> &mut Trying {
+        let is_same = self.trying.as_ref().is_some_and(|trying| trying.which == which);
         if !is_same {
             self.trying = None;
         }
         self.trying.get_or_insert(Trying {
-            sequence,
+            which,
             began_at: now_ms,
             tries: 0,
             not_before: now_ms + wait_ms,

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 use trunkline_store::key::{Key, ShardId};
 
 /// How far ahead the wake index is read: enough that a late reading misses nothing.
-pub(crate) const AHEAD_MS: u64 = 60_000;
+pub const AHEAD_MS: u64 = 60_000;
 /// When a shard with near entries is read again.
 const AGAIN_MS: u64 = 30_000;
 /// When a shard is read again after its reading failed.
@@ -25,7 +25,7 @@ const NEXT_PAGE_MS: u64 = 1_000;
 
 /// The schedule of one thread.
 #[derive(Debug, Default)]
-pub(crate) struct Agenda {
+pub struct Agenda {
     shards: HashMap<ShardId, Plan, ahash::RandomState>,
     /// Shards by the time at which something is to be done about them.
     turns: BTreeSet<(u64, ShardId)>,
@@ -47,19 +47,22 @@ struct Plan {
 
 /// What the wake index says of a shard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
+pub struct Page {
     /// Entries up to the time that was asked for, earliest first, as many as were asked for at most.
-    pub(crate) entries: Vec<(Key, u64)>,
+    pub entries: Vec<(Key, u64)>,
     /// The first entry after that time; asked for only when there is no other.
-    pub(crate) next: Option<u64>,
+    pub next: Option<u64>,
 }
 
 /// A page to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reading {
-    pub(crate) shard: ShardId,
-    pub(crate) until_ms: u64,
-    pub(crate) entries: usize,
+pub struct Reading {
+    /// Of which shard.
+    pub shard: ShardId,
+    /// Up to this time.
+    pub until_ms: u64,
+    /// So many at most.
+    pub entries: usize,
 }
 
 impl Plan {
@@ -78,7 +81,7 @@ impl Plan {
 
 impl Agenda {
     /// The shard is ours: its index is read at once.
-    pub(crate) fn serve(&mut self, shard: ShardId, now: u64) {
+    pub fn serve(&mut self, shard: ShardId, now: u64) {
         self.forget(shard);
         let plan = Plan {
             at: now,
@@ -93,19 +96,19 @@ impl Agenda {
     }
 
     /// The shard is not served here any more.
-    pub(crate) fn forget(&mut self, shard: ShardId) {
+    pub fn forget(&mut self, shard: ShardId) {
         if let Some(plan) = self.shards.remove(&shard) {
             self.turns.remove(&(plan.at, shard));
         }
     }
 
     /// A conversation of the shard was taken into memory: should its actor die, the index still names it.
-    pub(crate) fn activated(&mut self, shard: ShardId, now: u64) {
+    pub fn activated(&mut self, shard: ShardId, now: u64) {
         self.change(shard, |plan| plan.read_before(now + AGAIN_MS));
     }
 
     /// A conversation left memory and needs attention at `wake_at`.
-    pub(crate) fn left(&mut self, shard: ShardId, key: Key, wake_at: Option<u64>, now: u64) {
+    pub fn left(&mut self, shard: ShardId, key: Key, wake_at: Option<u64>, now: u64) {
         let Some(at) = wake_at else { return };
         self.change(shard, |plan| {
             if at <= now + AHEAD_MS {
@@ -117,7 +120,7 @@ impl Agenda {
     }
 
     /// What is to be read now, at most so many pages. Each is answered by [`Agenda::read`] or [`Agenda::failed`].
-    pub(crate) fn take_readings(&mut self, now: u64, at_most: usize) -> Vec<Reading> {
+    pub fn take_readings(&mut self, now: u64, at_most: usize) -> Vec<Reading> {
         let due = self.turns.iter().take_while(|(at, _)| *at <= now);
         let wants = |shard: &ShardId| {
             let read_at = self.shards.get(shard).and_then(|plan| plan.read_at);
@@ -138,8 +141,9 @@ impl Agenda {
         readings
     }
 
-    /// The index was read.
-    pub(crate) fn read(&mut self, reading: Reading, page: Page, now: u64) {
+    /// The index was read. `is_in_use`: conversations of the shard are in memory. What they know may be less than the index does:
+    /// an actor dies with what it knows, and a store that fails over makes due again what was done.
+    pub fn read(&mut self, reading: Reading, page: Page, is_in_use: bool, now: u64) {
         self.change(reading.shard, |plan| {
             let is_full = page.entries.len() >= reading.entries;
             let last_of_page = page.entries.last().copied();
@@ -155,7 +159,7 @@ impl Agenda {
             let again = if is_full {
                 // All of them may be overdue: the next page then follows when these have had their moment.
                 last.clamp(now + NEXT_PAGE_MS, now + AGAIN_MS)
-            } else if last > 0 {
+            } else if last > 0 || is_in_use {
                 now + AGAIN_MS
             } else {
                 page.next
@@ -166,12 +170,12 @@ impl Agenda {
     }
 
     /// The index could not be read.
-    pub(crate) fn failed(&mut self, shard: ShardId, now: u64) {
+    pub fn failed(&mut self, shard: ShardId, now: u64) {
         self.change(shard, |plan| plan.read_at = Some(now + FAILED_MS));
     }
 
     /// Who is to be woken now, at most so many, the longest overdue of a shard first.
-    pub(crate) fn due(&mut self, now: u64, at_most: usize) -> Vec<(ShardId, Key)> {
+    pub fn due(&mut self, now: u64, at_most: usize) -> Vec<(ShardId, Key)> {
         let mut due = Vec::new();
         let turns = self.turns.iter().take_while(|(at, _)| *at <= now);
         let shards: Vec<ShardId> = turns.map(|(_, shard)| *shard).collect();

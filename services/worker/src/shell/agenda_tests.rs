@@ -15,6 +15,8 @@ struct World {
     index: BTreeMap<ShardId, BTreeSet<(u64, Key)>>,
     readings: usize,
     entries_read: usize,
+    /// Conversations of the shards are in memory.
+    is_in_use: bool,
     now: u64,
 }
 
@@ -43,7 +45,7 @@ impl World {
                 let page = self.page(reading);
                 self.readings += 1;
                 self.entries_read += page.entries.len();
-                self.agenda.read(reading, page, self.now);
+                self.agenda.read(reading, page, self.is_in_use, self.now);
             }
             for (shard, key) in self.agenda.due(self.now, 500) {
                 self.index.entry(shard).or_default().retain(|(_, other)| *other != key);
@@ -79,6 +81,22 @@ fn a_shard_without_entries_is_read_once_and_one_with_a_far_entry_only_when_that_
     assert_eq!(world.readings, 2);
     assert_eq!(world.passes(400_000, 1_000).len(), 1);
     assert!(world.readings <= 6, "{} readings", world.readings);
+}
+
+#[test]
+fn while_conversations_are_in_memory_what_becomes_due_without_their_knowledge_is_found() {
+    let mut world = World {
+        is_in_use: true,
+        ..World::default()
+    };
+    world.agenda.serve(SHARD, 0);
+    world.passes(300_000, 100);
+    // A failover brought back what was done, or an actor died with what it knew.
+    world.schedule(SHARD, 1, 300_000);
+    world.is_in_use = false;
+    let woken = world.passes(30_000, 100);
+    assert_eq!(woken.len(), 1);
+    assert!(world.readings <= 12, "{} readings", world.readings);
 }
 
 #[test]
@@ -153,7 +171,7 @@ fn a_failed_reading_is_repeated_and_a_shard_that_left_is_not_read() {
     assert_eq!(agenda.take_readings(999, 10), []);
     assert_eq!(agenda.take_readings(1_000, 10).len(), 1);
     agenda.forget(SHARD);
-    agenda.read(reading, Page::default(), 1_000);
+    agenda.read(reading, Page::default(), false, 1_000);
     assert_eq!(agenda.take_readings(100_000, 10), []);
 }
 

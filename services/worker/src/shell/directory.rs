@@ -86,7 +86,7 @@ impl Directory {
     pub(crate) fn new(context: Rc<ArbiterContext>) -> Self {
         Self {
             context,
-            shards: ShardTable::new(),
+            shards: ShardTable::default(),
             actors: HashMap::default(),
             agenda: Agenda::default(),
             readings: 0,

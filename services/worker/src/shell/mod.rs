@@ -1,7 +1,7 @@
 //! Threads, actors, futures and timers around the pure cores. Nothing here decides what a conversation does.
 
 pub(crate) mod actor;
-mod agenda;
+pub mod agenda;
 mod calls;
 pub(crate) mod context;
 pub(crate) mod courier;
@@ -14,7 +14,7 @@ pub(crate) mod ownership;
 pub(crate) mod pace;
 pub(crate) mod pool;
 pub(crate) mod port;
-mod shard_table;
+pub mod shard_table;
 pub(crate) mod spans;
 pub(crate) mod streaming;
 pub(crate) mod tell;

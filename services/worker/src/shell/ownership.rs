@@ -130,8 +130,9 @@ impl Directory {
     fn was_read(&mut self, reading: Reading, page: Result<Page, StoreError>) {
         self.readings -= 1;
         let now = self.context.worker.now().wall_ms;
+        let is_in_use = self.actors.get(&reading.shard).is_some_and(|actors| !actors.is_empty());
         match page {
-            Ok(page) => self.agenda.read(reading, page, now),
+            Ok(page) => self.agenda.read(reading, page, is_in_use, now),
             Err(error) => {
                 let worker = &self.context.worker;
                 if let Some(left_out) = worker.paces.wake_index.due(worker.now().steady_ms) {

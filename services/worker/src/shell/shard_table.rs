@@ -11,18 +11,18 @@ use trunkline_store::contract::{MapVersion, Token};
 use trunkline_store::key::ShardId;
 
 /// Deliveries that are held for one shard.
-pub(crate) const HELD: usize = 1_024;
+pub const HELD: usize = 1_024;
 /// Bytes of their bodies.
-pub(crate) const HELD_BYTES: usize = 4 * 1024 * 1024;
+pub const HELD_BYTES: usize = 4 * 1024 * 1024;
 /// How long a delivery is held because its ingress knows a newer map than we do. Reading the map takes one answer of the
 /// store; a process that cannot read it will not serve the shard soon either.
-pub(crate) const RUMOUR_MS: u64 = 1_000;
+pub const RUMOUR_MS: u64 = 1_000;
 /// An answer that is given later than this before the caller stops waiting does not arrive.
 const MARGIN_MS: u64 = 150;
 
 /// Where a shard stands here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub enum Standing {
     /// Another process serves it, or nobody.
     NotOurs,
     /// It comes here: what arrives is held.
@@ -35,7 +35,7 @@ pub(crate) enum Standing {
 
 /// The shards of one thread. `H` is what is held.
 #[derive(Debug)]
-pub(crate) struct ShardTable<H> {
+pub struct ShardTable<H> {
     shards: HashMap<ShardId, Shard<H>, ahash::RandomState>,
     /// The newest map that we know.
     map: MapVersion,
@@ -76,7 +76,7 @@ struct Held<H> {
 
 /// What becomes of an arrival.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Admission<H> {
+pub enum Admission<H> {
     /// It goes to its conversation.
     Serve(H, Token),
     /// It waits for its shard.
@@ -87,34 +87,37 @@ pub(crate) enum Admission<H> {
 
 /// What is held no longer: for each, whether its caller can still be sent elsewhere.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Unheld<H> {
+pub struct Unheld<H> {
     /// Answer `moved`.
-    pub(crate) moved: Vec<H>,
+    pub moved: Vec<H>,
     /// Refuse: its caller waits no longer.
-    pub(crate) late: Vec<H>,
+    pub late: Vec<H>,
 }
 
-impl<H> ShardTable<H> {
-    pub(crate) fn new() -> Self {
+impl<H> Default for ShardTable<H> {
+    fn default() -> Self {
         Self {
             shards: HashMap::default(),
             map: MapVersion(0),
         }
     }
+}
 
+impl<H> ShardTable<H> {
     /// All shards that this thread has to do with.
-    pub(crate) fn all(&self) -> Vec<ShardId> {
+    pub fn all(&self) -> Vec<ShardId> {
         self.shards.keys().copied().collect()
     }
 
-    pub(crate) fn standing(&self, shard: ShardId) -> Standing {
+    /// Where a shard stands.
+    pub fn standing(&self, shard: ShardId) -> Standing {
         self.shards
             .get(&shard)
             .map_or(Standing::NotOurs, |shard| shard.standing)
     }
 
     /// The token of a shard that is served.
-    pub(crate) fn token(&self, shard: ShardId) -> Option<Token> {
+    pub fn token(&self, shard: ShardId) -> Option<Token> {
         match self.standing(shard) {
             Standing::Serving(token) => Some(token),
             _ => None,
@@ -122,7 +125,7 @@ impl<H> ShardTable<H> {
     }
 
     /// The shard comes here.
-    pub(crate) fn expect(&mut self, shard: ShardId) {
+    pub fn expect(&mut self, shard: ShardId) {
         let shard = self
             .shards
             .entry(shard)
@@ -132,7 +135,7 @@ impl<H> ShardTable<H> {
     }
 
     /// The shard is ours. What was held for it, in the order of arrival.
-    pub(crate) fn serve(&mut self, shard: ShardId, token: Token) -> Vec<H> {
+    pub fn serve(&mut self, shard: ShardId, token: Token) -> Vec<H> {
         let standing = Standing::Serving(token);
         let shard = self.shards.entry(shard).or_insert_with(|| Shard::new(standing));
         shard.standing = standing;
@@ -141,7 +144,7 @@ impl<H> ShardTable<H> {
     }
 
     /// Nothing begins in the shard any more. What was held for it is handed back, in the order of arrival.
-    pub(crate) fn quiesce(&mut self, shard: ShardId) -> Vec<H> {
+    pub fn quiesce(&mut self, shard: ShardId) -> Vec<H> {
         match self.shards.get_mut(&shard) {
             Some(found) if matches!(found.standing, Standing::Serving(_) | Standing::Quiescing) => {
                 found.standing = Standing::Quiescing;
@@ -152,7 +155,7 @@ impl<H> ShardTable<H> {
     }
 
     /// The shard is not ours. What was held for it is handed back.
-    pub(crate) fn lose(&mut self, shard: ShardId) -> Vec<H> {
+    pub fn lose(&mut self, shard: ShardId) -> Vec<H> {
         self.shards
             .remove(&shard)
             .map(|mut shard| shard.take())
@@ -160,7 +163,7 @@ impl<H> ShardTable<H> {
     }
 
     /// An arrival of so many bytes, whose caller waits for `remaining_ms` and whose ingress routes by the map `theirs`.
-    pub(crate) fn admit(
+    pub fn admit(
         &mut self,
         shard: ShardId,
         theirs: MapVersion,
@@ -195,14 +198,14 @@ impl<H> ShardTable<H> {
 
     /// We know this map now. What was held only because an ingress knew it before us is handed back, unless the shard was
     /// given to us.
-    pub(crate) fn learn(&mut self, map: MapVersion) -> Vec<H> {
+    pub fn learn(&mut self, map: MapVersion) -> Vec<H> {
         self.map = self.map.max(map);
         let ours = self.map;
         self.end_rumours(|version, _| version <= ours)
     }
 
     /// Ends what time ends.
-    pub(crate) fn expire(&mut self, now_ms: u64) -> Unheld<H> {
+    pub fn expire(&mut self, now_ms: u64) -> Unheld<H> {
         let moved = self.end_rumours(|_, until| until <= now_ms);
         let mut late = Vec::new();
         for shard in self.shards.values_mut().filter(|shard| !shard.held.is_empty()) {
@@ -215,7 +218,7 @@ impl<H> ShardTable<H> {
     }
 
     /// Forgets what was held and is not wanted any more. `true` when something was.
-    pub(crate) fn cancel(&mut self, shard: ShardId, is_it: impl Fn(&H) -> bool) -> bool {
+    pub fn cancel(&mut self, shard: ShardId, is_it: impl Fn(&H) -> bool) -> bool {
         let Some(shard) = self.shards.get_mut(&shard) else {
             return false;
         };

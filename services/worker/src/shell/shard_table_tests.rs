@@ -19,7 +19,7 @@ fn token(epoch: u64) -> Token {
 
 /// A table that knows map 3.
 fn table() -> ShardTable<u64> {
-    let mut table = ShardTable::new();
+    let mut table = ShardTable::default();
     assert!(table.learn(MAP).is_empty());
     table
 }

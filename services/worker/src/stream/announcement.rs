@@ -12,12 +12,13 @@ const NOBODY: u16 = u16::MAX;
 
 /// Made once for each change, and shared by all streams.
 #[derive(Clone, Debug)]
-pub(crate) struct Announcement {
+pub struct Announcement {
     /// Who this process is in the cluster.
-    pub(crate) incarnation: Incarnation,
+    pub incarnation: Incarnation,
     /// Version of the map; 0 before the first.
-    pub(crate) version: u64,
-    pub(crate) routes: Arc<Routes>,
+    pub version: u64,
+    /// The map as ingresses route by it.
+    pub routes: Arc<Routes>,
 }
 
 impl Default for Announcement {
@@ -32,7 +33,8 @@ impl Default for Announcement {
 }
 
 impl Announcement {
-    pub(crate) fn of(view: &View) -> Self {
+    /// What is to be said of this view.
+    pub fn of(view: &View) -> Self {
         Self {
             incarnation: view.incarnation,
             version: view.map.version().0,
@@ -41,7 +43,7 @@ impl Announcement {
     }
 
     /// Whether streams must be told of the view.
-    pub(crate) fn is_out_of_date(&self, view: &View) -> bool {
+    pub fn is_out_of_date(&self, view: &View) -> bool {
         self.incarnation != view.incarnation || self.version != view.map.version().0
     }
 }

@@ -1,8 +1,8 @@
 //! The worker's end of `routing.proto`: frames come in and are split by arbiter; outcomes leave, as many as are ready, in
 //! one frame.
 
-mod announcement;
-mod credits;
+pub mod announcement;
+pub mod credits;
 mod ingresses;
 mod outgoing;
 

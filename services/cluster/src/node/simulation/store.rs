@@ -1,32 +1,20 @@
-//! A model of the store: the scripts of the contract as written there, on state that can be taken back to an earlier one.
-
-use std::collections::BTreeMap;
+//! A model of the store: its own rules, on state that can be taken back to an earlier one.
 
 use bytes::Bytes;
 use trunkline_store::contract::{
-    Claim, Claimed, Epoch, Incarnation, Led, MapVersion, MapWrite, NodeBeat, Nodes, Pulse, Released, SILENCE_MS, Token,
+    Beat, Claim, Claimed, Epoch, Incarnation, MapVersion, MapWrite, Pulse, Released, Token,
 };
 use trunkline_store::key::ShardId;
+use trunkline_store::rules::{Fence, Membership};
 
 use super::super::times::LEADER_LEASE;
 use super::super::{Action, Event, Trouble};
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Fence {
-    epoch: u64,
-    holder: Option<Incarnation>,
-    map: u64,
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     pub(super) cluster: u64,
-    last_beat: Option<u64>,
-    up_since: u64,
-    nodes: BTreeMap<Incarnation, (u64, Bytes)>,
+    members: Membership,
     pub(super) map: Option<(MapVersion, Bytes)>,
-    floor: u64,
-    leader: Option<(Incarnation, u64)>,
     fences: Vec<Fence>,
 }
 
@@ -34,18 +22,10 @@ impl Model {
     pub(super) fn new(cluster: u64, shards: u32) -> Self {
         Self {
             cluster,
-            last_beat: None,
-            up_since: 0,
-            nodes: BTreeMap::new(),
+            members: Membership::new(cluster, MapVersion(0)),
             map: None,
-            floor: 0,
-            leader: None,
             fences: vec![Fence::default(); shards as usize],
         }
-    }
-
-    pub(super) fn leader(&self) -> Option<Incarnation> {
-        self.leader.map(|(leader, _)| leader)
     }
 
     /// The token that the fence of a shard demands.
@@ -53,7 +33,7 @@ impl Model {
         let fence = self.fences[shard.0 as usize];
         fence.holder.map(|holder| Token {
             epoch: Epoch(fence.epoch),
-            holder,
+            holder: Incarnation(holder),
             map: MapVersion(fence.map),
         })
     }
@@ -69,23 +49,21 @@ impl Model {
             } => Event::Beaten {
                 me: *me,
                 sent: *sent,
-                answer: Ok(self.beat(now, *me, payload, *seen_map)),
+                answer: Ok(Pulse {
+                    cluster: self.cluster,
+                    ..self.members.beat(
+                        Beat {
+                            me: *me,
+                            payload: payload.clone(),
+                            seen_map: *seen_map,
+                        },
+                        now,
+                    )
+                }),
             },
             Action::ReadNodes { asked } => Event::NodesRead {
                 asked: *asked,
-                answer: Ok(Nodes {
-                    now_ms: now,
-                    up_since_ms: self.up_since(now),
-                    nodes: self
-                        .nodes
-                        .iter()
-                        .map(|(&incarnation, (beat_ms, payload))| NodeBeat {
-                            incarnation,
-                            beat_ms: *beat_ms,
-                            payload: payload.clone(),
-                        })
-                        .collect(),
-                }),
+                answer: Ok(self.members.nodes(now)),
             },
             Action::ReadMap { asked } => Event::MapRead {
                 asked: *asked,
@@ -94,7 +72,7 @@ impl Model {
             Action::Lead { me, sent } => Event::Led {
                 me: *me,
                 sent: *sent,
-                answer: Ok(self.lead(now, *me)),
+                answer: Ok(self.members.lead(*me, LEADER_LEASE, now)),
             },
             Action::WriteMap { me, expected, map } => Event::MapWritten {
                 map: map.clone(),
@@ -111,16 +89,11 @@ impl Model {
                 answer: Ok(self.release(*shard, *token)),
             },
             Action::Forget(dead) => {
-                for node in dead {
-                    self.nodes.remove(node);
-                }
+                self.members.forget(dead);
                 return None;
             }
             Action::Leave(node) => {
-                self.nodes.remove(node);
-                if self.leader() == Some(*node) {
-                    self.leader = None;
-                }
+                self.members.leave(*node);
                 return None;
             }
             _ => return None,
@@ -172,44 +145,6 @@ impl Model {
         })
     }
 
-    fn up_since(&self, now: u64) -> u64 {
-        match self.last_beat {
-            Some(last) if (last..=last + SILENCE_MS).contains(&now) => self.up_since,
-            _ => now,
-        }
-    }
-
-    fn beat(&mut self, now: u64, me: Incarnation, payload: &Bytes, seen: MapVersion) -> Pulse {
-        self.up_since = self.up_since(now);
-        self.last_beat = Some(now);
-        self.floor = self.floor.max(seen.0);
-        let previous = self.nodes.insert(me, (now, payload.clone()));
-        Pulse {
-            now_ms: now,
-            up_since_ms: self.up_since,
-            previous_beat_ms: previous.map(|(beat, _)| beat),
-            map: self.map.as_ref().map_or(MapVersion(0), |(version, _)| *version),
-            leader: self.leader(),
-            leader_until_ms: self.leader.map_or(0, |(_, until)| until),
-            cluster: self.cluster,
-        }
-    }
-
-    fn lead(&mut self, now: u64, me: Incarnation) -> Led {
-        let fresh = now + LEADER_LEASE;
-        if let Some((leader, until)) = self.leader
-            && leader != me
-            && (now..=fresh).contains(&until)
-        {
-            return Led::Following {
-                leader,
-                until_ms: until,
-            };
-        }
-        self.leader = Some((me, fresh));
-        Led::Leading { until_ms: fresh }
-    }
-
     fn write_map(
         &mut self,
         now: u64,
@@ -221,47 +156,28 @@ impl Model {
         if self.map.as_ref() == Some(&(version, blob.clone())) {
             return MapWrite::Written;
         }
-        if !self.leader.is_some_and(|(leader, until)| leader == me && now <= until) {
-            return MapWrite::NotLeader;
+        let judged = self.members.advance(me, expected, version, now);
+        if judged == MapWrite::Written {
+            self.map = Some((version, blob));
         }
-        let stored = self.map.as_ref().map_or(MapVersion(0), |(version, _)| *version);
-        let highest = stored.0.max(self.floor);
-        if stored != expected || version.0 <= highest {
-            return MapWrite::Overtaken(MapVersion(highest));
-        }
-        self.map = Some((version, blob));
-        MapWrite::Written
+        judged
     }
 
     fn claim(&mut self, now: u64, shard: ShardId, claim: Claim) -> Claimed {
         let fence = &mut self.fences[shard.0 as usize];
-        if claim.map.0 < fence.map {
-            return Claimed::Stale(MapVersion(fence.map));
+        let claimed = fence.claim(claim, now);
+        if let Claimed::Ours(token) = claimed {
+            *fence = token.into();
         }
-        if let Some(holder) = fence.holder
-            && holder != claim.me
-            && !claim.force
-        {
-            return Claimed::Held(holder);
-        }
-        *fence = Fence {
-            epoch: (fence.epoch + 1).max(claim.floor.0 + 1).max(now),
-            holder: Some(claim.me),
-            map: claim.map.0,
-        };
-        Claimed::Ours(Token {
-            epoch: Epoch(fence.epoch),
-            holder: claim.me,
-            map: claim.map,
-        })
+        claimed
     }
 
     fn release(&mut self, shard: ShardId, token: Token) -> Released {
-        if self.token(shard) == Some(token) {
-            self.fences[shard.0 as usize].holder = None;
-            Released::Free
-        } else {
-            Released::Fenced
+        let fence = &mut self.fences[shard.0 as usize];
+        let released = fence.release(token);
+        if released == Released::Free {
+            *fence = fence.freed();
         }
+        released
     }
 }

@@ -8,6 +8,7 @@ use trunkline_store::contract::Header;
 use super::super::event::{Event, Note, Reply};
 use super::super::simulation::store::no_answer;
 use super::stage::{Stage, is_accepted, reason};
+use crate::outbox::SendResult;
 use crate::record::{FORMAT, Record};
 
 #[test]
@@ -51,6 +52,41 @@ fn a_record_that_is_gone_is_begun_anew_and_named() {
     stage.commits("3");
     assert!(stage.reply_to(ticket).is_some());
     assert_eq!(stage.stored_state().as_deref(), Some("3"));
+}
+
+#[test]
+fn an_answer_to_a_reply_that_the_store_lost_is_not_taken_for_one_to_the_reply_that_has_its_place() {
+    let mut stage = Stage::usual();
+    stage.says(1, "a");
+    stage.commits("1");
+    let (record, inbox) = (stage.store.record.clone(), stage.store.inbox.clone());
+    stage.says(2, "b");
+    stage.commits_with_reply("2");
+    assert_eq!(stage.sends, [1], "on its way to the Connector");
+    // A failover to a replica that had neither the turn nor its reply.
+    (stage.store.record, stage.store.inbox) = (record, inbox);
+    stage.passes(Duration::from_millis(10));
+    stage.says(3, "c");
+    stage.commits_with_reply("3");
+    stage.commits_with_reply("3");
+    assert_eq!(stage.sends, [1], "one at a time");
+    let taken = || Event::Sent {
+        sequence: 1,
+        result: SendResult::Taken {
+            id: Some("m1".to_owned()),
+            conversation: None,
+        },
+    };
+    stage.tell(taken());
+    assert_eq!(
+        stage.sends,
+        [1, 1],
+        "the reply of the last turn has the sequence of the lost one"
+    );
+    stage.tell(taken());
+    stage.passes(Duration::from_millis(100));
+    let record = Record::read(stage.store.record.as_ref().unwrap(), None).unwrap().1;
+    assert!(record.outbox.is_empty(), "{:?}", record.outbox);
 }
 
 /// A conversation whose record a newer version has written since.

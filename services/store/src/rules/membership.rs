@@ -1,15 +1,16 @@
-//! Nodes, leader and the newest version: the rules of the scripts `beat`, `nodes`, `leave`, `lead` and `write_map` as a value.
+//! Who is there and who leads: the rules of the scripts `beat`, `nodes`, `leave`, `lead` and `write_map` as a value.
 //!
-//! One process uses the store, so beats, leadership and what its nodes have seen live and end with it. The map stands in the
-//! file; a floor above it would be the memory of a process that is gone.
+//! The map itself is not here, only its version. The embedded engine keeps this value in memory: one process uses that store,
+//! so beats, leadership and what its nodes have seen live and end with it, and a floor above the map that stands in the file
+//! would be the memory of a process that is gone.
 
 use std::collections::BTreeMap;
 
 use crate::contract::{Beat, Incarnation, Led, MapVersion, MapWrite, NodeBeat, Nodes, Pulse, SILENCE_MS};
 
-/// What the store knows of the cluster.
-#[derive(Debug)]
-pub(super) struct Membership {
+/// What a store knows of the nodes of a cluster. All times are milliseconds of the store's clock.
+#[derive(Clone, Debug)]
+pub struct Membership {
     cluster: u64,
     /// Last beat of anybody, and since when the store has been there.
     beats: Option<(u64, u64)>,
@@ -24,7 +25,7 @@ pub(super) struct Membership {
 
 impl Membership {
     /// Nobody has beaten yet; the version of the map is that of the file.
-    pub(super) fn new(cluster: u64, map: MapVersion) -> Self {
+    pub fn new(cluster: u64, map: MapVersion) -> Self {
         Self {
             cluster,
             beats: None,
@@ -35,7 +36,8 @@ impl Membership {
         }
     }
 
-    pub(super) fn beat(&mut self, beat: Beat, now_ms: u64) -> Pulse {
+    /// A node says that it lives.
+    pub fn beat(&mut self, beat: Beat, now_ms: u64) -> Pulse {
         let up_since_ms = self.up_since(now_ms);
         self.beats = Some((now_ms, up_since_ms));
         self.floor = self.floor.max(beat.seen_map.0);
@@ -56,7 +58,8 @@ impl Membership {
         }
     }
 
-    pub(super) fn nodes(&self, now_ms: u64) -> Nodes {
+    /// Who has beaten, and when.
+    pub fn nodes(&self, now_ms: u64) -> Nodes {
         Nodes {
             now_ms,
             up_since_ms: self.up_since(now_ms),
@@ -64,18 +67,21 @@ impl Membership {
         }
     }
 
-    pub(super) fn leave(&mut self, me: Incarnation) {
+    /// A node ends, and leads no more.
+    pub fn leave(&mut self, me: Incarnation) {
         self.nodes.remove(&me);
         self.leader.take_if(|(leader, _)| *leader == me);
     }
 
-    pub(super) fn forget(&mut self, dead: &[Incarnation]) {
+    /// Removes nodes that are long dead.
+    pub fn forget(&mut self, dead: &[Incarnation]) {
         for dead in dead {
             self.nodes.remove(dead);
         }
     }
 
-    pub(super) fn lead(&mut self, me: Incarnation, lease_ms: u64, now_ms: u64) -> Led {
+    /// A node wants to become or stay leader.
+    pub fn lead(&mut self, me: Incarnation, lease_ms: u64, now_ms: u64) -> Led {
         let fresh_ms = now_ms.saturating_add(lease_ms);
         if let Some((leader, until_ms)) = self.leader
             && leader != me
@@ -89,13 +95,7 @@ impl Membership {
     }
 
     /// Judges a new map; the caller stores what was allowed, and asks before whether this very map is stored already.
-    pub(super) fn advance(
-        &mut self,
-        me: Incarnation,
-        expected: MapVersion,
-        version: MapVersion,
-        now_ms: u64,
-    ) -> MapWrite {
+    pub fn advance(&mut self, me: Incarnation, expected: MapVersion, version: MapVersion, now_ms: u64) -> MapWrite {
         if !self
             .leader
             .is_some_and(|(leader, until_ms)| leader == me && now_ms <= until_ms)
