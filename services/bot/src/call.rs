@@ -10,6 +10,7 @@ mod operations;
 mod outgoing;
 mod people;
 mod problem;
+mod recording;
 mod ringing;
 mod sound;
 
@@ -20,7 +21,10 @@ pub use callee::{CallKey, Callee};
 pub use decision::{Decision, Media, Then};
 pub use gather::{Digits, GatherEnd};
 pub use media::{Prompt, Prompts, Record, Tones};
-pub use op::{AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, Removal, Role, Status, Voice};
+pub use op::{
+    AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, RecordingStop, Removal, Role, Status,
+    Voice, WholeCall,
+};
 pub use operations::ScreenRole;
 pub use outgoing::Outgoing;
 pub use problem::CallProblem;

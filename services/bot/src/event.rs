@@ -6,9 +6,10 @@ mod message;
 mod pressed;
 
 pub use call::{
-    Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left, Lobby, MediaLost, Muted,
-    NotDone, OperationEnded, PromptEnded, Recorded, RecordedJoins, RecordedLeft, RecordingEnd, RecordingInvitation,
-    SharingEnded, SharingStarted, Speech, StatusUpdated, Tone, TonesSent, TransferFailed, participant_name,
+    CallRecording, Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left, Lobby,
+    MediaLost, Muted, NotDone, OperationEnded, PromptEnded, Recorded, RecordedFile, RecordedJoins, RecordedLeft,
+    RecordingEnd, RecordingInvitation, RecordingNews, SharingEnded, SharingStarted, Speech, StatusUpdated, Tone,
+    TonesSent, TransferFailed, participant_name,
 };
 pub(crate) use chat::change_of;
 pub use chat::{

@@ -63,10 +63,12 @@ pub mod routes {
 /// What happens in calls: routes for the first argument of [`CallBot::on`], and the kinds of [`Op`]erations.
 pub mod calls {
     pub use crate::call::{
-        AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, Removal, Role, Status, Voice,
+        AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, RecordingStop, Removal, Role, Status,
+        Voice, WholeCall,
     };
+    pub use crate::logic::Directions;
     pub use crate::route::calls::{
-        CallRoute, any, connected, gathered, in_doubt, invited, joined, left, lobby, media_lost, muted,
+        CallRoute, any, call_recording, connected, gathered, in_doubt, invited, joined, left, lobby, media_lost, muted,
         operation_ended, prompt_ended, recorded, recorded_joins, recorded_left, sharing_ended, sharing_started, signal,
         speech, status_updated, tone, tones_sent, transfer_failed,
     };

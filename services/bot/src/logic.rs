@@ -18,11 +18,13 @@ use trunkline_teams::graph::Operation;
 use crate::address::{Address, SentRef};
 
 mod call;
+mod hosted;
 mod sound;
 
 pub use self::call::{
     CallAbout, CallEnd, CallEvent, CallNow, CallsDescription, EndedBy, OperationEnd, OperationOutcome, RecordedLeft,
 };
+pub use self::hosted::{Directions, HostedOperation, RecordedFile, RecordingNews, RecordingTold};
 pub use self::sound::{Said, SoundEnds, SoundFrame};
 
 /// A bot as the worker sees it.
@@ -359,6 +361,15 @@ pub enum Effect {
         /// Key of another call of the same bot and tenant, which the target of this transfer, or the one who is invited, has with
         /// the bot: the transfer is consultative, and the other call ends with the invitation.
         replaces: Option<String>,
+    },
+    /// Ask the media host that carries the sound of the call whose turn this is.
+    Hosted {
+        /// Number of this send in its call.
+        sequence: u64,
+        /// Names the operation in the events that tell of it; at most 256 characters, unique in its call.
+        key: String,
+        /// What.
+        operation: HostedOperation,
     },
     /// Begin a call: its actor makes it, once.
     StartCall {

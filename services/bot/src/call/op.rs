@@ -66,6 +66,10 @@ kinds! {
     Voice,
     /// An answer that is recorded: [`super::Call::record`].
     Recording,
+    /// A call that is recorded: [`super::Call::record_call`].
+    WholeCall,
+    /// The end of such a recording: [`super::Call::stop_recording`].
+    RecordingStop,
     /// People who are invited: [`super::Call::invite`].
     Invite,
     /// Music for somebody on hold: [`super::Call::start_hold_music`].

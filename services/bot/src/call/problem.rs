@@ -41,6 +41,11 @@ pub enum CallProblem {
     /// Nobody would hear of the digits.
     #[error("keys are gathered and no route listens: add .on(calls::gathered(), ..) to the bot")]
     NobodyListens,
+    /// In a call that a policy records the word on recording comes first.
+    #[error(
+        "a policy records this call: say `recording_status(Recording)`, and it is recorded from Graph's confirmation of it on"
+    )]
+    OfPolicy,
     /// In a group call a transfer must name who is handed on, elsewhere it must not.
     #[error("in a call of several `Then::HandOver` says who is handed on; in a call of two it is `Then::Transfer`")]
     Transferee,

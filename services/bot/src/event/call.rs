@@ -18,8 +18,9 @@ pub use ended::{
 pub use recorded::{RecordedJoins, RecordedLeft};
 pub use sharing::{SharingEnded, SharingStarted};
 
-use crate::call::{Digits, GatherEnd, Op};
-use crate::logic::{CallAbout, CallEnd, EndedBy};
+use crate::call::{Digits, GatherEnd, Op, WholeCall};
+use crate::logic::{CallAbout, CallEnd, EndedBy, RecordingTold};
+pub use crate::logic::{RecordedFile, RecordingNews};
 
 /// Somebody calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,6 +114,25 @@ pub struct Speech {
 impl Speech {
     pub(crate) fn new(speaks: bool) -> Self {
         Self { speaks }
+    }
+}
+
+/// Something about the recording of the call, see [`crate::Call::record_call`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallRecording {
+    /// Which recording.
+    pub recording: Op<WholeCall>,
+    /// What happened to it.
+    pub news: RecordingNews,
+}
+
+impl CallRecording {
+    pub(crate) fn new(told: RecordingTold) -> Self {
+        Self {
+            recording: Op::new(told.key),
+            news: told.news,
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use trunkline_teams::calls::{
 };
 use trunkline_teams::graph::OperationKind;
 
+use super::hosted::RecordingTold;
+
 /// A call as its bot sees it when a turn begins: everything that is remembered of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CallNow {
@@ -106,6 +108,8 @@ pub enum CallEvent {
     MediaLost(String),
     /// Somebody began to speak (`true`), or fell silent half a second ago. Only calls whose sound a media host of ours carries.
     Speech(bool),
+    /// Something about the recording of the call by a media host of ours.
+    Recording(Box<RecordingTold>),
     /// Over. The last event of a call.
     Ended(CallEnd),
 }
@@ -127,7 +131,7 @@ pub struct RecordedLeft {
 pub struct OperationEnd {
     /// The key that the effect gave.
     pub key: String,
-    /// [`OperationKind::name`].
+    /// [`OperationKind::name`], or that of a [`super::HostedOperation`].
     pub operation: String,
     /// What became of it.
     pub outcome: OperationOutcome,

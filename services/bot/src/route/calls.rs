@@ -9,9 +9,9 @@ use crate::call::Then;
 use crate::call::gather::GATHERED;
 use crate::error::Error;
 use crate::event::{
-    Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted, OperationEnded, PromptEnded,
-    Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech, StatusUpdated, Tone, TonesSent,
-    TransferFailed,
+    CallRecording, Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted, OperationEnded,
+    PromptEnded, Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech, StatusUpdated, Tone,
+    TonesSent, TransferFailed,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
 use crate::signal::Signal;
@@ -279,6 +279,18 @@ pub fn speech() -> Listen<Speech, Then> {
         |event| matches!(event, CallEvent::Speech(_)),
         |event| match event {
             CallEvent::Speech(speaks) => Some(Speech::new(speaks)),
+            _ => None,
+        },
+    )
+}
+
+/// Something happened to the recording of the call, see [`crate::Call::record_call`].
+pub fn call_recording() -> Listen<CallRecording, Then> {
+    of_call(
+        Shape::Kind("call_recording"),
+        |event| matches!(event, CallEvent::Recording(_)),
+        |event| match event {
+            CallEvent::Recording(told) => Some(CallRecording::new(*told)),
             _ => None,
         },
     )

@@ -10,7 +10,7 @@ use super::line::Follows;
 use super::screen::{Shown, described, described_card, json, verb_of};
 use super::turns::{Host, Timer};
 use crate::address::{Address, SentRef};
-use crate::logic::{Answer, CallEvent, Effect, Input, Outcome};
+use crate::logic::{Answer, CallEvent, Effect, HostedOperation, Input, Outcome};
 
 impl Host {
     pub(super) fn commit(&mut self, outcome: Outcome) {
@@ -164,6 +164,15 @@ impl Host {
                 }
                 follows.extend(events.into_iter().map(|event| Input::Call(Box::new(event))));
             }
+            Effect::Hosted {
+                sequence,
+                key,
+                operation,
+            } => {
+                self.next_sequence = sequence + 1;
+                let events = self.asks_host(key, operation);
+                follows.extend(events.into_iter().map(|event| Input::Call(Box::new(event))));
+            }
             Effect::ChangeUser {
                 sequence,
                 person,
@@ -173,6 +182,12 @@ impl Host {
                 self.next_sequence = sequence + 1;
                 self.change_user(person, name, change);
             }
+            Effect::SetTimer { .. } | Effect::ForgetTimer { .. } => self.times(effect),
+        }
+    }
+
+    fn times(&mut self, effect: &Effect) {
+        match effect {
             Effect::SetTimer {
                 name,
                 key,
@@ -193,6 +208,7 @@ impl Host {
                 self.timers
                     .retain(|timer| timer.name != *name || key.as_ref().is_some_and(|key| timer.key != *key));
             }
+            _ => {}
         }
     }
 
@@ -212,6 +228,16 @@ impl Host {
             panic!("a chat has no call: {operation:?}")
         };
         let follows = line.asked(key, operation, after, self.now);
+        follows.lines.iter().for_each(|line| self.screen.line(line));
+        follows.events
+    }
+
+    /// The media host of the call gets an operation.
+    fn asks_host(&mut self, key: &str, operation: &HostedOperation) -> Vec<CallEvent> {
+        let Some(line) = &mut self.line else {
+            panic!("a chat has no call: {operation:?}")
+        };
+        let follows = line.asked_host(key, operation);
         follows.lines.iter().for_each(|line| self.screen.line(line));
         follows.events
     }

@@ -3,6 +3,7 @@
 //! Pure: it is asked for operations and told of people and of time, and says which events follow. What Graph documents stands
 //! as it is; what is not documented (in which order things come, what a stop key does beside) is the kit's choice.
 
+mod recording;
 mod told;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -33,6 +34,7 @@ pub(super) struct Line {
     /// Hang up when this has ended.
     leaves_after: Option<String>,
     sound: Sound,
+    kept: Vec<recording::Kept>,
 }
 
 /// Who carries the sound.
@@ -110,6 +112,7 @@ impl Line {
             invites: VecDeque::new(),
             leaves_after: None,
             sound: Sound::Graph,
+            kept: Vec::new(),
         }
     }
 
@@ -378,6 +381,7 @@ impl Line {
             What::Recording { .. } => recorded(&media.key, 503, 0, None),
         };
         let mut events: Vec<CallEvent> = playing.map(lost).collect();
+        events.extend(self.keeps_nothing("the media host is gone"));
         if is_heard {
             events.push(told);
         } else {
@@ -446,6 +450,7 @@ impl Line {
             .chain(invites)
             .map(|(key, kind)| ended(&key, kind, OperationOutcome::Unknown));
         let mut events: Vec<CallEvent> = unknown.collect();
+        events.extend(self.leaves_kept());
         events.push(CallEvent::Ended(end));
         events
     }

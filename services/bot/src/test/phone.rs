@@ -184,6 +184,16 @@ impl<S: State> Phone<S> {
         self.happens(line, |line| line.hears_speech(speaks))
     }
 
+    /// The disk of the media host is too slow: packets of a direction (`received`, `sent`) are missing in what it records of the call.
+    pub fn recording_lacks(&mut self, direction: &str, packets: u32) -> &mut Self {
+        self.happens("(the recording has a gap)", |line| line.lacks(direction, packets))
+    }
+
+    /// The media host gives up what it records of the call.
+    pub fn recording_fails(&mut self, reason: &str) -> &mut Self {
+        self.happens("(the recording fails)", |line| line.keeps_nothing(reason))
+    }
+
     /// Somebody presses keys, one after the other.
     pub fn keys(&mut self, keys: &str) -> &mut Self {
         assert!(

@@ -6,7 +6,7 @@ use trunkline_teams::graph::Operation;
 use super::{Turn, steps};
 use crate::call::{CallKey, CallProblem, Outgoing};
 use crate::error::{Error, Result};
-use crate::logic::Effect;
+use crate::logic::{Effect, HostedOperation};
 use crate::signal::Signal;
 
 impl<A> Turn<A> {
@@ -56,6 +56,16 @@ impl<A> Turn<A> {
             operation,
             after,
             replaces,
+        };
+        self.effects.push(effect);
+    }
+
+    /// Asks the media host that carries the sound of the call whose turn this is.
+    pub(crate) fn ask_host(&mut self, key: String, operation: HostedOperation) {
+        let effect = Effect::Hosted {
+            sequence: self.sequence(),
+            key,
+            operation,
         };
         self.effects.push(effect);
     }

@@ -7,6 +7,7 @@ mod going_on;
 mod keys;
 mod people;
 mod prompts;
+mod recording;
 
 use trunkline_bot::prelude::*;
 use trunkline_bot::test::Phone;

@@ -15,7 +15,7 @@ pub(crate) use self::live::{FollowRefusal, FollowReply};
 use self::obey::refusal;
 use super::answers::{Answers, EndedAnswer};
 use super::host::{Host, LegId};
-use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason};
+use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason, RecordedFile};
 use crate::codec::Codec;
 use crate::codecs::Seat;
 use crate::leg::{EndReason, LegEvent};
@@ -26,6 +26,8 @@ use crate::whip::{Patch, Session, SessionRefusal};
 
 /// How often time alone is looked at: tokens that expire, owners that do not come back.
 const TICK: Duration = Duration::from_secs(1);
+/// The end of a leg is told so late at most, when the disk is slow with the last pages of its recordings.
+const LAST_PAGES: Duration = Duration::from_secs(5);
 
 /// What was wished of a leg when it was opened.
 #[derive(Debug, Clone, Default)]
@@ -133,7 +135,7 @@ pub(crate) enum Message {
     RecordingEnded {
         operation: u64,
         direction: Direction,
-        result: Result<String, String>,
+        result: Result<RecordedFile, String>,
     },
     /// The recording of an answer is on the disk with that SHA-256, or `None`: it was given up.
     AnswerWritten {
@@ -159,6 +161,9 @@ pub(super) struct Actor {
     /// The leg that it will be bridged with.
     near: Option<LegId>,
     answers: Answers,
+    /// Directions that are being recorded, and until when the end of the leg waits for them.
+    recording: Vec<(u64, Direction)>,
+    ending: Option<(LegEvent, Instant)>,
     own_mailbox: mpsc::WeakSender<Message>,
 }
 
@@ -186,6 +191,8 @@ impl Actor {
             live: LiveSound::of(seat),
             near: wish.near,
             answers: Answers::default(),
+            recording: Vec::new(),
+            ending: None,
             own_mailbox,
         }
     }
@@ -257,11 +264,7 @@ impl Actor {
                 operation,
                 direction,
                 result,
-            } => self.tell(Happening::RecordingEnded {
-                operation,
-                direction: direction.name(),
-                result,
-            }),
+            } => return self.recording_ended(operation, direction, result),
         }
         false
     }
@@ -278,6 +281,11 @@ impl Actor {
             // Nobody is there to be told later.
             let ended = self.answers.cut();
             self.tell_answers(ended);
+        }
+        if is_over && !self.recording.is_empty() {
+            // Whoever asked for a recording hears of its files before the end, which is the last that is heard.
+            self.ending = Some((event, Instant::now() + LAST_PAGES));
+            return false;
         }
         self.tell(Happening::Leg(event));
         is_over
@@ -301,6 +309,10 @@ impl Actor {
 
     async fn tick(&mut self) -> bool {
         let now = Instant::now();
+        if let Some((event, _)) = self.ending.take_if(|(_, until)| *until <= now) {
+            self.tell(Happening::Leg(event));
+            return true;
+        }
         if self.listener.as_ref().is_none_or(mpsc::Sender::is_closed) {
             self.listener = None;
             self.ownership.detached(now);
@@ -313,6 +325,10 @@ impl Actor {
 
     /// Ends the leg. With a peer the thread tells the end, which is then the last message; `true` if there is no thread to tell.
     async fn end(&mut self, reason: EndReason) -> bool {
+        if self.ending.is_some() {
+            // It has ended: the last pages are on their way to the disk.
+            return false;
+        }
         if let Some((key, _)) = self.key
             && let Ok(media) = self.host.media.of(key)
             && media.close(key, reason).await.is_ok()

@@ -19,6 +19,6 @@ pub(crate) use actor::{Message, Patched, PeerRefusal};
 pub use clips::Clip;
 pub use host::{Host, HostConfig, LegId, NotOpened, OpenedLeg, StartError, Wishes};
 pub use orders::{AnswerOrder, Order, Outcome, Reason};
-pub use ownership::{Admission, Happening, Numbered, ORPHANED_AFTER, Ownership};
+pub use ownership::{Admission, Happening, Numbered, ORPHANED_AFTER, Ownership, RecordedFile};
 pub use service::MediaService;
 pub use tally::Tally;

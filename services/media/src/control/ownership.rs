@@ -34,8 +34,8 @@ pub enum Happening {
         operation: u64,
         /// `received` or `sent`.
         direction: &'static str,
-        /// The SHA-256 of the file, or why it was given up.
-        result: Result<String, String>,
+        /// Where it lies, or why it was given up.
+        result: Result<RecordedFile, String>,
     },
     /// The recording of an answer ended.
     Answered {
@@ -46,6 +46,17 @@ pub enum Happening {
         /// Where it is fetched, and the SHA-256 of the file; `None` if nothing is kept.
         clip: Option<(Clip, String)>,
     },
+}
+
+/// A direction that was recorded to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedFile {
+    /// The file of its last part: a path below the directory of recordings.
+    pub file: String,
+    /// How many parts it has.
+    pub parts: u32,
+    /// The SHA-256 of that file, in hexadecimal digits.
+    pub sha256: String,
 }
 
 /// Whether a command is carried out.

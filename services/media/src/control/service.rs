@@ -15,7 +15,7 @@ use trunkline_proto::media::media_server::Media;
 
 use super::actor::{Listener, Message, Verdict};
 use super::sound;
-use super::{AnswerOrder, Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason, Wish};
+use super::{AnswerOrder, Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason, RecordedFile, Wish};
 use crate::codec::Codec;
 use crate::leg::{LegEvent, PlayEnd, Relay, Statistics};
 
@@ -337,12 +337,22 @@ fn event_of(host: &Host, event: Happening) -> wire::event::What {
             direction,
             result,
         } => {
-            let (sha256, error) = result.map_or_else(|error| (String::new(), error), |sha256| (sha256, String::new()));
+            let ended = match result {
+                Ok(RecordedFile { file, parts, sha256 }) => wire::RecordingEnded {
+                    file,
+                    parts,
+                    sha256,
+                    ..wire::RecordingEnded::default()
+                },
+                Err(error) => wire::RecordingEnded {
+                    error,
+                    ..wire::RecordingEnded::default()
+                },
+            };
             return Told::RecordingEnded(wire::RecordingEnded {
                 operation,
                 direction: direction.to_owned(),
-                error,
-                sha256,
+                ..ended
             });
         }
         Happening::Answered {
@@ -403,7 +413,7 @@ fn event_of(host: &Host, event: Happening) -> wire::event::What {
             operation,
             direction: direction.name().to_owned(),
             error: "the recorder gave it up".to_owned(),
-            sha256: String::new(),
+            ..wire::RecordingEnded::default()
         }),
         // The actor tells it, with its file.
         LegEvent::Answered { operation, reason } => Told::Answered(wire::Answered {

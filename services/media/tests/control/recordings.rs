@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_proto::media::acknowledgement::What as Ack;
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
-use trunkline_proto::media::{Listen, Open, Record, RecordAnswer, StopRecording};
+use trunkline_proto::media::{Close, Listen, Open, Record, RecordAnswer, StopRecording};
 
 use crate::support::caller::TONES;
 use crate::world::{World, run, speech};
@@ -112,5 +112,41 @@ fn nothing_of_a_call_that_a_policy_records_is_kept_before_that_is_confirmed() {
             manifest.is_ok_and(|text| text.contains("\"operation-1\"")),
             "who confirmed it stands there"
         );
+    });
+}
+
+#[test]
+fn the_files_of_a_recording_are_told_before_the_end_of_the_leg_that_ends_it() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        let (leg, _caller, _) = world.call_of(&mut worker, Open::default()).await;
+        let record = Record {
+            name: "tenant/call/leg-1".to_owned(),
+            received: true,
+            sent: true,
+            confirmed_by: String::new(),
+        };
+        let of = worker.accepts(&leg, What::Record(record)).await;
+        worker.accepts(&leg, What::Close(Close {})).await;
+        let mut told = Vec::new();
+        while told.len() < 2 {
+            let event = worker
+                .event(&leg, |told| matches!(told, Told::RecordingEnded(_) | Told::Ended(_)))
+                .await;
+            let Told::RecordingEnded(ended) = event else {
+                panic!("the leg has ended first")
+            };
+            assert_eq!((ended.operation, ended.error.as_str(), ended.parts), (of, "", 1));
+            told.push(ended.file);
+        }
+        told.sort();
+        let expected = ["received", "sent"].map(|direction| format!("tenant/call/leg-1-{direction}.opus.sealed"));
+        assert_eq!(told, expected);
+        for file in told {
+            let recordings = world.directory.path().join("recordings");
+            assert!(recordings.join(&file).exists() && recordings.join(format!("{file}.json")).exists());
+        }
+        worker.event(&leg, |told| matches!(told, Told::Ended(_))).await;
     });
 }

@@ -234,6 +234,7 @@ impl CallRecord {
             result: result.as_ref().map(to_json).unwrap_or_default(),
         });
         let mut events = self.end_pending();
+        events.extend(self.leave_kept());
         events.push(CallEvent::Ended(CallEnd { by: by.into(), result }));
         events
     }

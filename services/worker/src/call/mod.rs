@@ -6,6 +6,7 @@
 //! around it is the conversation's (`crate::conversation`). Order of states: Graph's pages give none but that establishing and
 //! established may be swapped; the table here is inferred from their sequences.
 
+mod kept;
 mod leg;
 mod life;
 mod operations;
@@ -16,9 +17,10 @@ mod schedule;
 mod timeline;
 mod witnessed;
 
+pub use self::kept::{KeptCall, KeptEnd, KeptFile, NO_LEG};
 pub use self::leg::{
-    AnswerEnd, AnswerToRecord, Clip, LOST, Leg, LegCommand, LegEnd, LegNews, LegState, NO_HOST, OnLeg, OpenedLeg,
-    on_leg,
+    AnswerEnd, AnswerToRecord, Clip, LOST, Leg, LegCommand, LegDirection, LegEnd, LegNews, LegState, NO_HOST, OnLeg,
+    OpenedLeg,
 };
 pub use self::life::News;
 pub use self::operations::{budget_ms, is_decision, is_look};

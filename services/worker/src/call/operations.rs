@@ -1,6 +1,6 @@
 //! Operations that are under way: joined to their end by their key, never asked twice where that would be heard.
 
-use trunkline_bot::logic::{CallEvent, OperationEnd, OperationOutcome};
+use trunkline_bot::logic::{CallEvent, HostedOperation, OperationEnd, OperationOutcome};
 use trunkline_teams::calls::{CommsOperation, OperationStatus, ResultInfo, SendDtmfCompletionReason};
 use trunkline_teams::graph::{Completion, Operation, OperationKind, Told};
 
@@ -20,6 +20,9 @@ const INVITE_MS: u64 = 70_000;
 const TONE_MS: u64 = 1_000;
 /// How long a call that was perhaps made is waited for (design: "Calls").
 const ADOPT_MS: u64 = 30_000;
+
+/// How long an operation on the leg may take that no sound is waited for.
+pub(super) const HOST_BUDGET_MS: u64 = BUDGET_MS;
 
 /// How long an operation may take from its leaving to its end, in milliseconds.
 pub fn budget_ms(operation: &Operation) -> u64 {
@@ -133,6 +136,9 @@ impl CallRecord {
             return Vec::new();
         };
         let kind = OperationKind::by_name(&self.pending[place].kind);
+        if kind.is_none() {
+            return self.host_answered(place);
+        }
         let completion = kind.map_or(Completion::Notification, OperationKind::completion);
         match (told, completion) {
             (Told::Operation(operation), completion) => {
@@ -156,6 +162,15 @@ impl CallRecord {
             }
             _ => self.end_operation(place, done()),
         }
+    }
+
+    /// The leg did what it was asked: the end of it is told, but of a recording, which begins.
+    fn host_answered(&mut self, place: usize) -> Vec<CallEvent> {
+        if self.pending[place].kind != HostedOperation::RECORD_CALL {
+            return self.end_operation(place, done());
+        }
+        let pending = self.pending.remove(place);
+        self.keeping_began(&pending.key).into_iter().collect()
     }
 
     /// The call was made, and this is its id.
@@ -196,7 +211,7 @@ impl CallRecord {
                 if pending.kind == OperationKind::Create.name() {
                     CallEvent::InDoubt
                 } else {
-                    ended(pending, OperationOutcome::Unknown)
+                    self.ended(pending, OperationOutcome::Unknown)
                 }
             })
             .collect()
@@ -225,7 +240,7 @@ impl CallRecord {
         } else {
             OperationOutcome::Completed(Box::new(operation))
         };
-        vec![ended(pending, outcome)]
+        vec![self.ended(pending, outcome)]
     }
 
     pub(super) fn end_pending(&mut self) -> Vec<CallEvent> {
@@ -233,32 +248,36 @@ impl CallRecord {
         let known = pending
             .into_iter()
             .filter(|pending| pending.kind != OperationKind::Create.name());
-        known.map(|pending| ended(pending, OperationOutcome::Unknown)).collect()
+        known
+            .map(|pending| self.ended(pending, OperationOutcome::Unknown))
+            .collect()
     }
 
     /// What is under way on the leg ended like this.
     pub(super) fn end_pending_of_leg(&mut self, how: &CommsOperation) -> Vec<CallEvent> {
-        let of_leg = self.pending.extract_if(.., |pending| pending.is_of_leg);
-        of_leg
-            .map(|pending| ended(pending, OperationOutcome::Failed(Box::new(how.clone()))))
-            .collect()
+        let of_leg: Vec<Pending> = self.pending.extract_if(.., |pending| pending.is_of_leg).collect();
+        let failed = |pending| self.ended(pending, OperationOutcome::Failed(Box::new(how.clone())));
+        of_leg.into_iter().map(failed).collect()
     }
 
     fn finish(&mut self, key: &str, outcome: OperationOutcome) -> Vec<CallEvent> {
-        let place = self.pending.iter().position(|pending| pending.key == key);
-        place
-            .map(|place| ended(self.pending.remove(place), outcome))
-            .into_iter()
-            .collect()
+        let Some(place) = self.pending.iter().position(|pending| pending.key == key) else {
+            return Vec::new();
+        };
+        let pending = self.pending.remove(place);
+        vec![self.ended(pending, outcome)]
     }
-}
 
-fn ended(pending: Pending, outcome: OperationOutcome) -> CallEvent {
-    CallEvent::OperationEnded(Box::new(OperationEnd {
-        key: pending.key,
-        operation: pending.kind,
-        outcome,
-    }))
+    fn ended(&mut self, pending: Pending, outcome: OperationOutcome) -> CallEvent {
+        if pending.kind == HostedOperation::RECORD_CALL {
+            return self.keeping_failed(&pending.key, &outcome);
+        }
+        CallEvent::OperationEnded(Box::new(OperationEnd {
+            key: pending.key,
+            operation: pending.kind,
+            outcome,
+        }))
+    }
 }
 
 /// Of tones the reason counts, not the status (documented: `sendDtmfTonesOperation`).

@@ -4,10 +4,11 @@ use bytes::Bytes;
 use prost::{Enumeration, Message};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trunkline_bot::logic::{self, CallAbout, CallEnd, CallEvent, CallNow};
+use trunkline_bot::logic::{self, CallAbout, CallEnd, CallEvent, CallNow, RecordingNews};
 use trunkline_teams::calls::{CallState, Participant};
 use trunkline_teams::graph::Operation;
 
+use super::kept::KeptCall;
 use super::leg::Leg;
 use super::timeline::{Moment, MomentKind};
 
@@ -124,6 +125,9 @@ pub struct CallRecord {
     /// The leg at a media host of ours that carries the sound, where Graph does not. Builds of format 2 would ask Graph instead.
     #[prost(message, optional, tag = "32")]
     pub leg: Option<Leg>,
+    /// Recordings of the call that the bot asked for and that go on. Builds of format 3 would forget them.
+    #[prost(message, repeated, tag = "43")]
+    pub kept: Vec<KeptCall>,
 }
 
 /// An operation of which no end is known.
@@ -132,7 +136,7 @@ pub struct Pending {
     /// Its key, and its client context where it has room for one.
     #[prost(string, tag = "1")]
     pub key: String,
-    /// [`trunkline_teams::graph::OperationKind::name`].
+    /// [`trunkline_teams::graph::OperationKind::name`], or that of a [`trunkline_bot::logic::HostedOperation`].
     #[prost(string, tag = "2")]
     pub kind: String,
     /// When it is given up, in milliseconds since 1970; 0 while it has not left.
@@ -320,10 +324,15 @@ impl CallRecord {
         let name = name_of(event).to_owned();
         let waiting: usize = self.events.iter().map(|queued| queued.body.len()).sum();
         let is_full = waiting > UNTOLD_BYTES || self.events.len() >= UNTOLD;
-        let may_lack = matches!(
-            event,
-            CallEvent::Joined(_) | CallEvent::Left(_) | CallEvent::Muted(_) | CallEvent::Tone(_) | CallEvent::Speech(_)
-        );
+        let may_lack = match event {
+            CallEvent::Joined(_)
+            | CallEvent::Left(_)
+            | CallEvent::Muted(_)
+            | CallEvent::Tone(_)
+            | CallEvent::Speech(_) => true,
+            CallEvent::Recording(told) => matches!(told.news, RecordingNews::Gap { .. }),
+            _ => false,
+        };
         if is_full && may_lack {
             self.note(MomentKind::Host, format!("{name} is not told: too much waits"), now_ms);
             return;
@@ -416,6 +425,7 @@ pub fn name_of(event: &CallEvent) -> &'static str {
         CallEvent::MediaLost(_) => "media lost",
         CallEvent::Speech(true) => "speech",
         CallEvent::Speech(false) => "silence",
+        CallEvent::Recording(_) => "call recording",
         CallEvent::Ended(_) => "ended",
         _ => "event",
     }

@@ -4,13 +4,15 @@
 //! The word is one operation of the bot with two halves. Of "recording" the first half is Graph's and the second the leg's; of every
 //! other word it is the other way round. The bot is told that the word was taken when both are done.
 
+use trunkline_bot::logic::CallEvent;
 use trunkline_teams::calls::{CommsOperation, OperationStatus, RecordingStatus, ResultInfo};
 use trunkline_teams::graph::{Operation, Told, UpdateRecordingStatus};
 
-use super::leg::{LegCommand, OnLeg, on_leg};
+use super::kept::KeptEnd;
+use super::leg::{LegCommand, LegDirection, OnLeg, on_leg};
 use super::record::CallRecord;
 use super::timeline::MomentKind;
-use crate::record::Entry;
+use crate::record::{Asks, Entry};
 
 /// Status and code where Graph took the word and did not confirm it with the same answer.
 pub const NOT_CONFIRMED: (u16, &str) = (409, "TRUNKLINE_NOT_CONFIRMED");
@@ -30,7 +32,14 @@ pub enum Half {
 
 impl CallRecord {
     /// What an entry is in a call with a leg; `None` for what is asked of Graph.
-    pub fn on_leg(&self, entry: &Entry, operation: &Operation) -> Option<OnLeg> {
+    pub fn on_leg(&self, entry: &Entry) -> Option<OnLeg> {
+        match entry.asks()? {
+            Asks::Graph(operation) => self.graph_on_leg(entry, &operation),
+            Asks::Host(operation) => self.hosted_on_leg(entry, &operation),
+        }
+    }
+
+    fn graph_on_leg(&self, entry: &Entry, operation: &Operation) -> Option<OnLeg> {
         let Operation::UpdateRecordingStatus(update) = operation else {
             return on_leg(operation);
         };
@@ -39,10 +48,12 @@ impl CallRecord {
             OnLeg::Command(if says_recording(update) {
                 LegCommand::RecordCall {
                     name: self.recording_name(entry.leg_command),
+                    received: true,
+                    sent: true,
                     confirmed_by: entry.confirmed_by.clone(),
                 }
             } else {
-                LegCommand::StopRecordingCall
+                LegCommand::StopRecordingCall { of: 0 }
             })
         })
     }
@@ -73,7 +84,7 @@ impl CallRecord {
     }
 
     /// `tenant/call/leg-number`: what is no letter or digit is written as a line.
-    fn recording_name(&self, command: u64) -> String {
+    pub(super) fn recording_name(&self, command: u64) -> String {
         let plain = |text: &str| -> String {
             let character = |character: char| {
                 if character.is_ascii_alphanumeric() {
@@ -95,8 +106,26 @@ impl CallRecord {
         self.about().observed_participant().is_some()
     }
 
+    /// A direction that the leg recorded ended. Of a policy's call Graph is told when that was no good end.
+    pub(super) fn recording_ended(
+        &mut self,
+        command: u64,
+        direction: LegDirection,
+        end: KeptEnd,
+        now_ms: u64,
+    ) -> Vec<CallEvent> {
+        let has_failed = end.is_err();
+        if let Some(events) = self.direction_ended(command, direction, end) {
+            return events;
+        }
+        if has_failed && self.is_of_policy() {
+            self.say_that_recording_failed(now_ms);
+        }
+        Vec::new()
+    }
+
     /// Teams is told that the recording failed: the people in the call are to know.
-    pub(super) fn say_that_recording_failed(&mut self, now_ms: u64) {
+    fn say_that_recording_failed(&mut self, now_ms: u64) {
         if self.is_over() || self.id.is_none() {
             return;
         }
@@ -170,7 +199,7 @@ mod tests {
     fn recording_begins_on_the_leg_only_after_graph_confirmed_it() {
         let (call, word) = (with_leg(), word(RecordingStatus::Recording));
         let mut entry = Entry::default();
-        assert_eq!(call.on_leg(&entry, &word), None, "the first half is Graph's");
+        assert_eq!(call.graph_on_leg(&entry, &word), None, "the first half is Graph's");
         let confirmed = call.half(&entry, &word, &told(OperationStatus::Completed));
         assert_eq!(confirmed, Half::Second("operation-7".to_owned()));
         assert_eq!(
@@ -184,9 +213,11 @@ mod tests {
         entry.leg_command = 4;
         let command = LegCommand::RecordCall {
             name: "tenant/57dab8b1-894c-x/leg-4".to_owned(),
+            received: true,
+            sent: true,
             confirmed_by: "operation-7".to_owned(),
         };
-        assert_eq!(call.on_leg(&entry, &word), Some(OnLeg::Command(command)));
+        assert_eq!(call.graph_on_leg(&entry, &word), Some(OnLeg::Command(command)));
         assert_eq!(call.half(&entry, &word, &Told::Nothing), Half::Whole);
     }
 
@@ -196,12 +227,12 @@ mod tests {
         for status in [RecordingStatus::NotRecording, RecordingStatus::Failed] {
             let (word, mut entry) = (word(status), Entry::default());
             assert_eq!(
-                call.on_leg(&entry, &word),
-                Some(OnLeg::Command(LegCommand::StopRecordingCall))
+                call.graph_on_leg(&entry, &word),
+                Some(OnLeg::Command(LegCommand::StopRecordingCall { of: 0 }))
             );
             assert_eq!(call.half(&entry, &word, &Told::Nothing), Half::Second(String::new()));
             entry.is_second_half = true;
-            assert_eq!(call.on_leg(&entry, &word), None, "the second half is Graph's");
+            assert_eq!(call.graph_on_leg(&entry, &word), None, "the second half is Graph's");
         }
     }
 
@@ -211,7 +242,7 @@ mod tests {
         call.lose_leg("gone", 2_000, 2_000);
         for status in [RecordingStatus::Recording, RecordingStatus::NotRecording] {
             let (word, entry) = (word(status), Entry::default());
-            assert_eq!(call.on_leg(&entry, &word), None);
+            assert_eq!(call.graph_on_leg(&entry, &word), None);
             assert_eq!(call.half(&entry, &word, &told(OperationStatus::Completed)), Half::Whole);
         }
     }

@@ -76,7 +76,7 @@ fn bytes_of(effect: &Effect) -> usize {
         } => person.len() + name.len() + change.len(),
         Effect::SetTimer { name, key, payload, .. } => name.len() + key.len() + payload.len(),
         Effect::ForgetTimer { .. } => 0,
-        Effect::Call { .. } | Effect::StartCall { .. } => of_calls::bytes_of(effect),
+        Effect::Call { .. } | Effect::Hosted { .. } | Effect::StartCall { .. } => of_calls::bytes_of(effect),
     };
     body + EFFECT_OVERHEAD
 }
@@ -169,7 +169,7 @@ pub(super) fn apply(record: &mut Record, effects: Vec<Effect>, context: &Context
                 );
                 continue;
             }
-            effect @ (Effect::Call { .. } | Effect::StartCall { .. }) => {
+            effect @ (Effect::Call { .. } | Effect::Hosted { .. } | Effect::StartCall { .. }) => {
                 if !of_calls::fill(record, &mut entry, effect) {
                     continue;
                 }

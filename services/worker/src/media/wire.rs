@@ -10,7 +10,7 @@ use trunkline_teams::calls::{Secret, Tone};
 use trunkline_teams::graph;
 
 use super::choice::Candidate;
-use crate::call::{AnswerEnd, Clip, LOST, LegCommand, LegEnd, LegNews, OpenedLeg};
+use crate::call::{AnswerEnd, Clip, KeptFile, LOST, LegCommand, LegDirection, LegEnd, LegNews, OpenedLeg};
 use crate::conversation::{GraphAnswer, LegAnswer, LegTold};
 
 /// What lets a peer in. Documented in `services/media/docs/media.md`.
@@ -38,13 +38,18 @@ pub(super) fn command(command: LegCommand) -> What {
             longest_ms: answer.longest_ms,
             stop_keys: answer.stop_keys,
         }),
-        LegCommand::RecordCall { name, confirmed_by } => What::Record(wire::Record {
+        LegCommand::RecordCall {
             name,
-            received: true,
-            sent: true,
+            received,
+            sent,
+            confirmed_by,
+        } => What::Record(wire::Record {
+            name,
+            received,
+            sent,
             confirmed_by,
         }),
-        LegCommand::StopRecordingCall => What::StopRecording(wire::StopRecording { of: 0 }),
+        LegCommand::StopRecordingCall { of } => What::StopRecording(wire::StopRecording { of }),
     }
 }
 
@@ -167,11 +172,44 @@ fn news_of(told: Told) -> LegNews {
         Told::Stable(_) => LegNews::Other("the peer is heard again"),
         Told::ToneStarted(_) => LegNews::Other("a key went down"),
         Told::Started(_) => LegNews::Other("a prompt begins"),
-        Told::RecordingGap(_) => LegNews::Other("a gap in a recording"),
-        Told::RecordingEnded(ended) if !ended.error.is_empty() => LegNews::RecordingFailed(ended.error),
-        Told::RecordingEnded(_) => LegNews::Other("a recording ended"),
+        Told::RecordingGap(gap) => {
+            direction(&gap.direction).map_or(LegNews::Other("a gap in a recording"), |direction| {
+                LegNews::RecordingGap {
+                    command: gap.operation,
+                    direction,
+                    packets: gap.packets,
+                }
+            })
+        }
+        Told::RecordingEnded(ended) => recording_ended(ended),
         Told::Speech(speech) => LegNews::Speech(speech.speaks),
         Told::BridgeEnded(_) => LegNews::Other("the bridge ended"),
+    }
+}
+
+fn direction(name: &str) -> Option<LegDirection> {
+    let mut known = [LegDirection::Received, LegDirection::Sent].into_iter();
+    known.find(|direction| direction.name() == name)
+}
+
+fn recording_ended(ended: wire::RecordingEnded) -> LegNews {
+    let Some(direction) = direction(&ended.direction) else {
+        return LegNews::Other("a recording ended");
+    };
+    let file = KeptFile {
+        direction: ended.direction,
+        file: ended.file,
+        parts: ended.parts,
+        sha256: ended.sha256,
+    };
+    LegNews::RecordingEnded {
+        command: ended.operation,
+        direction,
+        end: if ended.error.is_empty() {
+            Ok(file)
+        } else {
+            Err(ended.error)
+        },
     }
 }
 

@@ -122,8 +122,8 @@ pub(super) fn of_entry(entry: &Entry, record: &Record, fallback: Fallback) -> Re
         EntryKind::Update | EntryKind::Delete => replace(entry, record, &names),
         EntryKind::Signal => signal(entry, &names),
         EntryKind::StartCall => start_call(entry, &names),
-        // Goes to Graph, by the actor's own lane for it.
-        EntryKind::Call => Err("an operation on a call is not sent from here"),
+        // Goes to Graph or the leg, by the actor's own lane for it.
+        EntryKind::Call | EntryKind::Hosted => Err("an operation on a call is not sent from here"),
         EntryKind::ChangeUser => Ok(Operation::Tell {
             triple: Triple {
                 kind: ActorKind::Person,

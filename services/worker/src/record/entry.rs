@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use prost::{Enumeration, Message};
 use trunkline_bot::Address;
+use trunkline_bot::logic::HostedOperation;
+use trunkline_teams::graph::Operation;
 
 /// What an entry does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
@@ -22,6 +24,17 @@ pub enum EntryKind {
     Call = 5,
     /// A call begins.
     StartCall = 6,
+    /// The media host that carries the call's sound is asked for something: builds of format 3 would never let it go.
+    Hosted = 7,
+}
+
+/// What an operation on a call asks, and of whom.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asks {
+    /// Graph, or the leg in its place.
+    Graph(Operation),
+    /// The media host that carries the sound.
+    Host(HostedOperation),
 }
 
 /// Where entries go: one at a time in each lane.
@@ -31,7 +44,7 @@ pub enum Lane {
     Connector,
     /// To another actor of ours.
     Actors,
-    /// To Graph.
+    /// To Graph, or to the leg of the call.
     Graph,
 }
 
@@ -46,6 +59,7 @@ impl EntryKind {
             Self::ChangeUser => "change user",
             Self::Call => "operation on the call",
             Self::StartCall => "start call",
+            Self::Hosted => "operation on the leg",
         }
     }
 }
@@ -141,8 +155,27 @@ impl Entry {
         match self.kind() {
             EntryKind::Send | EntryKind::Update | EntryKind::Delete => Lane::Connector,
             EntryKind::Signal | EntryKind::ChangeUser | EntryKind::StartCall => Lane::Actors,
-            EntryKind::Call => Lane::Graph,
+            EntryKind::Call | EntryKind::Hosted => Lane::Graph,
         }
+    }
+
+    /// What is asked; `None` for what is no operation on a call, and for one of a newer build.
+    pub fn asks(&self) -> Option<Asks> {
+        match self.kind() {
+            EntryKind::Call => self.operation().map(Asks::Graph),
+            EntryKind::Hosted => self.hosted().map(Asks::Host),
+            _ => None,
+        }
+    }
+
+    /// What is asked of Graph.
+    pub fn operation(&self) -> Option<Operation> {
+        (self.kind() == EntryKind::Call).then(|| serde_json::from_slice(&self.body).ok())?
+    }
+
+    /// What is asked of the media host.
+    pub fn hosted(&self) -> Option<HostedOperation> {
+        (self.kind() == EntryKind::Hosted).then(|| serde_json::from_slice(&self.body).ok())?
     }
 }
 

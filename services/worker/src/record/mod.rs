@@ -15,13 +15,15 @@ use trunkline_store::key::{ActorKind, Triple};
 use crate::call::CallRecord;
 
 pub use self::accepted::{Accepted, AcceptedWork, PARKING_REASON_BYTES, Parking, WorkKind};
-pub use self::entry::{Entry, EntryKind, Lane, Place, PlaceKind, SentId};
+pub use self::entry::{Asks, Entry, EntryKind, Lane, Place, PlaceKind, SentId};
 pub use self::ring::Ring;
 
 /// Newest format that this build reads.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 /// Format of a call whose sound a leg carries: a build that does not know legs would ask Graph for what the leg is to do.
 const FORMAT_WITH_LEG: u32 = 3;
+/// Format of a call that its bot records: a build that does not know that would forget it.
+const FORMAT_WITH_KEPT: u32 = 4;
 /// Format of what this build writes of an actor of that kind, unless it holds more: builds before calls refuse what they would
 /// misread.
 pub fn format_of(kind: u32) -> u32 {
@@ -206,8 +208,12 @@ impl Record {
 
     /// Says what a reader must know.
     pub fn set_format(&mut self) {
-        if self.call.as_ref().is_some_and(|call| call.has_leg()) {
-            self.format = FORMAT_WITH_LEG;
+        let Some(call) = &self.call else { return };
+        let asks_host = self.outbox.iter().any(|entry| entry.kind() == EntryKind::Hosted);
+        if asks_host || !call.kept.is_empty() {
+            self.format = FORMAT_WITH_KEPT;
+        } else if call.has_leg() {
+            self.format = self.format.max(FORMAT_WITH_LEG);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is recorded of calls on a real media host: answers, and calls of a policy.
+//! What is recorded of calls on a real media host: answers, calls of a policy, and calls that their bot records.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use trunkline_bot::Error;
-use trunkline_bot::calls::RecordingStatus;
-use trunkline_bot::event::{RecordingEnd, StatusUpdated};
+use trunkline_bot::calls::{Directions, RecordingStatus, WholeCall};
+use trunkline_bot::event::{CallRecording, RecordingEnd, RecordingNews, StatusUpdated};
 use trunkline_bot::prelude::*;
 use trunkline_caller::Sound;
 
-use super::support::until;
-use super::world::{GREETING, PATIENCE, World};
+use super::support::{SHARDS, until};
+use super::world::{GREETING, PATIENCE, STORY, World};
 
 #[derive(Default, Serialize, Deserialize)]
 struct Desk {
@@ -179,4 +179,96 @@ async fn a_call_of_a_policy_is_recorded_from_the_confirmation_until_another_word
     let manifest = std::fs::read_to_string(&files(&world.recordings(), "-received.opus.json")[0]).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(manifest["confirmed_by"], "0fe0623f-d628-42ed-b4bd-8ac290072cc5");
+}
+
+/// What the bot that records its call remembers, and what it was told.
+#[derive(Default, Serialize, Deserialize)]
+struct Keeper {
+    recording: Option<Op<WholeCall>>,
+}
+
+impl State for Keeper {}
+
+type Heard = Arc<Mutex<Vec<RecordingNews>>>;
+
+async fn answer(_: &mut Ringing<Heard>, _: &mut Keeper, _: Invitation) -> Result<Decision> {
+    Ok(Decision::Answer(Media::hosted()))
+}
+
+async fn record(call: &mut Call<Heard>, keeper: &mut Keeper, _: Connected) -> Result<Then> {
+    keeper.recording = Some(call.record_call(Directions::Both));
+    call.play(STORY.prompt());
+    Ok(Then::Stay)
+}
+
+/// Any key ends the recording.
+async fn enough(call: &mut Call<Heard>, keeper: &mut Keeper, _: Tone) -> Result<Then> {
+    call.stop_recording(keeper.recording.as_ref().expect("it records"));
+    Ok(Then::Stay)
+}
+
+async fn hear(call: &mut Call<Heard>, keeper: &mut Keeper, told: CallRecording) -> Result<Then> {
+    assert_eq!(keeper.recording.as_ref(), Some(&told.recording));
+    call.app.lock().unwrap().push(told.news);
+    Ok(Then::Stay)
+}
+
+fn keeper(heard: &Heard) -> Arc<dyn trunkline_bot::logic::Logic> {
+    CallBot::answering("test", heard.clone(), answer)
+        .on(calls::connected(), record)
+        .on(calls::tone(), enough)
+        .on(calls::call_recording(), hear)
+        .build()
+        .unwrap()
+}
+
+/// Whether half a second of a tone is in a recording.
+fn holds(file: &Path, hz: u16) -> bool {
+    let spectra = std::fs::read(file)
+        .ok()
+        .and_then(|bytes| trunkline_caller::recorded(&bytes).ok());
+    spectra.is_some_and(|spectra| spectra.iter().filter(|part| part.has(hz)).count() >= 25)
+}
+
+#[actix::test]
+async fn a_bot_records_its_call_and_the_recording_outlives_the_worker_that_began_it() {
+    let world = World::new();
+    let _host = world.host("media-1").await;
+    let heard = Heard::default();
+    let first = world.worker_of("a", keeper(&heard)).await;
+    let caller = world.caller(&first).await;
+    caller.say(Sound::Tone(700));
+    until("the bot is told that it records", || {
+        matches!(heard.lock().unwrap().as_slice(), [RecordingNews::Started { .. }])
+    })
+    .await;
+    until("it is recorded", || is_recorded(&world.recordings(), "-received.opus")).await;
+    let is_told = |heard: &trunkline_caller::Heard| heard.tone(STORY.hz, 0) >= Duration::from_secs(1);
+    caller.hears("the story", PATIENCE, is_told).await.unwrap();
+
+    first.kill().await;
+    let second = world.worker_of("b", keeper(&heard)).await;
+    until("the next worker serves everything", || {
+        second.serving() == SHARDS as usize
+    })
+    .await;
+    caller.press("0").unwrap();
+    until("the bot is told of its files", || heard.lock().unwrap().len() == 2).await;
+    let heard = heard.lock().unwrap();
+    let RecordingNews::Finished { files: told } = &heard[1] else {
+        panic!("{heard:?}")
+    };
+    let path = |file: &str| world.recordings().join(file);
+    for (direction, hz) in [("received", 700), ("sent", STORY.hz)] {
+        let file = told.iter().find(|file| file.direction == direction).expect(direction);
+        assert!(holds(&path(&file.file), hz), "{direction} lacks {hz} Hz");
+        let manifest = std::fs::read_to_string(path(&file.manifest())).unwrap();
+        assert!(manifest.contains(&file.sha256), "{manifest}");
+    }
+    assert_eq!(files(&world.recordings(), ".opus").len(), 2, "it was recorded twice");
+    assert_eq!(
+        world.graph.count("updateRecordingStatus"),
+        0,
+        "Graph hears nothing of it"
+    );
 }

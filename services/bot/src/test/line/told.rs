@@ -6,9 +6,13 @@ use trunkline_teams::graph::OperationKind;
 use crate::logic::{CallEvent, OperationEnd, OperationOutcome};
 
 pub(super) fn ended(key: &str, operation: OperationKind, outcome: OperationOutcome) -> CallEvent {
+    ended_as(key, operation.name(), outcome)
+}
+
+pub(super) fn ended_as(key: &str, operation: &str, outcome: OperationOutcome) -> CallEvent {
     CallEvent::OperationEnded(Box::new(OperationEnd {
         key: key.to_owned(),
-        operation: operation.name().to_owned(),
+        operation: operation.to_owned(),
         outcome,
     }))
 }

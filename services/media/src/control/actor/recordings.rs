@@ -9,7 +9,7 @@ use super::obey::{KEYS, invalid, refusal};
 use super::{Actor, Message};
 use crate::codec::Codec;
 use crate::control::clips::LONGEST_MINUTES;
-use crate::control::{AnswerOrder, Reason};
+use crate::control::{AnswerOrder, Happening, Reason, RecordedFile};
 use crate::leg::{AnswerLimits, RecordAnswer};
 use crate::record::{Direction, Finished, Subject};
 use crate::thread::{LegError, LegKey};
@@ -57,7 +57,7 @@ impl Actor {
     }
 
     pub(super) async fn record(
-        &self,
+        &mut self,
         key: LegKey,
         codec: Codec,
         operation: u64,
@@ -65,13 +65,41 @@ impl Actor {
         direction: Direction,
     ) -> Result<(), (Reason, String)> {
         let recorder = self.host.recorder.clone();
+        let below = PathBuf::from(&subject.name);
         let open = move || recorder.begin(&subject, operation, direction, codec);
         let begun = tokio::task::spawn_blocking(open).await.map_err(invalid)?;
         let (tap, finished) = begun.map_err(invalid)?;
         let media = self.host.media.of(key).map_err(refusal)?;
         media.record(key, tap).await.map_err(refusal)?;
-        tokio::spawn(tell_end(self.own_mailbox.clone(), operation, direction, finished));
+        self.recording.push((operation, direction));
+        tokio::spawn(tell_end(
+            self.own_mailbox.clone(),
+            operation,
+            direction,
+            below,
+            finished,
+        ));
         Ok(())
+    }
+
+    /// Tells the end of a direction; `true` when the leg, which had ended before, has told its last event with it.
+    pub(super) fn recording_ended(
+        &mut self,
+        operation: u64,
+        direction: Direction,
+        result: Result<RecordedFile, String>,
+    ) -> bool {
+        self.recording.retain(|known| *known != (operation, direction));
+        self.tell(Happening::RecordingEnded {
+            operation,
+            direction: direction.name(),
+            result,
+        });
+        let Some((event, _)) = self.ending.take_if(|_| self.recording.is_empty()) else {
+            return false;
+        };
+        self.tell(Happening::Leg(event));
+        true
     }
 }
 
@@ -93,9 +121,19 @@ async fn tell_answer(mailbox: mpsc::WeakSender<Message>, operation: u64, file: P
 }
 
 /// Carries the end of a recording to the actor, if that still lives.
-async fn tell_end(mailbox: mpsc::WeakSender<Message>, operation: u64, direction: Direction, finished: Finished) {
+async fn tell_end(
+    mailbox: mpsc::WeakSender<Message>,
+    operation: u64,
+    direction: Direction,
+    name: PathBuf,
+    finished: Finished,
+) {
     let result = match finished.await {
-        Ok(Ok(manifest)) => Ok(manifest.sha256),
+        Ok(Ok(manifest)) => Ok(RecordedFile {
+            file: name.with_file_name(manifest.file).display().to_string(),
+            parts: manifest.part,
+            sha256: manifest.sha256,
+        }),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err("the recorder ended".to_owned()),
     };

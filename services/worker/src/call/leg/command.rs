@@ -37,15 +37,22 @@ pub enum LegCommand {
     SendTones(String),
     /// Record an answer, behind what plays.
     RecordAnswer(AnswerToRecord),
-    /// Record the call, both directions.
+    /// Record the call.
     RecordCall {
         /// A path without ending among the host's recordings.
         name: String,
-        /// The operation by which Graph confirmed that the call may be recorded.
+        /// What the peer says.
+        received: bool,
+        /// What the leg says.
+        sent: bool,
+        /// The operation by which Graph confirmed that the call may be recorded; empty where no policy demands it.
         confirmed_by: String,
     },
     /// Stop recording the call.
-    StopRecordingCall,
+    StopRecordingCall {
+        /// Number of the command that began it; 0 for whatever is recorded but answers.
+        of: u64,
+    },
 }
 
 /// What an operation is in a call with a leg.
@@ -58,7 +65,7 @@ pub enum OnLeg {
 }
 
 /// What an operation is in a call with a leg; `None` for one that stays Graph's.
-pub fn on_leg(operation: &Operation) -> Option<OnLeg> {
+pub(in crate::call) fn on_leg(operation: &Operation) -> Option<OnLeg> {
     Some(match operation {
         Operation::PlayPrompt(play) => OnLeg::Command(LegCommand::Play(play.prompts.iter().map(prompt_name).collect())),
         Operation::CancelMediaProcessing(_) => OnLeg::Command(LegCommand::StopPlaying),

@@ -13,8 +13,9 @@ use trunkline_bot::logic::CallEvent;
 use trunkline_teams::calls::{CallState, CommsOperation, OperationStatus, Secret};
 use trunkline_teams::graph::Operation;
 
-pub use self::command::{AnswerToRecord, LegCommand, OnLeg, on_leg};
-pub use self::news::{AnswerEnd, Clip, LegEnd, LegNews};
+pub(super) use self::command::on_leg;
+pub use self::command::{AnswerToRecord, LegCommand, OnLeg};
+pub use self::news::{AnswerEnd, Clip, LegDirection, LegEnd, LegNews};
 use self::news::{CANCELLED, answered, failed};
 use super::record::CallRecord;
 use super::timeline::MomentKind;
@@ -205,10 +206,27 @@ impl CallRecord {
                 self.operation_ended(Some(&command.to_string()), answered(how, clip))
             }
             LegNews::Speech(speaks) => vec![CallEvent::Speech(speaks)],
-            LegNews::RecordingFailed(why) => {
-                told(format!("leg: the recording failed: {why}"));
-                self.say_that_recording_failed(now_ms);
-                Vec::new()
+            LegNews::RecordingGap {
+                command,
+                direction,
+                packets,
+            } => {
+                told(format!(
+                    "leg: {packets} packets are missing in the recording of what was {}",
+                    direction.name()
+                ));
+                self.keeping_lacks(command, direction, packets).into_iter().collect()
+            }
+            LegNews::RecordingEnded {
+                command,
+                direction,
+                end,
+            } => {
+                let how = end
+                    .as_ref()
+                    .map_or_else(|why| format!("failed: {why}"), |_| "ended".to_owned());
+                told(format!("leg: the recording of what was {} {how}", direction.name()));
+                self.recording_ended(command, direction, end, now_ms)
             }
             LegNews::Ended { reason, by_peer } => {
                 let told_at = if by_peer { now_ms + PEER_LEFT_MS } else { now_ms };
@@ -240,7 +258,9 @@ impl CallRecord {
         leg.due_ms = told_at_ms.max(1);
         self.is_audio_active = false;
         self.note(MomentKind::Host, format!("the leg is gone: {why}"), now_ms);
-        self.end_pending_of_leg(&failed(i64::from(LOST.0), 0, why))
+        let mut events = self.end_pending_of_leg(&failed(i64::from(LOST.0), 0, why));
+        events.extend(self.lose_kept(why));
+        events
     }
 
     /// The loss of the leg, when it is time to tell it.

@@ -3,6 +3,7 @@
 use trunkline_teams::calls::{CommsOperation, OperationStatus, ResultInfo, Secret, Tone};
 
 use super::LOST;
+use crate::call::kept::KeptEnd;
 
 /// Sub-code of what was cancelled, as Graph has it. Source: Graph, `call: record`.
 pub(super) const CANCELLED: i64 = 8508;
@@ -32,8 +33,24 @@ pub enum LegNews {
     },
     /// The peer began to speak, or fell silent.
     Speech(bool),
-    /// The host gave a recording of the call up; why, for people.
-    RecordingFailed(String),
+    /// The host's disk was too slow for a recording of the call.
+    RecordingGap {
+        /// Number of the command that began it.
+        command: u64,
+        /// Of which direction.
+        direction: LegDirection,
+        /// Packets that are missing.
+        packets: u32,
+    },
+    /// A recording of the call is on the host's disk, or was given up.
+    RecordingEnded {
+        /// Number of the command that began it.
+        command: u64,
+        /// Which direction.
+        direction: LegDirection,
+        /// Its file, or why it was given up.
+        end: KeptEnd,
+    },
     /// The leg ended.
     Ended {
         /// The host's word for it.
@@ -43,6 +60,25 @@ pub enum LegNews {
     },
     /// Something that means nothing to a call; what, for people.
     Other(&'static str),
+}
+
+/// Which way the sound of a leg goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegDirection {
+    /// What the peer says.
+    Received,
+    /// What the leg says.
+    Sent,
+}
+
+impl LegDirection {
+    /// As the host writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Sent => "sent",
+        }
+    }
 }
 
 /// How a command on a leg ended.

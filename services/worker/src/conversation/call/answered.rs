@@ -5,7 +5,7 @@ use trunkline_teams::graph::{Operation, OperationKind, Told};
 
 use super::super::Conversation;
 use super::super::event::{Action, Note, Now};
-use super::ask::{AskId, operation_of};
+use super::ask::AskId;
 use crate::call::{Half, MomentKind, NOT_CONFIRMED, News, is_look};
 
 /// What has gone is looked for, not believed: its last notification may be on its way.
@@ -52,6 +52,9 @@ impl Conversation {
             return;
         };
         lane.asking = None;
+        if let Some(name) = self.asked_of_host(id) {
+            return self.host_answered(id, name, answer, now, out);
+        }
         let Some(asked) = self.asked_operation(id) else {
             // What it was about has ended meanwhile; of a call that is being made the answer still tells its id.
             if let GraphAnswer::Told(Told::Call(call)) = answer {
@@ -156,7 +159,7 @@ impl Conversation {
     }
 
     /// What follows for the bot is run at once from memory; the commit of its turn writes this, too.
-    fn must_write_soon(&mut self, now: Now) {
+    pub(super) fn must_write_soon(&mut self, now: Now) {
         if let Some(memory) = self.memory.as_mut() {
             memory.dirty_since.get_or_insert(now.steady_ms);
         }
@@ -165,7 +168,11 @@ impl Conversation {
     fn asked_operation(&self, id: AskId) -> Option<Operation> {
         let record = &self.memory.as_ref()?.record;
         match id {
-            AskId::Entry(sequence) => operation_of(record.outbox.iter().find(|entry| entry.sequence == sequence)?),
+            AskId::Entry(sequence) => record
+                .outbox
+                .iter()
+                .find(|entry| entry.sequence == sequence)?
+                .operation(),
             AskId::Own(number) => record
                 .call
                 .as_ref()?
@@ -192,7 +199,7 @@ impl Conversation {
         entries.any(|entry| entry.sequence == sequence && entry.leg_command > 0)
     }
 
-    fn take_out(&mut self, id: AskId, now: Now) {
+    pub(super) fn take_out(&mut self, id: AskId, now: Now) {
         let Some(memory) = self.memory.as_mut() else { return };
         match id {
             AskId::Entry(sequence) => memory.record.outbox.retain(|entry| entry.sequence != sequence),
@@ -205,7 +212,14 @@ impl Conversation {
         memory.dirty_since.get_or_insert(now.steady_ms);
     }
 
-    fn ask_later(&mut self, id: AskId, after_ms: Option<u64>, reason: &str, now: Now, out: &mut Vec<Action>) {
+    pub(super) fn ask_later(
+        &mut self,
+        id: AskId,
+        after_ms: Option<u64>,
+        reason: &str,
+        now: Now,
+        out: &mut Vec<Action>,
+    ) {
         let is_look = self.asked_operation(id).is_some_and(|operation| is_look(&operation));
         let part = self.call_part();
         let lane = if is_look { &mut part.looks } else { &mut part.ordered };

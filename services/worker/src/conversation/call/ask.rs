@@ -3,7 +3,7 @@
 //! An operation of the bot is marked as leaving by a commit, and leaves after it. So whoever finds it marked knows that it may
 //! have been asked; one that must not be asked twice then waits for its completion and its time.
 
-use bytes::Bytes;
+use trunkline_bot::logic::HostedOperation;
 use trunkline_teams::graph::{Operation, OperationKind};
 
 use super::super::event::{Action, Now};
@@ -11,7 +11,7 @@ use super::super::{Conversation, Phase};
 use super::CallPart;
 use super::leg::LegAsk;
 use crate::call::{CallRecord, Lease, MomentKind, OnLeg, Own, is_decision, is_look};
-use crate::record::{Entry, Lane, Record};
+use crate::record::{Entry, EntryKind, Lane, Record};
 
 /// Doubles from here, up to [`LONGEST_WAIT_MS`].
 const FIRST_WAIT_MS: u64 = 250;
@@ -189,9 +189,12 @@ impl Conversation {
         entry.is_leaving = true;
         if let Some(call) = memory.record.call.as_mut() {
             call.leaves(&entry.key, now.wall_ms);
-            if call.has_leg() && operation_of(entry).is_some_and(|operation| call.on_leg(entry, &operation).is_some()) {
+            if call.has_leg() && call.on_leg(entry).is_some() {
                 entry.leg_command = call.next_leg_command();
                 call.leaves_to_leg(&entry.key, entry.leg_command);
+                if let Some(HostedOperation::RecordCall(directions)) = entry.hosted() {
+                    call.keeps(&entry.key, entry.leg_command, directions);
+                }
             }
         }
         self.call_part().leaving = Some(sequence);
@@ -211,7 +214,7 @@ impl Conversation {
         let own = record.call.iter().flat_map(|call| &call.own).filter_map(Own::operation);
         let decision = |operation: &Operation| is_decision(operation);
         let entries = record.outbox.iter().filter(|entry| entry.lane() == Lane::Graph);
-        own.chain(entries.filter_map(operation_of))
+        own.chain(entries.filter_map(Entry::operation))
             .any(|operation| decision(&operation))
     }
 
@@ -309,7 +312,7 @@ impl Frame<'_> {
     }
 
     fn of_entry(&self, entry: &Entry, now: Now) -> Option<GraphAsk> {
-        let operation = self.with_leg(operation_of(entry)?.with_client_context(&entry.key));
+        let operation = self.with_leg(entry.operation()?.with_client_context(&entry.key));
         let pending = self.call.pending.iter().find(|pending| pending.key == entry.key);
         let left = pending.map_or(REQUEST_MS, |pending| pending.until_ms.saturating_sub(now.wall_ms));
         Some(GraphAsk {
@@ -347,19 +350,14 @@ fn leaves_next(record: &Record) -> Option<u64> {
 /// leaves.
 fn leg_lets_leave(call: &CallRecord, entry: &Entry) -> bool {
     if !call.has_leg() {
-        return true;
+        return entry.kind() != EntryKind::Hosted;
     }
-    let Some(operation) = operation_of(entry) else {
-        return true;
-    };
-    match call.on_leg(entry, &operation) {
+    match call.on_leg(entry) {
         Some(OnLeg::Command(_)) => !call.is_leg_gone(),
         Some(_) => false,
-        None => !(call.is_leg_wanted() && operation.wants_media_host()),
+        None => {
+            let wants_host = |operation: Operation| operation.wants_media_host();
+            !(call.is_leg_wanted() && entry.operation().is_some_and(wants_host))
+        }
     }
-}
-
-pub(super) fn operation_of(entry: &Entry) -> Option<Operation> {
-    let body: &Bytes = &entry.body;
-    serde_json::from_slice(body).ok()
 }

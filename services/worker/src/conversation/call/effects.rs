@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde::Serialize;
 use trunkline_bot::Address;
-use trunkline_bot::logic::Effect;
+use trunkline_bot::logic::{Effect, HostedOperation};
 use trunkline_teams::calls::{OWN_KEY, is_own_key};
 use trunkline_teams::graph::Operation;
 
-use crate::call::is_decision;
+use crate::call::{CallRecord, is_decision};
 use crate::record::{Entry, EntryKind, Place, PlaceKind, Record};
 
 /// Longest key of an operation in characters: Graph's client context takes no more (documented).
@@ -23,11 +23,15 @@ pub(in super::super) fn check(record: &Record, effect: &Effect, hosts_calls: boo
             if matches!(operation, Operation::Create(_)) {
                 return Err("a call is begun by an effect of its own, not by an operation".to_owned());
             }
-            if key.is_empty() || key.chars().count() > OPERATION_KEY {
-                return Err(format!("the key of an operation has 1 to {OPERATION_KEY} characters"));
-            }
-            if call.is_pending(key) {
-                return Err(format!("the operation {key:?} is under way already"));
+            check_key(call, key)
+        }
+        Effect::Hosted { key, operation, .. } => {
+            let Some(call) = record.call.as_deref() else {
+                return Err("a media host was asked for something where no call is".to_owned());
+            };
+            check_key(call, key)?;
+            if matches!(operation, HostedOperation::RecordCall(_)) && call.is_of_policy() {
+                return Err("a call that a policy records is recorded by the word on recording alone".to_owned());
             }
             Ok(())
         }
@@ -51,6 +55,16 @@ pub(in super::super) fn check(record: &Record, effect: &Effect, hosts_calls: boo
     }
 }
 
+fn check_key(call: &CallRecord, key: &str) -> Result<(), String> {
+    if key.is_empty() || key.chars().count() > OPERATION_KEY {
+        return Err(format!("the key of an operation has 1 to {OPERATION_KEY} characters"));
+    }
+    if call.is_pending(key) {
+        return Err(format!("the operation {key:?} is under way already"));
+    }
+    Ok(())
+}
+
 /// Whether one of the effects decides about an incoming call.
 pub(in super::super) fn decide(effects: &[Effect]) -> bool {
     let decides = |effect: &Effect| matches!(effect, Effect::Call { operation, .. } if is_decision(operation));
@@ -61,6 +75,7 @@ pub(in super::super) fn decide(effects: &[Effect]) -> bool {
 pub(in super::super) fn bytes_of(effect: &Effect) -> usize {
     match effect {
         Effect::Call { operation, .. } => json_of(operation).len() + 2 * OPERATION_KEY,
+        Effect::Hosted { operation, .. } => json_of(operation).len() + 2 * OPERATION_KEY,
         Effect::StartCall { call, payload, .. } => json_of(call).len() + payload.len() + 320,
         _ => 0,
     }
@@ -88,6 +103,22 @@ pub(in super::super) fn fill(record: &mut Record, entry: &mut Entry, effect: Eff
             entry.body = json_of(&operation);
             entry.after = after.unwrap_or_default();
             entry.replaces = replaces.unwrap_or_default();
+        }
+        Effect::Hosted {
+            sequence,
+            key,
+            operation,
+        } => {
+            record.next_sequence = record.next_sequence.max(sequence + 1);
+            let Some(call) = record.call.as_deref_mut().filter(|call| !call.is_over()) else {
+                return false;
+            };
+            call.ask_host(&key, &operation);
+            entry.sequence = sequence;
+            entry.set_kind(EntryKind::Hosted);
+            operation.name().clone_into(&mut entry.name);
+            entry.key = key;
+            entry.body = json_of(&operation);
         }
         Effect::StartCall {
             sequence,

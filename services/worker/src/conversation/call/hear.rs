@@ -210,7 +210,9 @@ impl Conversation {
         memory.record.timers.clear();
         if let Some(call) = memory.record.call.as_mut() {
             call.events.retain(|queued| {
-                queued.kind() == QueuedKind::Signal || matches!(queued.event(), Some(CallEvent::OperationEnded(_)))
+                let is_of_what_was_asked =
+                    |event| matches!(event, CallEvent::OperationEnded(_) | CallEvent::Recording(_));
+                queued.kind() == QueuedKind::Signal || queued.event().is_some_and(is_of_what_was_asked)
             });
         }
         self.drop_handler();

@@ -10,10 +10,10 @@ use trunkline_teams::graph::{Operation, Reject, Told};
 pub use self::wish::{LegAnswer, LegAsk, LegPlace, LegTold, LegWish};
 use super::super::event::{Action, Note, Now};
 use super::super::{Conversation, Phase};
-use super::ask::{AskId, operation_of};
+use super::ask::AskId;
 use super::report::{Report, What};
-use crate::call::{CallRecord, Half, LOST, Lease, MomentKind, NO_HOST, OnLeg, OpenedLeg, on_leg};
-use crate::record::{Entry, Lane};
+use crate::call::{CallRecord, Half, LOST, Lease, MomentKind, NO_HOST, NO_LEG, OnLeg, OpenedLeg};
+use crate::record::{Entry, EntryKind, Lane};
 
 /// A broken way to a leg is tried again for so long: with the time in which a silent host is noticed no more than two seconds.
 const PATIENCE_MS: u64 = 700;
@@ -117,7 +117,7 @@ impl Conversation {
         let (part, record) = (self.call.as_ref()?, &self.memory.as_ref()?.record);
         let leg = record.call.as_ref()?.leg.as_ref()?;
         let entry = record.outbox.iter().find(|entry| entry.sequence == sequence)?;
-        let Some(OnLeg::Command(command)) = record.call.as_ref()?.on_leg(entry, &operation_of(entry)?) else {
+        let Some(OnLeg::Command(command)) = record.call.as_ref()?.on_leg(entry) else {
             return None;
         };
         let pending = record
@@ -208,7 +208,7 @@ impl Conversation {
         let is_seen = |entry: &Entry| entry.leg_command > 0 && entry.leg_command <= last_command;
         // The leg did its half of a word on recording; the other one is Graph's.
         for entry in memory.record.outbox.iter_mut().filter(|entry| is_seen(entry)) {
-            let operation = operation_of(entry);
+            let operation = entry.operation();
             let half = operation.map(|operation| call.half(entry, &operation, &Told::Nothing));
             if let Some(Half::Second(confirmed_by)) = half {
                 entry.begins_second_half(confirmed_by);
@@ -264,11 +264,11 @@ impl Conversation {
             && let Some(call) = memory.record.call.as_mut()
         {
             let is_of_leg = |entry: &mut Entry| {
-                entry.lane() == Lane::Graph
-                    && (entry.leg_command > 0 || operation_of(entry).is_some_and(|it| on_leg(&it).is_some()))
+                entry.lane() == Lane::Graph && (entry.leg_command > 0 || call.on_leg(entry).is_some())
             };
+            let of_leg: Vec<Entry> = memory.record.outbox.extract_if(.., is_of_leg).collect();
             // What was on the leg has ended with it; the word on recording is one of Graph's operations, and ends here.
-            for entry in memory.record.outbox.extract_if(.., is_of_leg) {
+            for entry in of_leg {
                 events.extend(call.refused(&entry.key, LOST.0, LOST.1, "the leg is gone"));
             }
         }
@@ -294,9 +294,10 @@ impl Conversation {
         call.own
             .retain(|own| !own.operation().is_some_and(|own| own.wants_media_host()));
         let is_answer = |operation: Operation| operation.wants_media_host();
-        let answers = memory.record.outbox.extract_if(.., |entry| {
-            entry.lane() == Lane::Graph && operation_of(entry).is_some_and(is_answer)
-        });
+        let answers = memory
+            .record
+            .outbox
+            .extract_if(.., |entry| entry.operation().is_some_and(is_answer));
         let events: Vec<CallEvent> = answers
             .flat_map(|entry| call.refused(&entry.key, status, code, reason))
             .collect();
@@ -366,9 +367,7 @@ impl Conversation {
 
     /// What is due of the leg, and what needs nothing of it.
     pub(super) fn look_after_leg(&mut self, now: Now) {
-        let Some(call) = self.call_record_mut().filter(|call| call.has_leg()) else {
-            return;
-        };
+        let Some(call) = self.call_record_mut() else { return };
         if call.is_leg_closing() {
             call.gives_up_closing(now.wall_ms);
             if call.is_leg_gone() {
@@ -386,21 +385,26 @@ impl Conversation {
         }
     }
 
-    /// Takes out the first operation that is not asked of the leg, because it needs nothing, or because the leg is gone.
+    /// Takes out the first operation that is not asked of the leg, because it needs nothing, or because the leg is gone or never was.
     fn next_unasked(&mut self, now: Now) -> Option<Vec<CallEvent>> {
         let record = &mut self.memory.as_mut()?.record;
         let call = record.call.as_mut()?;
-        let is_gone = call.is_leg_gone();
+        let (has_leg, is_gone) = (call.has_leg(), call.is_leg_gone());
         let (place, what) = record.outbox.iter().enumerate().find_map(|(place, entry)| {
             let waits = entry.lane() != Lane::Graph
                 || entry.leg_command > 0
                 || (!entry.after.is_empty() && call.is_pending(&entry.after));
-            let on_leg = (!waits).then(|| call.on_leg(entry, &operation_of(entry)?)).flatten()?;
-            (is_gone || !matches!(on_leg, OnLeg::Command(_))).then_some((place, on_leg))
+            let is_of_leg = has_leg || entry.kind() == EntryKind::Hosted;
+            let on_leg = (is_of_leg && !waits).then(|| call.on_leg(entry)).flatten()?;
+            (is_gone || !has_leg || !matches!(on_leg, OnLeg::Command(_))).then_some((place, on_leg))
         })?;
         let entry = record.outbox.remove(place);
         Some(match what {
             OnLeg::Done => call.answered(&entry.key, Told::Nothing, now.wall_ms),
+            OnLeg::Command(_) if !has_leg => {
+                let why = "no media host carries the sound of this call";
+                call.refused(&entry.key, NO_LEG.0, NO_LEG.1, why)
+            }
             OnLeg::Command(_) => {
                 let why = call.leg.as_ref().map(|leg| leg.why.clone()).unwrap_or_default();
                 call.refused(&entry.key, LOST.0, LOST.1, &why)

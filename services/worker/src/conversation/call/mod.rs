@@ -2,7 +2,7 @@
 //! is acknowledged, whatever the bot is doing; what follows for the bot waits in the record for a turn of its own.
 //!
 //! `report` takes what comes, `hear` gives it to the machine, `due` does what the clock wants, `ask` lets operations out to
-//! Graph and `answered` takes what comes back, `leg` is the way to a media host, `book` counts the call, `tell` makes turns of what the bot is to be told.
+//! Graph and `answered` takes what comes back, `leg` is the way to a media host, `hosted` what the bot asks of that one alone, `book` counts the call, `tell` makes turns of what the bot is to be told.
 //!
 //! The machine's work needs no turn, so it is done between commits: the record in memory is changed when no commit is in
 //! flight, and the next one writes it.
@@ -13,6 +13,7 @@ mod book;
 mod due;
 pub(super) mod effects;
 mod hear;
+mod hosted;
 mod leg;
 mod report;
 mod tell;

@@ -5,6 +5,7 @@ mod desk;
 mod leg;
 mod operations;
 mod outgoing;
+mod recording;
 mod taking_over;
 mod witnessed;
 
