@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use webrtc::peer_connection::PeerConnection;
 
+use crate::codec::Codec;
 use crate::connection::{Connection, Stand};
 use crate::ear::Ear;
 use crate::error::CallerError;
@@ -30,6 +31,8 @@ pub struct CallerSettings {
     pub root: Option<Certificate>,
     /// Longest time until the connection has its keys. Default: 15 s.
     pub patience: Duration,
+    /// What is offered. Default: Opus.
+    pub codec: Codec,
 }
 
 impl Default for CallerSettings {
@@ -38,6 +41,7 @@ impl Default for CallerSettings {
             from: Ipv4Addr::LOCALHOST.into(),
             root: None,
             patience: Duration::from_secs(15),
+            codec: Codec::default(),
         }
     }
 }
@@ -50,6 +54,7 @@ pub struct Caller {
     ear: Arc<Ear>,
     sound: watch::Sender<Sound>,
     keys: mpsc::Sender<Press>,
+    codec: Codec,
     _tasks: JoinSet<()>,
 }
 
@@ -70,7 +75,7 @@ impl Caller {
 
     async fn try_connect(invitation: &Invitation, settings: &CallerSettings) -> Result<Self, CallerError> {
         let client = whip::client(settings.root.as_ref())?;
-        let mut connection = Connection::new(settings.from, rand::random()).await?;
+        let mut connection = Connection::new(settings.from, settings.codec, rand::random()).await?;
         let offer = connection.offer().await?;
         let (session, answer) = Session::open(client, invitation, offer).await?;
         connection.accept(answer).await?;
@@ -94,6 +99,7 @@ impl Caller {
             ear,
             sound,
             keys,
+            codec: settings.codec,
             _tasks: tasks,
         })
     }
@@ -108,7 +114,8 @@ impl Caller {
     /// # Errors
     /// One of them is on no telephone: none is pressed.
     pub fn press(&self, keys: &str) -> Result<(), NoSuchKey> {
-        let presses: Vec<_> = keys.chars().map(Press::new).collect::<Result<_, _>>()?;
+        let press = |key| Press::new(key, self.codec);
+        let presses: Vec<_> = keys.chars().map(press).collect::<Result<_, _>>()?;
         for press in presses {
             if self.keys.try_send(press).is_err() {
                 tracing::warn!("a key is not pressed: too many wait, or the connection has ended");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_TELEPHONE_EVENT};
+use rtc::peer_connection::configuration::media_engine::MIME_TYPE_TELEPHONE_EVENT;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
@@ -20,13 +20,13 @@ use webrtc::peer_connection::{
 };
 use webrtc::runtime::default_runtime;
 
-use crate::CLOCK_RATE;
+use crate::codec::Codec;
 use crate::ear::{Decoding, Ear};
 use crate::error::CallerError;
-use crate::voice::{PayloadTypes, Voice};
+use crate::voice::Voice;
 
-/// The numbers of our offer.
-const TYPES: PayloadTypes = PayloadTypes { opus: 111, keys: 110 };
+/// The number of keys in our offer.
+pub(crate) const KEYS: u8 = 110;
 /// How often the host is asked whether it is there, how long it may be silent, and how long then until it counts as lost: a
 /// host that is killed is noticed after some 6 s. The defaults of the library take 30 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -52,6 +52,7 @@ pub(crate) struct Connection {
     gathered: watch::Receiver<bool>,
     tracks: mpsc::Receiver<Track>,
     track: Arc<TrackLocalStaticRTP>,
+    codec: Codec,
     source: u32,
 }
 
@@ -92,7 +93,7 @@ impl PeerConnectionEventHandler for Notes {
 
 impl Connection {
     /// Makes a connection from an address of this machine.
-    pub(crate) async fn new(from: IpAddr, source: u32) -> Result<Self, CallerError> {
+    pub(crate) async fn new(from: IpAddr, codec: Codec, source: u32) -> Result<Self, CallerError> {
         let stand = Arc::new(watch::Sender::new(Stand::Connecting));
         let (gathered, is_gathered) = watch::channel(false);
         let (tracks, arriving) = mpsc::channel(TRACKS);
@@ -108,7 +109,7 @@ impl Connection {
             .build();
         let runtime = default_runtime().ok_or_else(|| webrtc::error::Error::Other("there is no runtime".to_owned()))?;
         let building = PeerConnectionBuilder::new()
-            .with_media_engine(codecs()?)
+            .with_media_engine(codecs(codec)?)
             .with_setting_engine(settings)
             .with_handler(Arc::new(notes))
             .with_runtime(runtime)
@@ -116,7 +117,7 @@ impl Connection {
             .build();
         // Twenty kilobytes of it.
         let peer = Box::pin(building).await?;
-        let track = Arc::new(TrackLocalStaticRTP::new(own_track(source)));
+        let track = Arc::new(TrackLocalStaticRTP::new(own_track(codec, source)));
         peer.add_track(Arc::clone(&track) as Arc<dyn TrackLocal>).await?;
         Ok(Self {
             peer: Arc::new(peer),
@@ -124,6 +125,7 @@ impl Connection {
             gathered: is_gathered,
             tracks: arriving,
             track,
+            codec,
             source,
         })
     }
@@ -155,14 +157,16 @@ impl Connection {
         Voice {
             track: Arc::clone(&self.track),
             source: self.source,
-            types: TYPES,
+            codec: self.codec,
         }
     }
 
     /// The end that tells the host, and what is heard.
     pub(crate) fn split(self) -> (Arc<dyn PeerConnection>, Listening) {
-        let Self { peer, tracks, .. } = self;
-        (peer, Listening { tracks })
+        let Self {
+            peer, tracks, codec, ..
+        } = self;
+        (peer, Listening { tracks, codec })
     }
 }
 
@@ -173,19 +177,20 @@ fn ended(what: &str) -> CallerError {
 /// The tracks of the host, which are listened to until the connection ends.
 pub(crate) struct Listening {
     tracks: mpsc::Receiver<Track>,
+    codec: Codec,
 }
 
 impl Listening {
     pub(crate) async fn listen(mut self, ear: Arc<Ear>) -> Result<(), CallerError> {
         while let Some(track) = self.tracks.recv().await {
-            let mut decoding = Decoding::new()?;
+            let mut decoding = Decoding::new(self.codec)?;
             while let Some(event) = track.poll().await {
                 let TrackRemoteEvent::OnRtpPacket(packet) = event else {
                     continue;
                 };
                 match packet.header.payload_type {
-                    kind if kind == TYPES.opus => decoding.audio(&packet, Instant::now(), &ear),
-                    kind if kind == TYPES.keys => decoding.key(&packet, &ear),
+                    kind if kind == self.codec.payload_type() => decoding.audio(&packet, Instant::now(), &ear),
+                    KEYS => decoding.key(&packet, &ear),
                     kind => tracing::warn!(kind, "a packet of a kind that was not offered"),
                 }
             }
@@ -194,10 +199,11 @@ impl Listening {
     }
 }
 
-/// Opus and keys, both by the same clock.
-fn codecs() -> Result<MediaEngine, CallerError> {
+/// The codec and keys, both by the same clock.
+fn codecs(codec: Codec) -> Result<MediaEngine, CallerError> {
     let mut engine = MediaEngine::default();
-    for (rtp_codec, payload_type) in [(opus(), TYPES.opus), (keys(), TYPES.keys)] {
+    let both = [(codec.described(), codec.payload_type()), (keys(codec), KEYS)];
+    for (rtp_codec, payload_type) in both {
         let codec = RTCRtpCodecParameters {
             rtp_codec,
             payload_type,
@@ -207,28 +213,17 @@ fn codecs() -> Result<MediaEngine, CallerError> {
     Ok(engine)
 }
 
-/// RFC 7587 demands two channels in the description, whatever is sent.
-fn opus() -> RTCRtpCodec {
-    RTCRtpCodec {
-        mime_type: MIME_TYPE_OPUS.to_owned(),
-        clock_rate: CLOCK_RATE,
-        channels: 2,
-        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
-        ..RTCRtpCodec::default()
-    }
-}
-
-fn keys() -> RTCRtpCodec {
+fn keys(codec: Codec) -> RTCRtpCodec {
     RTCRtpCodec {
         mime_type: MIME_TYPE_TELEPHONE_EVENT.to_owned(),
-        clock_rate: CLOCK_RATE,
+        clock_rate: codec.clock_rate(),
         sdp_fmtp_line: "0-15".to_owned(),
         ..RTCRtpCodec::default()
     }
 }
 
 /// One stream of both kinds. The library offers what the codings of a track name, and sends by the first.
-fn own_track(source: u32) -> MediaStreamTrack {
+fn own_track(codec: Codec, source: u32) -> MediaStreamTrack {
     let coding = |codec| RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters {
             ssrc: Some(source),
@@ -237,7 +232,7 @@ fn own_track(source: u32) -> MediaStreamTrack {
         codec,
         ..RTCRtpEncodingParameters::default()
     };
-    let codings = vec![coding(opus()), coding(keys())];
+    let codings = vec![coding(codec.described()), coding(keys(codec))];
     let [stream, track, label] = ["call", "voice", "a caller"].map(str::to_owned);
     MediaStreamTrack::new(stream, track, label, RtpCodecKind::Audio, codings)
 }

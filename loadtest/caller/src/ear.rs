@@ -3,17 +3,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use ropus::{Channels, DecodeMode, Decoder};
 use rtc::rtp::Packet;
 use tokio::sync::watch;
 
+use crate::codec::{Codec, Decoder};
 use crate::heard::{Frame, Heard};
 use crate::keys::ended_key;
 use crate::spectrum::Spectrum;
-use crate::{CallerError, SAMPLE_RATE};
-
-/// Samples of the longest packet that Opus allows: 120 ms.
-pub(crate) const LONGEST: usize = SAMPLE_RATE as usize * 120 / 1_000;
+use crate::{CLOCK_RATE, CallerError};
 
 /// What was heard, for whoever looks and whoever waits.
 #[derive(Debug)]
@@ -49,32 +46,30 @@ impl Ear {
 /// Takes the packets of one stream apart.
 pub(crate) struct Decoding {
     decoder: Decoder,
-    samples: Vec<i16>,
+    /// How many steps of 48 kHz are one of the stream's clock.
+    scale: u32,
     /// The timestamp of the key that ended last: its end is told three times.
     last_key: Option<u32>,
 }
 
 impl Decoding {
-    pub(crate) fn new() -> Result<Self, CallerError> {
+    pub(crate) fn new(codec: Codec) -> Result<Self, CallerError> {
         Ok(Self {
-            decoder: Decoder::new(SAMPLE_RATE, Channels::Mono).map_err(CallerError::codec)?,
-            samples: vec![0; LONGEST],
+            decoder: Decoder::new(codec)?,
+            scale: CLOCK_RATE / codec.clock_rate(),
             last_key: None,
         })
     }
 
     pub(crate) fn audio(&mut self, packet: &Packet, at: Instant, ear: &Ear) {
-        match self
-            .decoder
-            .decode(&packet.payload, &mut self.samples, DecodeMode::Normal)
-        {
-            Ok(count) => {
+        match self.decoder.decode(&packet.payload) {
+            Ok(samples) => {
                 let frame = Frame {
                     at,
                     sequence: packet.header.sequence_number,
-                    timestamp: packet.header.timestamp,
+                    timestamp: packet.header.timestamp.wrapping_mul(self.scale),
                     marker: packet.header.marker,
-                    sound: Spectrum::of(&self.samples[..count]),
+                    sound: Spectrum::of(samples),
                 };
                 ear.note(|heard| heard.push(frame));
             }
@@ -97,9 +92,9 @@ impl Decoding {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::Sound;
     use crate::keys::Press;
     use crate::voice::Mouth;
-    use crate::{FRAME_TICKS, Sound};
 
     fn packet(sequence: u16, timestamp: u32, payload: Vec<u8>) -> Packet {
         let mut packet = Packet::default();
@@ -111,23 +106,27 @@ mod tests {
 
     #[test]
     fn a_tone_survives_the_codec() {
-        let (ear, mut decoding, mut mouth) = (Ear::new(), Decoding::new().unwrap(), Mouth::new().unwrap());
-        for number in 0..50_u16 {
-            let payload = mouth.frame(Sound::Tone(700)).unwrap();
-            let packet = packet(number, u32::from(number) * FRAME_TICKS, payload);
-            decoding.audio(&packet, Instant::now(), &ear);
+        for codec in [Codec::Opus, Codec::Pcmu] {
+            let (ear, mut mouth) = (Ear::new(), Mouth::new(codec).unwrap());
+            let mut decoding = Decoding::new(codec).unwrap();
+            for number in 0..50_u16 {
+                let payload = mouth.frame(Sound::Tone(700)).unwrap();
+                let packet = packet(number, u32::from(number) * codec.frame_ticks(), payload);
+                decoding.audio(&packet, Instant::now(), &ear);
+            }
+            let heard = ear.look();
+            assert_eq!(heard.tones(0), [700]);
+            assert_eq!(heard.missing_ms(0), 0);
+            assert!(heard.tone(700, 0).as_millis() >= 900, "{:?}", heard.tone(700, 0));
         }
-        let heard = ear.look();
-        assert_eq!(heard.tones(0), [700]);
-        assert!(heard.tone(700, 0).as_millis() >= 900, "{:?}", heard.tone(700, 0));
     }
 
     #[test]
     fn each_key_is_heard_once() {
-        let (ear, mut decoding) = (Ear::new(), Decoding::new().unwrap());
+        let (ear, mut decoding) = (Ear::new(), Decoding::new(Codec::Opus).unwrap());
         let mut number = 0;
         for (timestamp, key) in [(0, '1'), (48_000, '1'), (96_000, '#')] {
-            for pressed in Press::new(key).unwrap() {
+            for pressed in Press::new(key, Codec::Opus).unwrap() {
                 number += 1;
                 decoding.key(&packet(number, timestamp, pressed.payload.to_vec()), &ear);
             }

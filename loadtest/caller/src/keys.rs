@@ -1,6 +1,6 @@
 //! Keys as packets: RFC 4733, events 0 to 15.
 
-use crate::FRAME_TICKS;
+use crate::codec::Codec;
 
 /// The keys, each at the number of its event (RFC 4733, section 3.2).
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
@@ -21,6 +21,7 @@ pub struct NoSuchKey(pub char);
 pub(crate) struct Press {
     event: u8,
     sent: u16,
+    frame_ticks: u16,
 }
 
 /// A packet of a key.
@@ -32,11 +33,16 @@ pub(crate) struct KeyPacket {
 }
 
 impl Press {
-    pub(crate) fn new(key: char) -> Result<Self, NoSuchKey> {
+    pub(crate) fn new(key: char, codec: Codec) -> Result<Self, NoSuchKey> {
         let upper = key.to_ascii_uppercase();
         let event = (0..).zip(KEYS).find(|(_, known)| char::from(**known) == upper);
         let (event, _) = event.ok_or(NoSuchKey(key))?;
-        Ok(Self { event, sent: 0 })
+        Ok(Self {
+            event,
+            sent: 0,
+            // 160 or 960.
+            frame_ticks: u16::try_from(codec.frame_ticks()).unwrap_or(u16::MAX),
+        })
     }
 }
 
@@ -51,8 +57,7 @@ impl Iterator for Press {
         self.sent += 1;
         let is_end = self.sent > DOWN;
         // 100 ms are 4,800 steps: far from the end of the field.
-        #[allow(clippy::cast_possible_truncation, reason = "960 fits")]
-        let duration = (self.sent.min(DOWN) * FRAME_TICKS as u16).to_be_bytes();
+        let duration = (self.sent.min(DOWN) * self.frame_ticks).to_be_bytes();
         Some(KeyPacket {
             payload: [self.event, u8::from(is_end) << 7 | VOLUME, duration[0], duration[1]],
             is_first: self.sent == 1,
@@ -74,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_key_lasts_100_ms_and_its_end_is_told_three_times() {
-        let packets: Vec<_> = Press::new('#').unwrap().collect();
+        let packets: Vec<_> = Press::new('#', Codec::Opus).unwrap().collect();
         assert_eq!(packets.len(), 8);
         assert!(packets[0].is_first && !packets[1].is_first);
         assert_eq!(packets[0].payload, [11, 10, 0x03, 0xC0]);
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_on_no_telephone_is_refused() {
-        assert_eq!(Press::new('x').err(), Some(NoSuchKey('x')));
-        assert!(Press::new('d').is_ok());
+        assert_eq!(Press::new('x', Codec::Opus).err(), Some(NoSuchKey('x')));
+        assert!(Press::new('d', Codec::Pcmu).is_ok());
     }
 }

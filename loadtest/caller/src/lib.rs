@@ -5,10 +5,11 @@
 //! A [`Caller`] is one call: the connection's state is watched by everything that waits, so whatever waits for a sound that
 //! cannot come any more ends with the connection.
 //!
-//! The way of what is said: [`Sound`], 20 ms of samples, Opus, a packet each 20 ms. The way back: packet, Opus, 20 ms of samples,
+//! The way of what is said: [`Sound`], 20 ms of samples, [`Codec`], a packet each 20 ms. The way back: packet, codec, 20 ms of samples,
 //! the strongest frequencies in them ([`spectrum`]), a [`Frame`] of [`Heard`]; samples are not kept.
 
 mod caller;
+mod codec;
 mod connection;
 mod ear;
 mod error;
@@ -22,6 +23,7 @@ mod voice;
 mod whip;
 
 pub use caller::{Caller, CallerSettings};
+pub use codec::Codec;
 pub use error::CallerError;
 pub use file::tone_file;
 pub use heard::{Frame, Heard};

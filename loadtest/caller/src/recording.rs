@@ -3,7 +3,7 @@
 use ropus::{Channels, DecodeMode, Decoder};
 
 use crate::SAMPLE_RATE;
-use crate::ear::LONGEST;
+use crate::codec::LONGEST;
 use crate::error::CallerError;
 use crate::spectrum::Spectrum;
 
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_tone_of_a_recording_is_found() {
-        let mut mouth = Mouth::new().unwrap();
+        let mut mouth = Mouth::new(crate::Codec::Opus).unwrap();
         let mut file = page_of(&[b"OpusHead".to_vec(), vec![b'x'; 600]]);
         for _ in 0..4 {
             let sounds: Vec<_> = (0..10).map(|_| mouth.frame(Sound::Tone(700)).unwrap()).collect();

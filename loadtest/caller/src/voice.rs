@@ -4,21 +4,18 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ropus::{Application, Bitrate, Channels, Encoder};
 use rtc::rtp::{Header, Packet};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
+use crate::codec::{Codec, Encoder};
+use crate::connection::KEYS;
 use crate::keys::Press;
 use crate::spectrum::sine;
-use crate::{CallerError, FRAME_MS, FRAME_SAMPLES, FRAME_TICKS};
+use crate::{CallerError, FRAME_MS, FRAME_SAMPLES};
 
-/// Bits a second.
-const BITS: u32 = 24_000;
-/// The largest packet of 20 ms that is made: far above what that gives.
-const LARGEST_PAYLOAD: usize = 1_000;
 /// Slots without a key after one: 80 ms.
 const PAUSE: u32 = 4;
 
@@ -32,18 +29,15 @@ pub enum Sound {
     Tone(u16),
 }
 
-/// Makes Opus of sounds.
+/// Makes packets of sounds.
 pub(crate) struct Mouth {
     encoder: Encoder,
     frame: u32,
 }
 
 impl Mouth {
-    pub(crate) fn new() -> Result<Self, CallerError> {
-        let encoder = Encoder::builder(crate::SAMPLE_RATE, Channels::Mono, Application::Audio)
-            .bitrate(Bitrate::Bits(BITS))
-            .build()
-            .map_err(CallerError::codec)?;
+    pub(crate) fn new(codec: Codec) -> Result<Self, CallerError> {
+        let encoder = Encoder::new(codec)?;
         Ok(Self { encoder, frame: 0 })
     }
 
@@ -54,21 +48,8 @@ impl Mouth {
             Sound::Tone(hz) => sine(hz, self.frame),
         };
         self.frame = self.frame.wrapping_add(1);
-        let mut payload = vec![0; LARGEST_PAYLOAD];
-        let length = self
-            .encoder
-            .encode(&samples, &mut payload)
-            .map_err(CallerError::codec)?;
-        payload.truncate(length);
-        Ok(payload)
+        self.encoder.encode(&samples)
     }
-}
-
-/// Which numbers of the offer stand for what.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PayloadTypes {
-    pub(crate) opus: u8,
-    pub(crate) keys: u8,
 }
 
 /// What a voice is told.
@@ -81,13 +62,13 @@ pub(crate) struct Orders {
 pub(crate) struct Voice {
     pub(crate) track: Arc<TrackLocalStaticRTP>,
     pub(crate) source: u32,
-    pub(crate) types: PayloadTypes,
+    pub(crate) codec: Codec,
 }
 
 impl Voice {
     /// Speaks in packets of 20 ms. Late ones are not caught up with: whoever listens hears a pause, not a burst.
     pub(crate) async fn speak(self, mut orders: Orders) -> Result<(), CallerError> {
-        let mut mouth = Mouth::new()?;
+        let mut mouth = Mouth::new(self.codec)?;
         let mut slots = interval(Duration::from_millis(u64::from(FRAME_MS)));
         slots.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut header = Header {
@@ -102,7 +83,7 @@ impl Voice {
         loop {
             slots.tick().await;
             header.sequence_number = header.sequence_number.wrapping_add(1);
-            header.timestamp = header.timestamp.wrapping_add(FRAME_TICKS);
+            header.timestamp = header.timestamp.wrapping_add(self.codec.frame_ticks());
             while let Ok(press) = orders.keys.try_recv() {
                 waiting.push_back(press);
             }
@@ -116,7 +97,7 @@ impl Voice {
             let packet = if let Some((key, began)) = key {
                 let header = Header {
                     marker: key.is_first,
-                    payload_type: self.types.keys,
+                    payload_type: KEYS,
                     timestamp: began,
                     ..header.clone()
                 };
@@ -130,7 +111,7 @@ impl Voice {
                 }
                 let sound = *orders.sound.borrow_and_update();
                 let header = Header {
-                    payload_type: self.types.opus,
+                    payload_type: self.codec.payload_type(),
                     ..header.clone()
                 };
                 Packet {

@@ -72,25 +72,6 @@ async fn legs_of_one_port_are_told_apart() {
 }
 
 #[tokio::test]
-async fn bridged_legs_hear_each_other_until_one_ends() {
-    for config in both_modes(21_040..=21_059) {
-        let mut host = Host::start(config);
-        let (mut one, mut other) = (host.call().await, host.call().await);
-        host.media.bridge(one.leg, other.leg).await.unwrap();
-        for count in 0..5u8 {
-            one.say(&[1, count]);
-            assert_eq!(other.hear().payload, [1, count]);
-            other.say(&[2, count]);
-            assert_eq!(one.hear().payload, [2, count]);
-        }
-        host.media.close(one.leg, EndReason::Closed).await.unwrap();
-        host.event(other.leg, |event| *event == LegEvent::BridgeEnded).await;
-        assert_eq!(host.media.bridge(one.leg, other.leg).await, Err(LegError::Gone));
-        assert_eq!(host.media.bridge(other.leg, other.leg).await, Err(LegError::SameLeg));
-    }
-}
-
-#[tokio::test]
 async fn there_are_no_more_legs_than_allowed() {
     let mut config = ThreadConfig::loopback(Ports::Single(0));
     config.legs = 2;

@@ -13,7 +13,7 @@ const LIMIT: u32 = 13_000;
 /// Something that a codec thread does for a leg, frame by frame.
 ///
 /// Its price is what a frame of 20 ms takes, in microseconds: `cargo bench -p trunkline-media --bench codecs` measures it
-/// (`docs/media.md` has the figures), and a price is that of the slower of its runs, rounded up.
+/// (`docs/media.md` has the figures), and a price is that of a slow round, rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Finds speech in Opus.
@@ -22,6 +22,8 @@ pub enum Purpose {
     Listen(Codec),
     /// Makes packets of frames.
     Speak(Codec),
+    /// Makes packets of the one codec into packets of the other.
+    Transcode(Codec, Codec),
 }
 
 impl Purpose {
@@ -36,8 +38,11 @@ impl Purpose {
             Self::Speech => 20,
             Self::Listen(Codec::Opus) => 40,
             Self::Speak(Codec::Opus) => 60,
+            Self::Transcode(Codec::Opus, _) => 30,
+            Self::Transcode(_, Codec::Opus) => 50,
             Self::Listen(_) => 12,
             Self::Speak(_) => 8,
+            Self::Transcode(..) => 4,
         }
     }
 

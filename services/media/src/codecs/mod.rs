@@ -14,6 +14,7 @@ mod jitter;
 mod mouth;
 mod sound;
 mod thread;
+mod transcode;
 
 use std::io;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use figures::CodecFigures;
 pub use frames::{Frames, HeardFrame};
 pub use mouth::{Mouth, Voice};
 use thread::CodecThread;
+pub use transcode::{Outlet, Transcoder};
 
 /// Samples of a frame of 20 ms.
 pub const FRAME_SAMPLES: usize = sound::FRAME;
@@ -108,6 +110,14 @@ impl Codecs {
             mouth,
             voice,
         })
+    }
+
+    /// Makes packets of one codec of those of another, in a seat for [`Purpose::Transcode`].
+    ///
+    /// # Errors
+    /// The thread is late, or the codec does not begin.
+    pub fn transcode(&self, from: Codec, to: Codec, seat: &Arc<Seat>, outlet: Outlet) -> Result<Transcoder, NoCodecs> {
+        transcode::transcode(self.at(seat)?, seat.clone(), from, to, outlet)
     }
 
     fn at(&self, seat: &Seat) -> Result<&CodecThread, NoCodecs> {

@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::figures::{Clock, CodecFigures};
 use super::{NoCodecs, Seat};
 use crate::audio::opus::CodecError;
+use crate::leg::Frame;
 use crate::record::Recorded;
 
 /// Packets that may wait for a thread: a second of eighty legs.
@@ -30,6 +31,8 @@ const PANICS: u8 = 3;
 pub(super) enum Input {
     /// A packet that a leg hears.
     Heard(Recorded),
+    /// A packet that is for another leg.
+    Bridged(Frame),
     /// 20 ms to say; its room is free again when its packet has gone.
     Say(Vec<i16>, OwnedSemaphorePermit),
 }

@@ -178,7 +178,10 @@ impl Leg {
         let frame = match bridged {
             Bridged::Audio(frame) => frame,
             Bridged::Tone(key) => {
-                self.player.add_tones(0, &[*key]);
+                // A peer that takes none would wait for it for ever.
+                if self.negotiated.tones.is_some() {
+                    self.player.add_tones(0, &[*key]);
+                }
                 return;
             }
         };

@@ -141,6 +141,11 @@ impl Collector for HostMetrics {
                 sum(Figures::events_lost),
             ),
             ("leg_panics", "Legs that an input made panic", sum(Figures::panics)),
+            (
+                "bridged_packets_lost",
+                "Packets over a bridge of two threads or codecs for which the other thread had no time",
+                sum(Figures::bridged_lost),
+            ),
         ];
         for (name, help, value) in counters {
             let name = format!("trunkline_media_{name}");

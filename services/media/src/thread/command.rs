@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use tokio::sync::oneshot;
 
 use super::LegKey;
+use super::bridge::Across;
+use crate::codec::Codec;
 use crate::codecs::{Ear, NoCodecs, Voice};
 use crate::ice::Credentials;
 use crate::leg::{EndReason, Play, RecordAnswer, Relay, Statistics};
@@ -49,9 +51,6 @@ pub enum LegError {
     /// The queue of commands is full.
     #[error("the media thread is busy")]
     Busy,
-    /// Two legs that speak different codecs cannot be bridged: nothing is transcoded.
-    #[error("the legs speak different codecs")]
-    Codecs,
     /// The queue of the leg is full, a prompt is of another codec, or there is no prompt.
     #[error("the leg's queue is full, or the prompts are not for its codec")]
     NotPlayed,
@@ -64,9 +63,6 @@ pub enum LegError {
     /// The peer did not offer telephone events, or too many wait.
     #[error("the peer takes no tones, or too many wait")]
     NoTones,
-    /// Two legs of different threads: one was not opened near the other.
-    #[error("the legs are on different threads: the second was not opened near the first")]
-    Apart,
     /// A leg cannot be bridged with itself.
     #[error("a leg cannot be bridged with itself")]
     SameLeg,
@@ -88,9 +84,19 @@ pub(super) enum Command {
         relay: Relay,
         reply: Reply<()>,
     },
+    /// Two legs of this thread that speak one codec.
     Bridge {
         one: LegKey,
         other: LegKey,
+        reply: Reply<()>,
+    },
+    Codec {
+        leg: LegKey,
+        reply: Reply<Codec>,
+    },
+    Across {
+        leg: LegKey,
+        across: Across,
         reply: Reply<()>,
     },
     Restart {

@@ -17,6 +17,7 @@ pub struct Figures {
     pub(super) handshakes_dropped: AtomicU64,
     pub(super) events_lost: AtomicU64,
     pub(super) panics: AtomicU64,
+    pub(super) bridged_lost: AtomicU64,
     pub(super) lag: AtomicU64,
     pub(super) worst_lag: AtomicU64,
     busy_nanos: AtomicU64,
@@ -38,6 +39,7 @@ impl Default for Figures {
             handshakes_dropped: AtomicU64::default(),
             events_lost: AtomicU64::default(),
             panics: AtomicU64::default(),
+            bridged_lost: AtomicU64::default(),
             lag: AtomicU64::default(),
             worst_lag: AtomicU64::default(),
             busy_nanos: AtomicU64::default(),
@@ -89,6 +91,11 @@ impl Figures {
     /// Legs that an input made panic.
     pub fn panics(&self) -> u64 {
         self.panics.load(Ordering::Relaxed)
+    }
+
+    /// Packets of bridges with legs elsewhere that found the ring full.
+    pub fn bridged_lost(&self) -> u64 {
+        self.bridged_lost.load(Ordering::Relaxed)
     }
 
     /// How late due legs were served last.

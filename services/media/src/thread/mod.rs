@@ -7,6 +7,7 @@
 //! Two modes: one UDP port a leg from a range, or one port for all, where a leg is found by the user fragment of a check and
 //! by the address that the check nominated. A datagram from anywhere else costs one look-up and leaves nothing behind.
 
+mod bridge;
 mod command;
 mod config;
 mod figures;
@@ -27,6 +28,7 @@ use std::thread::JoinHandle;
 use mio::{Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::codec::Codec;
 use crate::codecs::{Codecs, Ear, Voice};
 use crate::dtls::Identity;
 use crate::ice::Credentials;
@@ -35,6 +37,7 @@ use crate::record::Tap;
 use crate::sdp::Negotiated;
 use crate::tone::Key;
 
+use bridge::{Across, Crossing, RING, Ring};
 use command::Command;
 pub use command::{LegError, OpenError, Opened};
 pub use config::{Ports, ThreadConfig};
@@ -52,6 +55,7 @@ const EVENTS: usize = 65_536;
 /// A running media thread. Dropping it ends the thread and its legs.
 pub struct MediaThread {
     commands: SyncSender<Command>,
+    crossings: SyncSender<Crossing>,
     waker: Arc<Waker>,
     figures: Arc<Figures>,
     thread: Option<JoinHandle<()>>,
@@ -76,8 +80,9 @@ impl MediaThread {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let (commands, receiver) = sync_channel(COMMANDS);
+        let (crossings, crossing) = sync_channel(RING);
         let (figures, number, is_realtime) = (Arc::new(Figures::default()), config.number, config.is_realtime);
-        let worker = Worker::new(config, identity, poll, receiver, events, figures.clone())?;
+        let worker = Worker::new(config, identity, poll, (receiver, crossing), events, figures.clone())?;
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
             .spawn(move || {
@@ -88,6 +93,7 @@ impl MediaThread {
             })?;
         Ok(Self {
             commands,
+            crossings,
             waker,
             figures,
             thread: Some(thread),
@@ -103,14 +109,26 @@ impl MediaThread {
         answer.await.map_err(|_| OpenError::Busy)?
     }
 
-    /// Says where the audio of a leg goes. [`Self::bridge`] makes bridges.
+    /// Says where the audio of a leg goes. [`MediaThreads::bridge`] makes bridges.
     pub async fn relay(&self, leg: LegKey, relay: Relay) -> Result<(), LegError> {
         self.ask(|reply| Command::Relay { leg, relay, reply }).await
     }
 
-    /// Joins two legs of this thread; both must speak one codec.
-    pub async fn bridge(&self, one: LegKey, other: LegKey) -> Result<(), LegError> {
-        self.ask(|reply| Command::Bridge { one, other, reply }).await
+    async fn codec(&self, leg: LegKey) -> Result<Codec, LegError> {
+        self.ask(|reply| Command::Codec { leg, reply }).await
+    }
+
+    /// Gives a leg its end of a bridge.
+    async fn across(&self, leg: LegKey, across: Across) -> Result<(), LegError> {
+        self.ask(|reply| Command::Across { leg, across, reply }).await
+    }
+
+    fn ring(&self) -> Ring {
+        Ring {
+            crossings: self.crossings.clone(),
+            waker: self.waker.clone(),
+            figures: self.figures.clone(),
+        }
     }
 
     /// New ICE credentials for a peer that restarts.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use mio::net::UdpSocket;
 
+use super::bridge::Bridge;
 use crate::leg::Leg;
 
 /// Names a leg of a host's threads; a leg that took the place of an ended one has another generation.
@@ -26,7 +27,7 @@ pub(super) struct Entry {
     /// The slot of the wheel that holds its true entry.
     pub(super) scheduled: Option<u64>,
     /// The leg that gets its audio.
-    pub(super) bridge: Option<LegKey>,
+    pub(super) bridge: Option<Bridge>,
     /// The address that it is found by, and the one before.
     addresses: [Option<SocketAddr>; 2],
 }

@@ -15,6 +15,7 @@ use mio::net::UdpSocket;
 use mio::{Events, Interest, Poll, Token};
 use tokio::sync::mpsc;
 
+use super::bridge::{Bridge, Crossing};
 use super::command::Command;
 use super::figures::count;
 use super::ports::PortPool;
@@ -50,6 +51,7 @@ pub(super) struct Worker {
     shared: Option<UdpSocket>,
     ports: PortPool,
     commands: Receiver<Command>,
+    crossings: Receiver<Crossing>,
     events: mpsc::Sender<(LegKey, LegEvent)>,
     figures: Arc<Figures>,
     table: Table,
@@ -65,7 +67,7 @@ impl Worker {
         config: ThreadConfig,
         identity: Arc<Identity>,
         poll: Poll,
-        commands: Receiver<Command>,
+        (commands, crossings): (Receiver<Command>, Receiver<Crossing>),
         events: mpsc::Sender<(LegKey, LegEvent)>,
         figures: Arc<Figures>,
     ) -> io::Result<Self> {
@@ -85,6 +87,7 @@ impl Worker {
             shared,
             ports,
             commands,
+            crossings,
             events,
             figures,
             table: Table::new(number, limit),
@@ -104,6 +107,7 @@ impl Worker {
             let woken = Instant::now();
             self.receive(&mut buffer, woken);
             self.serve_due(Instant::now(), &mut due);
+            self.take_crossings(Instant::now());
             if !self.take_commands() {
                 break;
             }
@@ -221,6 +225,7 @@ impl Worker {
             };
             entry.scheduled = None;
             self.serve(key, now, Leg::tick);
+            self.end_lost_bridge(key);
         }
     }
 
@@ -229,10 +234,16 @@ impl Worker {
         let mut out = std::mem::take(&mut self.out);
         self.serve_one(key, now, &mut out, act);
         if out.has_bridged() {
-            let bridge = self.table.get(key).and_then(|entry| entry.bridge);
             let bridged: Vec<Bridged> = out.take_bridged().collect();
-            for (other, bridged) in bridge.into_iter().cycle().zip(&bridged) {
-                self.serve_one(other, now, &mut out, |leg, now, out| leg.forward(bridged, now, out));
+            match self.table.get(key).and_then(|entry| entry.bridge.as_mut()) {
+                Some(Bridge::Here(other)) => {
+                    let other = *other;
+                    for bridged in &bridged {
+                        self.serve_one(other, now, &mut out, |leg, now, out| leg.forward(bridged, now, out));
+                    }
+                }
+                Some(Bridge::Across(across)) => bridged.into_iter().for_each(|bridged| across.carry(bridged)),
+                None => {}
             }
         }
         self.out = out;
@@ -306,10 +317,18 @@ impl Worker {
                 self.ports.give_back(port, now);
             }
         }
-        if let Some(other) = entry.bridge {
+        if let Some(Bridge::Here(other)) = entry.bridge {
             self.unbridge(other);
         }
         self.figures.legs.store(self.table.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Ends the bridge of a leg whose other end, elsewhere, is no more.
+    fn end_lost_bridge(&mut self, key: LegKey) {
+        let bridge = self.table.get(key).and_then(|entry| entry.bridge.as_ref());
+        if matches!(bridge, Some(Bridge::Across(across)) if across.is_over()) {
+            self.unbridge(key);
+        }
     }
 
     fn unbridge(&mut self, key: LegKey) {

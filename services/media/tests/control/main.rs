@@ -1,6 +1,7 @@
 //! A whole host: a worker over gRPC, a peer over HTTPS, audio over UDP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bridges;
 mod owners;
 mod peers;
 mod recordings;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_proto::media::acknowledgement::What as Ack;
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
-use trunkline_proto::media::{Bridge, Close, Open, Relay};
+use trunkline_proto::media::{Close, Relay};
 
 use crate::world::{World, run};
 
@@ -27,24 +27,6 @@ fn a_new_owner_takes_over_and_the_old_one_is_fenced() {
         // Audio did not notice.
         caller.say(b"x");
         assert_eq!(caller.hear().payload, b"x");
-
-        // On its thread: there are two.
-        let near = Open {
-            near: leg.clone(),
-            ..Open::default()
-        };
-        let (other, mut second, _) = world.call_of(&mut new, near).await;
-        new.accepts(&leg, What::Bridge(Bridge { other: other.clone() })).await;
-        caller.say(b"over the bridge");
-        assert_eq!(second.hear().payload, b"over the bridge");
-        let (apart, _third, _) = world.call(&mut new).await;
-        let (_, ack) = new.does(&leg, What::Bridge(Bridge { other: apart })).await;
-        assert!(
-            matches!(&ack, Ack::Refused(refused) if refused.detail.contains("near")),
-            "{ack:?}"
-        );
-        new.accepts(&other, What::Close(Close {})).await;
-        new.event(&leg, |told| matches!(told, Told::BridgeEnded(_))).await;
     });
 }
 

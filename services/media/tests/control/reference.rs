@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use trunkline_caller::{Caller, CallerSettings, Invitation, Sound};
+use trunkline_caller::{Caller, CallerSettings, Codec, Invitation, Sound};
 use trunkline_media::thread::{Ports, ThreadConfig};
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
-use trunkline_proto::media::{Close, Play, Relay, SendTones};
+use trunkline_proto::media::{Close, Open, Play, Relay, SendTones};
 
 use crate::support::PATIENCE;
 use crate::world::{Worker, World, run, wav};
@@ -21,7 +21,12 @@ const BUSY_MS: u32 = 300;
 
 /// A leg with the reference caller at its other end.
 async fn call(world: &World, worker: &mut Worker) -> (String, Caller) {
-    let (leg, opened) = worker.open().await;
+    call_in(world, worker, Codec::Opus, Open::default()).await
+}
+
+/// The same in a codec, of a leg that is opened so.
+pub(crate) async fn call_in(world: &World, worker: &mut Worker, codec: Codec, open: Open) -> (String, Caller) {
+    let (leg, opened) = worker.opens(open).await;
     worker.attach(&leg, 0).await;
     let invitation = Invitation {
         whip: format!("{}{}", world.https, opened.path).parse().unwrap(),
@@ -29,6 +34,7 @@ async fn call(world: &World, worker: &mut Worker) -> (String, Caller) {
     };
     let settings = CallerSettings {
         root: Some(world.root.clone()),
+        codec,
         ..CallerSettings::default()
     };
     let caller = Caller::connect(&invitation, &settings).await.unwrap();

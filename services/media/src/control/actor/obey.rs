@@ -81,7 +81,7 @@ impl Actor {
                     .host
                     .key_of(&other)
                     .ok_or_else(|| invalid("the other leg has no peer, or is gone"))?;
-                media.bridge(key, other).await
+                self.host.media.bridge(key, other, &self.host.codecs).await
             }
             Order::Record {
                 name,

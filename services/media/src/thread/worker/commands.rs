@@ -11,6 +11,7 @@ use rand::RngExt;
 use tokio::sync::oneshot;
 
 use super::super::LegKey;
+use super::super::bridge::{Across, Bridge, Crossing};
 use super::super::command::{Command, LegError, OpenError, Opened};
 use super::super::sockets::{OWN_BUFFER, bind};
 use super::super::table::Entry;
@@ -21,6 +22,8 @@ use crate::sdp::Negotiated;
 
 /// Commands in one turn.
 const COMMANDS: usize = 64;
+/// Packets of bridges with legs elsewhere in one turn.
+const CROSSINGS: usize = 1_024;
 /// A thread that is later refuses new legs.
 const LATE: Duration = Duration::from_millis(20);
 /// Ports that are tried for a leg before there is none.
@@ -44,6 +47,11 @@ impl Worker {
             Command::Open { negotiated, reply } => answer_to(reply, self.open(*negotiated, now)),
             Command::Relay { leg, relay, reply } => answer_to(reply, self.relay(leg, relay)),
             Command::Bridge { one, other, reply } => answer_to(reply, self.bridge(one, other)),
+            Command::Codec { leg, reply } => {
+                let entry = self.table.get(leg).ok_or(LegError::Gone);
+                answer_to(reply, entry.map(|entry| entry.leg.codec()));
+            }
+            Command::Across { leg, across, reply } => answer_to(reply, self.across(leg, across)),
             Command::Restart {
                 leg,
                 peer_fragment,
@@ -199,31 +207,50 @@ impl Worker {
     fn relay(&mut self, leg: LegKey, relay: Relay) -> Result<(), LegError> {
         let entry = self.table.get(leg).ok_or(LegError::Gone)?;
         entry.leg.set_relay(relay);
-        if let Some(other) = entry.bridge.take() {
-            self.unbridge(other);
+        match entry.bridge.take() {
+            Some(Bridge::Here(other)) => self.unbridge(other),
+            // What is dropped tells the other end.
+            Some(Bridge::Across(_)) | None => {}
         }
         Ok(())
     }
 
+    fn across(&mut self, leg: LegKey, across: Across) -> Result<(), LegError> {
+        self.relay(leg, Relay::Bridge)?;
+        if let Some(entry) = self.table.get(leg) {
+            entry.bridge = Some(Bridge::Across(across));
+        }
+        Ok(())
+    }
+
+    /// Takes what legs elsewhere have for legs of this thread.
+    pub(super) fn take_crossings(&mut self, now: Instant) {
+        for _ in 0..CROSSINGS {
+            let Ok(Crossing { to, from, what }) = self.crossings.try_recv() else {
+                return;
+            };
+            let is_bridged = self
+                .table
+                .get(to)
+                .and_then(|entry| entry.bridge.as_ref())
+                .is_some_and(|bridge| bridge.other() == from);
+            match what {
+                Some(bridged) if is_bridged => self.serve(to, now, |leg, now, out| leg.forward(&bridged, now, out)),
+                // Of a bridge that is no more.
+                Some(_) => {}
+                None => self.end_lost_bridge(to),
+            }
+        }
+    }
+
     fn bridge(&mut self, one: LegKey, other: LegKey) -> Result<(), LegError> {
-        if one == other {
-            return Err(LegError::SameLeg);
-        }
-        if one.thread != other.thread {
-            return Err(LegError::Apart);
-        }
-        let codec = |entry: &mut Entry| entry.leg.codec();
-        let codecs = [one, other].map(|key| self.table.get(key).map(codec));
-        let [Some(first), Some(second)] = codecs else {
+        if [one, other].iter().any(|key| self.table.get(*key).is_none()) {
             return Err(LegError::Gone);
-        };
-        if first != second {
-            return Err(LegError::Codecs);
         }
         for (key, partner) in [(one, other), (other, one)] {
             self.relay(key, Relay::Bridge)?;
             if let Some(entry) = self.table.get(key) {
-                entry.bridge = Some(partner);
+                entry.bridge = Some(Bridge::Here(partner));
             }
         }
         Ok(())
