@@ -1,6 +1,7 @@
 //! Settings of a store in Redis.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::key::DEFAULT_SHARDS;
@@ -12,9 +13,10 @@ pub struct RedisConfig {
     pub url: String,
     /// Password of the sentinels, where they have one. A secret, too.
     pub sentinel_password: Option<String>,
-    /// Certificates (PEM) that a `rediss` server is verified with, instead of those of the machine.
-    pub root_certificates: Option<Vec<u8>>,
-    /// How this process proves itself to servers and sentinels that want a certificate of their clients.
+    /// File of certificates (PEM) that a `rediss` server is verified with, instead of those of the machine. Read for each
+    /// connection.
+    pub root_certificates: Option<PathBuf>,
+    /// How this process proves itself to servers and sentinels that want a certificate of their clients. Read for each connection.
     pub client_certificate: Option<ClientCertificate>,
     /// Number of shards of a new store; an existing one must have been created with the same number.
     pub shards: u32,
@@ -61,7 +63,7 @@ impl fmt::Debug for RedisConfig {
             .debug_struct("RedisConfig")
             .field("url", &"...")
             .field("sentinel_password", &self.sentinel_password.as_ref().map(|_| "..."))
-            .field("root_certificates", &self.root_certificates.as_ref().map(Vec::len))
+            .field("root_certificates", &self.root_certificates)
             .field("client_certificate", &self.client_certificate)
             .field("shards", &self.shards)
             .field("connections", &self.connections)
@@ -74,21 +76,12 @@ impl fmt::Debug for RedisConfig {
     }
 }
 
-/// A certificate and its key. Read once: a renewed one counts from the next start on.
-#[derive(Clone)]
+/// The files of a certificate and its key. They may be replaced at any time: what is renewed counts from the next connection on, and
+/// while one does not fit the other no connection is made.
+#[derive(Clone, Debug)]
 pub struct ClientCertificate {
     /// The chain (PEM), the client's own certificate first.
-    pub certificate: Vec<u8>,
-    /// The private key (PEM). A secret: never printed.
-    pub key: Vec<u8>,
-}
-
-impl fmt::Debug for ClientCertificate {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = formatter.debug_struct("ClientCertificate");
-        shown
-            .field("certificate", &self.certificate.len())
-            .field("key", &"...")
-            .finish()
-    }
+    pub certificate: PathBuf,
+    /// The private key (PEM).
+    pub key: PathBuf,
 }

@@ -1,17 +1,18 @@
 //! Makes connections and lets none through that leads to an unfit server or to another store.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
-    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, IntoConnectionInfo as _, RedisConnectionInfo,
-    RedisError, TlsCertificates,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ErrorKind, IntoConnectionInfo as _,
+    RedisConnectionInfo, RedisError, TlsCertificates,
 };
 
 use super::address::{Deployment, Node, RedisAddress};
-use super::config::RedisConfig;
+use super::config::{ClientCertificate, RedisConfig};
 use super::failure::{failed, is_redirect, store_lost};
 use super::fitness::{Facts, Keeping};
 use super::founding::read_identity;
@@ -35,7 +36,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 #[derive(Clone, Debug)]
 pub(super) struct Dialler {
     encrypted: bool,
-    certificates: Option<Arc<TlsCertificates>>,
+    certificates: Option<Arc<CertificateFiles>>,
     tcp: TcpSettings,
     login: RedisConnectionInfo,
     settings: AsyncConnectionConfig,
@@ -54,7 +55,7 @@ impl Dialler {
         let login = RedisConnectionInfo::default().set_db(address.database.into());
         Self {
             encrypted: address.encrypted,
-            certificates: certificates(config).map(Arc::new),
+            certificates: CertificateFiles::of(config).map(Arc::new),
             tcp,
             login: signed_in(login, address.user.as_deref(), address.password.as_deref()),
             settings: AsyncConnectionConfig::new()
@@ -109,23 +110,57 @@ impl Dialler {
             .set_redis_settings(self.login.clone())
             .set_tcp_settings(self.tcp.clone());
         let client = match &self.certificates {
-            Some(certificates) if self.encrypted => Client::build_with_tls(address, certificates.as_ref().clone())?,
+            Some(certificates) if self.encrypted => Client::build_with_tls(address, certificates.read().await?)?,
             _ => Client::open(address)?,
         };
-        client
+        let connected = client
             .get_multiplexed_async_connection_with_config(&self.settings)
-            .await
+            .await;
+        connected.map_err(|error| {
+            // A certificate that does not fit its key is about to be renewed: no fault of the address, and not for ever.
+            let is_of_files = self.certificates.is_some() && error.kind() == ErrorKind::InvalidClientConfig;
+            if is_of_files {
+                std::io::Error::other(error).into()
+            } else {
+                error
+            }
+        })
     }
 }
 
 /// What differs from the machine's own certificates, and from a client without one.
-fn certificates(config: &RedisConfig) -> Option<TlsCertificates> {
-    let client_tls = config.client_certificate.as_ref().map(|own| ClientTlsConfig {
-        client_cert: own.certificate.clone(),
-        client_key: own.key.clone(),
-    });
-    let root_cert = config.root_certificates.clone();
-    (client_tls.is_some() || root_cert.is_some()).then_some(TlsCertificates { client_tls, root_cert })
+#[derive(Debug)]
+struct CertificateFiles {
+    client: Option<ClientCertificate>,
+    roots: Option<PathBuf>,
+}
+
+impl CertificateFiles {
+    fn of(config: &RedisConfig) -> Option<Self> {
+        let (client, roots) = (config.client_certificate.clone(), config.root_certificates.clone());
+        (client.is_some() || roots.is_some()).then_some(Self { client, roots })
+    }
+
+    /// As they are now: connections are few, and certificates are renewed while a process runs.
+    async fn read(&self) -> Result<TlsCertificates, RedisError> {
+        let client_tls = match &self.client {
+            None => None,
+            Some(own) => Some(ClientTlsConfig {
+                client_cert: read(&own.certificate).await?,
+                client_key: read(&own.key).await?,
+            }),
+        };
+        let root_cert = match &self.roots {
+            None => None,
+            Some(roots) => Some(read(roots).await?),
+        };
+        Ok(TlsCertificates { client_tls, root_cert })
+    }
+}
+
+async fn read(file: &Path) -> Result<Vec<u8>, RedisError> {
+    let unreadable = |error| std::io::Error::other(format!("{} cannot be read: {error}", file.display()));
+    Ok(tokio::fs::read(file).await.map_err(unreadable)?)
 }
 
 fn signed_in(mut login: RedisConnectionInfo, user: Option<&str>, password: Option<&str>) -> RedisConnectionInfo {

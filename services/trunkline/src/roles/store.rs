@@ -1,7 +1,7 @@
 //! Opens the configured store.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -51,10 +51,12 @@ pub(super) fn open_embedded(section: &StoreSection) -> anyhow::Result<SharedStor
     Ok(Arc::new(store))
 }
 
-/// The file that a setting names, if it names one.
-fn read(setting: &str, file: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
-    let read = |file: &Path| fs::read(file).with_context(|| format!("{setting}: {} cannot be read", file.display()));
-    file.map(read).transpose()
+/// The file that a setting names, if it names one: it must be readable from the start on.
+fn readable(setting: &str, file: Option<&PathBuf>) -> anyhow::Result<Option<PathBuf>> {
+    if let Some(file) = file {
+        fs::read(file).with_context(|| format!("{setting}: {} cannot be read", file.display()))?;
+    }
+    Ok(file.cloned())
 }
 
 /// Opens the store. `arbiters` is the number of threads that will call it.
@@ -63,9 +65,9 @@ async fn open(section: &StoreSection, arbiters: usize) -> anyhow::Result<SharedS
         Engine::Embedded => open_embedded(section),
         Engine::Redis => {
             let url = section.url.as_ref().context("store.url is missing")?;
-            let root_certificates = read("store.root_certificates", section.root_certificates.as_deref())?;
-            let certificate = read("store.client_certificate", section.client_certificate.as_deref())?;
-            let key = read("store.client_key", section.client_key.as_deref())?;
+            let root_certificates = readable("store.root_certificates", section.root_certificates.as_ref())?;
+            let certificate = readable("store.client_certificate", section.client_certificate.as_ref())?;
+            let key = readable("store.client_key", section.client_key.as_ref())?;
             let client_certificate = certificate
                 .zip(key)
                 .map(|(certificate, key)| ClientCertificate { certificate, key });

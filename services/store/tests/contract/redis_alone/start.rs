@@ -135,14 +135,16 @@ async fn tls_verifies_the_server_with_the_given_certificates() {
 
     let encrypted = RedisConfig {
         url: format!("rediss://localhost:{port}"),
-        root_certificates: Some(certified.cert.pem().into_bytes()),
+        root_certificates: Some(certificate.clone()),
         ..config(&server)
     };
     let store: SharedStore = Arc::new(RedisStore::open(encrypted.clone()).await.unwrap());
     own(&store).await;
     let strangers = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let of_strangers = certificate.with_extension("strangers");
+    std::fs::write(&of_strangers, strangers.cert.pem()).unwrap();
     let distrusting = RedisConfig {
-        root_certificates: Some(strangers.cert.pem().into_bytes()),
+        root_certificates: Some(of_strangers),
         ..encrypted
     };
     let error = refusal(distrusting).await.to_string();

@@ -1,5 +1,6 @@
 //! Servers that speak TLS and want a certificate of everybody, of each other, too: one, behind Sentinel, and as a Cluster.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,6 @@ use trunkline_fleet::redis_server::{IN_MEMORY, RedisServer};
 /// An authority, and what it has certified: all servers together, and one client.
 pub(super) struct Tls {
     files: TempDir,
-    authority: String,
-    client: ClientCertificate,
 }
 
 impl Tls {
@@ -40,22 +39,32 @@ impl Tls {
         let (certificate, private) = certified("127.0.0.1");
         let (client, client_key) = certified("worker");
         let files = tempfile::tempdir().unwrap();
-        for (name, text) in [("ca", authority.pem()), ("crt", certificate), ("key", private)] {
+        for (name, text) in [
+            ("ca", authority.pem()),
+            ("crt", certificate),
+            ("key", private),
+            ("client.crt", client),
+            ("client.key", client_key),
+        ] {
             std::fs::write(files.path().join(name), text).unwrap();
         }
-        Self {
-            files,
-            authority: authority.pem(),
-            client: ClientCertificate {
-                certificate: client.into_bytes(),
-                key: client_key.into_bytes(),
-            },
+        Self { files }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    fn client(&self) -> ClientCertificate {
+        ClientCertificate {
+            certificate: self.file("client.crt"),
+            key: self.file("client.key"),
         }
     }
 
     /// Settings of a server or a sentinel that has a port for TLS beside its own: name and value.
     pub(super) fn settings(&self, port: u16) -> Vec<(&'static str, String)> {
-        let file = |name: &str| self.files.path().join(name).display().to_string();
+        let file = |name: &str| self.file(name).display().to_string();
         vec![
             ("tls-port", port.to_string()),
             ("tls-ca-cert-file", file("ca")),
@@ -80,8 +89,8 @@ impl Tls {
             shards: SHARDS,
             connections: 2,
             connect_timeout: PATIENCE,
-            root_certificates: Some(self.authority.clone().into_bytes()),
-            client_certificate: Some(self.client.clone()),
+            root_certificates: Some(self.file("ca")),
+            client_certificate: Some(self.client()),
             ..RedisConfig::at(url)
         }
     }
@@ -90,7 +99,7 @@ impl Tls {
 /// A client without a certificate, and one of another authority, get nowhere.
 async fn only_the_certified_come_in(certified: &RedisConfig) {
     let strangers = Tls::new();
-    for client_certificate in [None, Some(strangers.client)] {
+    for client_certificate in [None, Some(strangers.client())] {
         let uncertified = RedisConfig {
             client_certificate,
             connect_timeout: Duration::from_secs(2),
@@ -122,10 +131,38 @@ async fn a_server_that_wants_certificates_takes_ours_and_no_other() {
     let certified = tls.config(format!("rediss://127.0.0.1:{port}"));
     own(&open(certified.clone()).await).await;
     only_the_certified_come_in(&certified).await;
-    let shown = format!("{certified:?}");
-    assert!(!shown.contains("PRIVATE KEY"), "{shown}");
     // The test's own way in, without TLS, is another port.
     RedisStore::open(config(&server)).await.unwrap();
+}
+
+/// What was renewed counts from the next connection on; what is no good lets no connection be made, until it is put right.
+#[tokio::test]
+async fn a_renewed_certificate_needs_no_restart() {
+    let tls = Tls::new();
+    let port = free_port();
+    let arguments = tls.arguments(port);
+    let settings = arguments.iter().map(String::as_str);
+    let settings: Vec<&str> = IN_MEMORY.iter().copied().chain(settings).collect();
+    let server = RedisServer::start(&settings);
+    let patient = tls.config(format!("rediss://127.0.0.1:{port}"));
+    let store = open(RedisConfig {
+        connect_timeout: Duration::from_secs(2),
+        response_timeout: Duration::from_secs(1),
+        ..patient
+    })
+    .await;
+    let token = own(&store).await;
+    let renewed = std::fs::read(tls.file("client.crt")).unwrap();
+    std::fs::copy(Tls::new().file("client.crt"), tls.file("client.crt")).unwrap();
+    let mut beside = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let kill = ["KILL", "TYPE", "normal", "SKIPME", "yes"];
+    redis::cmd("CLIENT").arg(&kill).exec(&mut beside).unwrap();
+    let first = turn(token, key("c"), Header::ABSENT, header(1, 1));
+    let error = store.commit(first.clone()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    std::fs::write(tls.file("client.crt"), renewed).unwrap();
+    let committed = until_answered(async || store.commit(first.clone()).await).await;
+    assert_eq!(committed, Committed::Written);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -113,10 +113,10 @@ section! {
         pub url: Option<StoreUrl> => "redis://127.0.0.1:6379/0",
         /// Password of the sentinels, where they have one.
         pub sentinel_password: Option<Secret> => "...",
-        /// Certificates (PEM) that a rediss:// server is verified with, in place of those of the machine.
+        /// Certificates (PEM) that a rediss:// server is verified with, in place of those of the machine. Read for each connection.
         pub root_certificates: Option<PathBuf> => "/etc/trunkline/redis-ca.pem",
         /// Certificate (PEM) by which this process proves itself to Redis and its sentinels, where they want one
-        /// (tls-auth-clients). Read at the start.
+        /// (tls-auth-clients). Read for each connection: one that was renewed counts from the next one on.
         pub client_certificate: Option<PathBuf> => "/etc/trunkline/redis-client.crt",
         /// Its key.
         pub client_key: Option<PathBuf> => "/etc/trunkline/redis-client.key",
