@@ -52,6 +52,8 @@ mod promises;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod tally;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod turns;

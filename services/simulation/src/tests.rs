@@ -6,7 +6,8 @@ use rand::rngs::SmallRng;
 
 use crate::broken::Invariant;
 use crate::faults::{Faults, Guards};
-use crate::world::{Tally, World};
+use crate::tally::Tally;
+use crate::world::World;
 
 /// The seeds of a test: one by `TRUNKLINE_SEED`, more by `TRUNKLINE_SEEDS`.
 fn seeds(usual: u64) -> std::ops::Range<u64> {
@@ -34,6 +35,29 @@ fn without_faults_everything_is_acknowledged_at_once() {
         let tally = tally.unwrap_or_else(|broken| panic!("{broken}"));
         assert_eq!(tally.acknowledged, tally.activities, "seed {seed}: {tally:?}");
         assert!(tally.refusals.is_empty(), "seed {seed}: {tally:?}");
+    }
+}
+
+#[test]
+fn workers_that_leave_in_order_and_come_refuse_and_lose_nothing() {
+    let faults = |_: &mut SmallRng| Faults {
+        drains: true,
+        ..Faults::NONE
+    };
+    for tally in run_all(60, faults) {
+        assert_eq!(tally.acknowledged, tally.activities, "{tally:?}");
+        assert!(tally.refusals.is_empty(), "{tally:?}");
+    }
+}
+
+#[test]
+fn an_activity_that_kills_its_process_takes_three_at_most() {
+    let faults = |_: &mut SmallRng| Faults {
+        killer: true,
+        ..Faults::NONE
+    };
+    for tally in run_all(60, faults) {
+        assert!(tally.killed_by_one <= 3, "{tally:?}");
     }
 }
 

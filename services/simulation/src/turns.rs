@@ -16,11 +16,10 @@ impl World {
     pub(crate) fn begin(&mut self, at: At, id: ActorId, run: Run) {
         let Run { run, begin, .. } = run;
         let number = number_of(&begin);
-        let is_killer = number.is_some_and(|number| number < TIMERS && self.activity(number).is_killer);
-        if is_killer && self.faults.killer {
+        let kills = |number: &u64| *number < TIMERS && self.activities[usize::try_from(*number).unwrap()].is_killer;
+        if let Some(number) = number.filter(kills).filter(|_| self.faults.killer) {
             let wait = self.below(200);
-            self.after(wait, Happening::Kill(at));
-            return;
+            return self.after(wait, Happening::Kill(at, number));
         }
         let is_slow = self.faults.turns && self.below(8) == 0;
         let wait = if is_slow {

@@ -19,6 +19,7 @@ use crate::ingress::{Heard, StreamId, Thread};
 use crate::network::Request;
 use crate::promises::{ANSWERED_WITHIN, FOUND_WITHIN, SERVED_WITHIN};
 use crate::store::Store;
+use crate::tally::Tally;
 pub(crate) use crate::worker::Thing;
 use crate::worker::{ActorId, At, Host, Stepping, Surroundings};
 
@@ -56,27 +57,11 @@ pub(crate) enum Happening {
     Repeat(u64),
     Fault,
     Start(usize),
-    Kill(At),
+    /// A turn of this activity kills its process.
+    Kill(At, u64),
     Resume(At),
     ResumeIngress(usize, u64),
     Copy,
-}
-
-/// What a run was like, for those who ask whether it showed anything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) activities: usize,
-    pub(crate) acknowledged: usize,
-    pub(crate) given_up: usize,
-    pub(crate) commits: u64,
-    pub(crate) failovers: u64,
-    pub(crate) lost: usize,
-    pub(crate) processes: u64,
-    pub(crate) resent: u64,
-    pub(crate) refusals: BTreeMap<String, usize>,
-    /// When everything was served again, and when nothing was left to do, after the last fault.
-    pub(crate) served_after: u64,
-    pub(crate) rested_after: u64,
 }
 
 pub(crate) struct World {
@@ -98,13 +83,15 @@ pub(crate) struct World {
     pub(crate) activities: Vec<Activity>,
     pub(crate) callers: Vec<Caller>,
     pub(crate) refusals: BTreeMap<String, usize>,
+    /// Processes that an activity took with it.
+    pub(crate) killed_by: BTreeMap<u64, usize>,
     /// Turns that wait for their step.
     pub(crate) stepping: BTreeMap<(u64, ActorId, u64), Stepping>,
     /// For each conversation the replies that its user saw, each once.
     pub(crate) seen: Vec<Vec<u64>>,
     /// When everything was served again, and when nothing was left to do.
-    served_at: u64,
-    rested_at: u64,
+    pub(crate) served_at: u64,
+    pub(crate) rested_at: u64,
     broken: Option<Broken>,
     pub(crate) tells: bool,
     story: Vec<String>,
@@ -152,6 +139,7 @@ impl World {
             activities: Vec::new(),
             callers: (0..CHATS * CALLERS_EACH).map(|_| Caller::default()).collect(),
             refusals: BTreeMap::new(),
+            killed_by: BTreeMap::new(),
             stepping: BTreeMap::new(),
             seen: vec![Vec::new(); CHATS],
             served_at: 0,
@@ -304,8 +292,9 @@ impl World {
             Happening::Repeat(number) => self.send_again(number, None),
             Happening::Fault => self.fault(),
             Happening::Start(host) => self.start(host),
-            Happening::Kill(at) => {
+            Happening::Kill(at, number) => {
                 if self.process(at).is_some() {
+                    *self.killed_by.entry(number).or_default() += 1;
                     self.kill(at.host);
                 }
             }
@@ -356,48 +345,6 @@ impl World {
     pub(crate) fn tell_story(&mut self, told: &str) {
         if self.tells {
             self.story.push(format!("{} {told}", self.now));
-        }
-    }
-
-    /// What stands where, for a seed that failed.
-    fn told(&self) -> String {
-        let host = |host: &Host| match &host.process {
-            None => format!("{}: nothing runs", host.name),
-            Some(process) => {
-                let view = process.node.view(self.now);
-                let standings: Vec<_> = view
-                    .nodes
-                    .iter()
-                    .map(|node| (node.incarnation, node.standing))
-                    .collect();
-                format!(
-                    "{}: {:016x} {:?} map {:?} holds {:?}, sees {standings:?}",
-                    host.name,
-                    view.incarnation.0,
-                    view.health,
-                    view.map.version(),
-                    view.shards
-                )
-            }
-        };
-        let hosts: Vec<String> = self.hosts.iter().map(host).collect();
-        hosts.join("\n")
-    }
-
-    fn tally(&self) -> Tally {
-        let count = |is_so: fn(&Activity) -> bool| self.activities.iter().filter(|activity| is_so(activity)).count();
-        Tally {
-            activities: self.activities.len(),
-            acknowledged: count(|activity| activity.acknowledged_at.is_some()),
-            given_up: count(|activity| activity.is_given_up),
-            commits: self.store.commits,
-            failovers: self.store.failovers,
-            lost: self.store.lost.len(),
-            processes: self.lives,
-            resent: self.threads.iter().map(|thread| thread.resent).sum(),
-            refusals: self.refusals.clone(),
-            served_after: self.served_at.saturating_sub(CALM_AT),
-            rested_after: self.rested_at.saturating_sub(CALM_AT),
         }
     }
 }

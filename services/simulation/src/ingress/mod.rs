@@ -49,7 +49,7 @@ pub(crate) struct Thread {
     /// Who waits, by number.
     waiting: BTreeMap<u64, Waiter>,
     next: u64,
-    /// The streams' versions of the map, as the frames name them.
+    /// Deliveries that were sent again, by its earlier runs too.
     pub(crate) resent: u64,
 }
 

@@ -4,7 +4,7 @@
 //! The owner of a shard is the only one who writes its wake index, so it need not be polled: after a first reading one knows
 //! what comes within a minute, and when to look again. A shard without entries is not read again; one whose next entry is far
 //! off is read when that comes near; one with entries that are near, or with conversations in memory (whose actors could die
-//! with what they know), every [`AGAIN_MS`].
+//! with what they know), every `AGAIN_MS`.
 
 use std::collections::{BTreeSet, HashMap};
 

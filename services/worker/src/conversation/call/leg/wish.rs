@@ -54,7 +54,7 @@ pub enum LegWish {
         /// Number of the last event that was heard.
         last_event: u64,
     },
-    /// A command; answered by [`super::super::Event::GraphAnswered`].
+    /// A command; answered by [`crate::conversation::Event::GraphAnswered`].
     Command {
         /// Names the operation.
         id: AskId,
