@@ -108,7 +108,7 @@ async fn call() {
         recordings: directory.path().join("recordings"),
         retention: None,
         keys: None,
-        command: None,
+        hand_on: None,
         orphaned_after: PATIENCE,
     };
     let host = Host::start(config).unwrap();

@@ -36,6 +36,8 @@ pub struct Wish {
     pub epoch: u64,
     /// In the order in which they are preferred.
     pub codecs: Vec<Codec>,
+    /// Entra tenant of the call, whose keys its recordings are encrypted with; empty for the operator's.
+    pub tenant: String,
     /// A policy demands that the call is recorded: nothing of it may be kept before that was confirmed.
     pub is_compliance: bool,
     /// Speech and silence of the peer are told.
@@ -154,6 +156,7 @@ pub(super) struct Actor {
     listener: Option<Listener>,
     key: Option<(LegKey, Codec)>,
     location: Option<String>,
+    tenant: String,
     /// A policy demands that the call is recorded, and that this was confirmed before.
     is_compliance: bool,
     tells_speech: bool,
@@ -186,6 +189,7 @@ impl Actor {
             listener: None,
             key: None,
             location: None,
+            tenant: wish.tenant,
             is_compliance: wish.is_compliance,
             tells_speech: wish.tells_speech,
             live: LiveSound::of(seat),

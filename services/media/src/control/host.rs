@@ -18,7 +18,7 @@ use crate::codecs::{Codecs, NoCodecs, Purpose};
 use crate::dtls::{Identity, IdentityError};
 use crate::leg::EndReason;
 use crate::prompt::{Library, StandIn};
-use crate::record::{Recorder, RecorderConfig, RecorderError};
+use crate::record::{HandOn, Recorder, RecorderConfig, RecorderError};
 use crate::thread::{Events, LegKey, MediaThreads, ThreadConfig};
 use crate::whip::{Session, TOKEN_VALID};
 
@@ -67,8 +67,8 @@ pub struct HostConfig {
     pub retention: Option<Duration>,
     /// Directory of the keys that they are encrypted with ([`crate::record::Keys`]); `None` leaves them as they are.
     pub keys: Option<PathBuf>,
-    /// A program that is run for each finished part of them.
-    pub command: Option<PathBuf>,
+    /// What is done with each finished part of them; `None` for nothing.
+    pub hand_on: Option<HandOn>,
     /// A leg that no worker is attached to ends after so long; [`super::ORPHANED_AFTER`].
     pub orphaned_after: Duration,
 }
@@ -193,7 +193,7 @@ impl Host {
             recorder: Arc::new(Recorder::start(RecorderConfig {
                 retention: config.retention,
                 keys: config.keys,
-                command: config.command,
+                hand_on: config.hand_on,
                 ..RecorderConfig::new(config.recordings)
             })?),
             codecs: Codecs::start(config.codec_threads)?,
@@ -210,6 +210,11 @@ impl Host {
         });
         tokio::spawn(carry_events(Arc::downgrade(&host), events));
         Ok(host)
+    }
+
+    /// What writes its recordings.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Identity of this run.

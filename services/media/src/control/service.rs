@@ -215,6 +215,7 @@ fn open(host: &Arc<Host>, epoch: u64, open: &wire::Open) -> Result<(String, Ack)
     let wish = Wish {
         epoch,
         codecs,
+        tenant: open.tenant.clone(),
         is_compliance: open.compliance,
         tells_speech: open.speech,
         is_live: open.live,

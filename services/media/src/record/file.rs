@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-use super::keys::Keys;
+use super::keys::WrappingKey;
 use super::sink::Sink;
 use super::timeline::Piece;
 use crate::audio::g711::silence;
@@ -37,9 +37,9 @@ impl RecordingFile {
         }
     }
 
-    /// Writes the header. With keys the file is encrypted.
-    pub(super) fn begin(file: File, codec: Codec, serial: u32, keys: Option<&Keys>) -> io::Result<Self> {
-        let sink = Sink::begin(file, keys)?;
+    /// Writes the header. With a key the file is encrypted.
+    pub(super) fn begin(file: File, codec: Codec, serial: u32, key: Option<&WrappingKey>) -> io::Result<Self> {
+        let sink = Sink::begin(file, key)?;
         let (form, header) = if codec == Codec::Opus {
             let (writer, pages) = OpusWriter::begin(serial);
             // Until there is a packet: 20 ms of CELT, full band, one frame.
@@ -149,6 +149,7 @@ mod tests {
     use super::*;
     use crate::audio::ogg::read_opus;
     use crate::audio::{g711, read_wav};
+    use crate::record::Keys;
     use crate::record::keys::tests::put;
     use crate::record::seal::unseal;
 
@@ -198,7 +199,8 @@ mod tests {
         let keys = Keys::new(directory.path().to_owned()).unwrap();
         for codec in [Codec::Opus, Codec::Pcma] {
             let file = tempfile::NamedTempFile::new().unwrap();
-            let mut recording = RecordingFile::begin(file.reopen().unwrap(), codec, 1, Some(&keys)).unwrap();
+            let mut recording =
+                RecordingFile::begin(file.reopen().unwrap(), codec, 1, Some(&keys.of_tenant("").unwrap())).unwrap();
             for count in 0..100 {
                 let payload = if codec == Codec::Opus {
                     vec![0x78, 1]

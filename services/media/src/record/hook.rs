@@ -7,10 +7,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::figures::RecorderFigures;
 use super::recorder::ANSWERS;
 
 /// How often parts are looked for whose command failed, or that nobody told of.
@@ -20,6 +22,9 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How often a command that runs is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Says that a part is finished.
+pub(super) type Wake = Arc<dyn Fn() + Send + Sync>;
+
 /// Runs a command for finished parts, one after the other, until it is dropped.
 pub(super) struct Hook {
     wake: Option<SyncSender<()>>,
@@ -28,12 +33,12 @@ pub(super) struct Hook {
 
 impl Hook {
     /// Looks after the recordings below a directory. The command gets two arguments: the part's file and its manifest.
-    pub(super) fn start(directory: PathBuf, command: PathBuf) -> io::Result<Self> {
+    pub(super) fn start(directory: PathBuf, command: PathBuf, figures: Arc<RecorderFigures>) -> io::Result<Self> {
         // One that waits is enough: who is woken looks for all.
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("recording-hook".to_owned())
-            .spawn(move || run(&directory, &command, &woken))?;
+            .spawn(move || run(&directory, &command, &woken, &figures))?;
         Ok(Self {
             wake: Some(wake),
             thread: Some(thread),
@@ -41,8 +46,12 @@ impl Hook {
     }
 
     /// What tells it that a part is finished.
-    pub(super) fn waker(&self) -> Option<SyncSender<()>> {
-        self.wake.clone()
+    pub(super) fn waker(&self) -> Option<Wake> {
+        let wake = self.wake.clone()?;
+        Some(Arc::new(move || {
+            // One that is woken already looks at everything.
+            let _ = wake.try_send(());
+        }))
     }
 }
 
@@ -55,16 +64,24 @@ impl Drop for Hook {
     }
 }
 
-fn run(directory: &Path, command: &Path, woken: &Receiver<()>) {
+fn run(directory: &Path, command: &Path, woken: &Receiver<()>, figures: &RecorderFigures) {
     loop {
-        for manifest in finished_parts(directory) {
+        let waiting = finished_parts(directory);
+        let mut left = waiting.len();
+        figures.wait(left);
+        for manifest in waiting {
             let is_ending = || matches!(woken.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
             if is_ending() {
                 return;
             }
             match done_for(command, &manifest, is_ending) {
-                Ok(()) => {}
+                Ok(()) => {
+                    left -= 1;
+                    figures.handed_one_on();
+                    figures.wait(left);
+                }
                 Err(error) => {
+                    figures.one_was_refused();
                     tracing::error!(manifest = %manifest.display(), %error, "the command for a finished recording failed and is run again later");
                 }
             }
@@ -76,7 +93,7 @@ fn run(directory: &Path, command: &Path, woken: &Receiver<()>) {
 }
 
 /// The manifests below a directory for whose parts nothing was done yet.
-fn finished_parts(directory: &Path) -> Vec<PathBuf> {
+pub(super) fn finished_parts(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     look_below(directory, &mut found);
     found.sort();
@@ -99,7 +116,7 @@ fn look_below(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn mark_of(manifest: &Path) -> PathBuf {
+pub(super) fn mark_of(manifest: &Path) -> PathBuf {
     let mut mark = manifest.as_os_str().to_owned();
     mark.push(".done");
     mark.into()
@@ -168,13 +185,15 @@ mod tests {
         fs::create_dir(part("call")).unwrap();
         fs::write(part("call/old.opus.json"), "{}").unwrap();
         let log = || fs::read_to_string(place.path().join("log")).unwrap_or_default();
-        let hook = Hook::start(recordings.path().to_owned(), command).unwrap();
+        let figures = Arc::<RecorderFigures>::default();
+        let hook = Hook::start(recordings.path().to_owned(), command, figures.clone()).unwrap();
         until("what was left behind is done", || log().contains("old.opus "));
         fs::write(part("call/new.opus.json"), "{}").unwrap();
-        hook.waker().unwrap().try_send(()).unwrap();
+        hook.waker().unwrap()();
         until("what is finished now is done", || log().contains("new.opus "));
         until("it is noted", || part("call/new.opus.json.done").exists());
         drop(hook);
+        assert_eq!((figures.handed_on(), figures.waiting(), figures.refused()), (2, 0, 0));
         assert_eq!(log().lines().count(), 2, "{}", log());
         let (part, manifest) = (part("call/old.opus"), part("call/old.opus.json"));
         assert!(log().contains(&format!("{} {}", part.display(), manifest.display())));

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 use serde::Serialize;
 
 /// What is written beside a part of a recording when it ends, as JSON in `FILE.json`.
@@ -50,6 +50,11 @@ impl Manifest {
 
 /// SHA-256 of a file, in hexadecimal digits.
 pub(super) fn hash_of(path: &Path) -> io::Result<String> {
+    hash_bytes_of(path).map(|hash| digits(hash.as_ref()))
+}
+
+/// The same as it is.
+pub(super) fn hash_bytes_of(path: &Path) -> io::Result<Digest> {
     let mut context = Context::new(&SHA256);
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 64 * 1024];
@@ -59,7 +64,7 @@ pub(super) fn hash_of(path: &Path) -> io::Result<String> {
             length => context.update(&buffer[..length]),
         }
     }
-    Ok(digits(context.finish().as_ref()))
+    Ok(context.finish())
 }
 
 fn digits(digest: &[u8]) -> String {

@@ -5,8 +5,9 @@
 //! Ogg page a second, each with its checksum, G.711 as WAV whose sizes are rewritten every second.
 //!
 //! A recording has a part an hour, each with a manifest that names the one before by its hash; old ones are deleted. With keys
-//! files are encrypted ([`unseal`] opens them), and a command may be run for each finished part.
+//! files are encrypted ([`unseal`] opens them); for each finished part a command may be run, or it is put to a server.
 
+mod figures;
 mod file;
 mod hook;
 mod keys;
@@ -21,11 +22,16 @@ mod seal;
 mod sink;
 mod tap;
 mod timeline;
+mod upload;
+#[cfg(test)]
+mod uploaded;
 
+pub use figures::RecorderFigures;
 pub use keys::{KeyError, Keys};
 pub use manifest::Manifest;
 pub(crate) use recorder::ANSWERS_KEPT;
-pub use recorder::{Begun, Finished, Recorder, RecorderConfig, RecorderError, RecordingError, Subject};
+pub use recorder::{Begun, Finished, HandOn, Recorder, RecorderConfig, RecorderError, RecordingError, Subject};
 pub use seal::{SealError, Unsealed, is_sealed, unseal};
 pub use tap::{Direction, Tap};
 pub(crate) use tap::{Recorded, Taken};
+pub use upload::{UploadConfig, UploadToken};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::file::RecordingFile;
-use super::keys::Keys;
+use super::keys::{KeyError, Keys, WrappingKey};
 use super::tap::Direction;
 use crate::codec::Codec;
 
@@ -16,7 +16,14 @@ pub(super) struct Place {
     name: String,
     codec: Codec,
     part: u32,
-    keys: Option<Keys>,
+    sealing: Option<Sealing>,
+}
+
+/// Whose key files are encrypted with.
+#[derive(Debug, Clone)]
+pub(super) struct Sealing {
+    pub(super) keys: Keys,
+    pub(super) tenant: String,
 }
 
 impl Place {
@@ -26,7 +33,7 @@ impl Place {
         name: &str,
         direction: Direction,
         codec: Codec,
-        keys: Option<Keys>,
+        sealing: Option<Sealing>,
     ) -> Option<Self> {
         let is_below = Path::new(name)
             .components()
@@ -36,7 +43,7 @@ impl Place {
             name: format!("{name}-{}", direction.name()),
             codec,
             part: 1,
-            keys,
+            sealing,
         })
     }
 
@@ -55,7 +62,7 @@ impl Place {
 
     /// Its file.
     pub(super) fn path(&self) -> PathBuf {
-        let sealed = if self.keys.is_some() { ".sealed" } else { "" };
+        let sealed = if self.sealing.is_some() { ".sealed" } else { "" };
         let ending = format!("{}{sealed}", RecordingFile::extension(self.codec));
         let file = match self.part {
             1 => format!("{}.{ending}", self.name),
@@ -64,9 +71,17 @@ impl Place {
         self.directory.join(file)
     }
 
+    /// The key that it is encrypted with; `None` where nothing is.
+    pub(super) fn key(&self) -> Result<Option<WrappingKey>, KeyError> {
+        let sealing = self.sealing.as_ref();
+        sealing
+            .map(|sealing| sealing.keys.of_tenant(&sealing.tenant))
+            .transpose()
+    }
+
     /// Opens its file, which must not be there yet, and writes the header.
-    pub(super) fn open(&self) -> io::Result<RecordingFile> {
-        RecordingFile::begin(create(&self.path())?, self.codec, rand::random(), self.keys.as_ref())
+    pub(super) fn open(&self, key: Option<&WrappingKey>) -> io::Result<RecordingFile> {
+        RecordingFile::begin(create(&self.path())?, self.codec, rand::random(), key)
     }
 }
 

@@ -2,19 +2,22 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::hook::Hook;
+use super::figures::RecorderFigures;
+use super::hook::{Hook, Wake};
 use super::keys::{KeyError, Keys};
 use super::manifest::Manifest;
-use super::place::Place;
+use super::place::{Place, Sealing};
 use super::recording::{Recording, run};
 use super::retention::Retention;
 use super::tap::{Direction, Tap};
+use super::upload::{UploadConfig, Uploader};
 use crate::codec::Codec;
 
 /// The settings of a recorder.
@@ -30,8 +33,8 @@ pub struct RecorderConfig {
     pub retention: Option<Duration>,
     /// Directory of the keys that recordings are encrypted with ([`Keys`]); `None` leaves them as they are.
     pub keys: Option<PathBuf>,
-    /// A program that is run for each finished part, with the part's file and its manifest as arguments.
-    pub command: Option<PathBuf>,
+    /// What is done with each finished part; `None` for nothing.
+    pub hand_on: Option<HandOn>,
 }
 
 /// Answers lie in this directory below that of the recordings.
@@ -48,7 +51,38 @@ impl RecorderConfig {
             part: Duration::from_secs(3_600),
             retention: None,
             keys: None,
-            command: None,
+            hand_on: None,
+        }
+    }
+}
+
+/// What is done with a finished part of a recording.
+#[derive(Debug, Clone)]
+pub enum HandOn {
+    /// A program is run, with the part's file and its manifest as arguments.
+    Command(PathBuf),
+    /// Both are put to a server.
+    Upload(UploadConfig),
+}
+
+/// Whoever does it.
+enum Handing {
+    Hook(Hook),
+    Uploader(Uploader),
+}
+
+impl Handing {
+    fn start(directory: PathBuf, hand_on: HandOn, figures: Arc<RecorderFigures>) -> io::Result<Self> {
+        Ok(match hand_on {
+            HandOn::Command(command) => Self::Hook(Hook::start(directory, command, figures)?),
+            HandOn::Upload(config) => Self::Uploader(Uploader::start(directory, config, figures)?),
+        })
+    }
+
+    fn waker(&self) -> Option<Wake> {
+        match self {
+            Self::Hook(hook) => hook.waker(),
+            Self::Uploader(uploader) => Some(uploader.waker()),
         }
     }
 }
@@ -59,6 +93,9 @@ pub enum RecorderError {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The command, or the upload.
+    #[error("finished recordings cannot be handed on")]
+    HandOn(#[source] io::Error),
     /// The system has no thread.
     #[error("the recorder has no thread")]
     Thread(#[from] io::Error),
@@ -73,6 +110,9 @@ pub enum RecordingError {
     /// The file system refused.
     #[error("the recording {0} cannot be written")]
     File(String, #[source] io::Error),
+    /// It cannot be encrypted, so it is not kept.
+    #[error("the recording cannot be encrypted, and is not made: {0}")]
+    Key(#[from] KeyError),
     /// The recorder has ended.
     #[error("there is no recorder")]
     Gone,
@@ -86,6 +126,8 @@ pub type Finished = oneshot::Receiver<Result<Manifest, RecordingError>>;
 pub struct Subject {
     /// A path without ending below the directory of recordings.
     pub name: String,
+    /// Entra tenant of the call, whose key it is encrypted with; empty for the operator's.
+    pub tenant: String,
     /// What confirmed that it may be recorded; empty if nothing had to. It stands in the manifests.
     pub confirmed_by: String,
 }
@@ -95,7 +137,7 @@ impl Subject {
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            confirmed_by: String::new(),
+            ..Self::default()
         }
     }
 }
@@ -110,7 +152,8 @@ pub struct Recorder {
     thread: Option<JoinHandle<()>>,
     keys: Option<Keys>,
     _retention: [Option<Retention>; 2],
-    _hook: Option<Hook>,
+    figures: Arc<RecorderFigures>,
+    _handing: Option<Handing>,
 }
 
 impl Recorder {
@@ -122,20 +165,26 @@ impl Recorder {
         let keys = config.keys.clone().map(Keys::new).transpose()?;
         let (begun, receiver) = channel();
         let (sync, part) = (config.sync, config.part);
-        let calls = config.directory.clone();
-        let hook = config.command.clone().map(|command| Hook::start(calls, command));
-        let hook = hook.transpose()?;
-        let waker = hook.as_ref().and_then(Hook::waker);
+        let figures = Arc::<RecorderFigures>::default();
+        let handing = config
+            .hand_on
+            .clone()
+            .map(|hand_on| Handing::start(config.directory.clone(), hand_on, figures.clone()))
+            .transpose()
+            .map_err(RecorderError::HandOn)?;
+        let waker = handing.as_ref().and_then(Handing::waker);
+        let its_figures = figures.clone();
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
-            .spawn(move || run(&receiver, sync, part, waker.as_ref()))?;
+            .spawn(move || run(&receiver, (sync, part), waker.as_ref(), &its_figures))?;
         let retention = |kept| Retention::start(config.directory.clone(), kept);
         let all = config.retention.map(retention).transpose()?;
         let answers = Retention::start(config.directory.join(ANSWERS), ANSWERS_KEPT)?;
         Ok(Self {
             keys,
             _retention: [all, Some(answers)],
-            _hook: hook,
+            figures,
+            _handing: handing,
             config,
             begun: Some(begun),
             thread: Some(thread),
@@ -146,14 +195,27 @@ impl Recorder {
     ///
     /// # Errors
     /// As for [`Self::begin`].
-    pub(crate) fn begin_answer(&self, operation: u64, codec: Codec) -> Result<(Begun, PathBuf), RecordingError> {
-        let subject = Subject::named(format!("{ANSWERS}/{:032x}", rand::random::<u128>()));
-        let place = self.place(&subject.name, Direction::Answer, codec)?;
+    pub(crate) fn begin_answer(
+        &self,
+        tenant: &str,
+        operation: u64,
+        codec: Codec,
+    ) -> Result<(Begun, PathBuf), RecordingError> {
+        let subject = Subject {
+            tenant: tenant.to_owned(),
+            ..Subject::named(format!("{ANSWERS}/{:032x}", rand::random::<u128>()))
+        };
+        let place = self.place(&subject, Direction::Answer, codec)?;
         let path = place.path();
         Ok((
             self.begin_at(place, &subject, operation, Direction::Answer, codec)?,
             path,
         ))
+    }
+
+    /// What it does, in numbers.
+    pub fn figures(&self) -> &RecorderFigures {
+        &self.figures
     }
 
     /// The keys that recordings are encrypted with.
@@ -171,12 +233,16 @@ impl Recorder {
         direction: Direction,
         codec: Codec,
     ) -> Result<Begun, RecordingError> {
-        let place = self.place(&subject.name, direction, codec)?;
+        let place = self.place(subject, direction, codec)?;
         self.begin_at(place, subject, operation, direction, codec)
     }
 
-    fn place(&self, name: &str, direction: Direction, codec: Codec) -> Result<Place, RecordingError> {
-        let place = Place::first(&self.config.directory, name, direction, codec, self.keys.clone());
+    fn place(&self, subject: &Subject, direction: Direction, codec: Codec) -> Result<Place, RecordingError> {
+        let sealing = self.keys.clone().map(|keys| Sealing {
+            keys,
+            tenant: subject.tenant.clone(),
+        });
+        let place = Place::first(&self.config.directory, &subject.name, direction, codec, sealing);
         place.ok_or(RecordingError::Name)
     }
 
@@ -189,7 +255,8 @@ impl Recorder {
         codec: Codec,
     ) -> Result<Begun, RecordingError> {
         let failed = |error| RecordingError::File(place.path().display().to_string(), error);
-        let file = place.open().map_err(failed)?;
+        let key = place.key()?;
+        let file = place.open(key.as_ref()).map_err(failed)?;
         let (tap, ring) = Tap::new(operation, direction);
         let (recording, receiver) = Recording::begin(place, file, &tap, ring, codec, subject.confirmed_by.clone());
         let begun = self.begun.as_ref().ok_or(RecordingError::Gone)?;
@@ -216,6 +283,7 @@ mod tests {
 
     use super::*;
     use crate::audio::read_wav;
+    use crate::record::keys::tests::put;
     use crate::record::manifest::hash_of;
     use crate::record::tap::Taken;
 
@@ -302,6 +370,31 @@ mod tests {
         assert_eq!(tap.take(packet(), 160 * 103, 1, now), Taken::AfterGap(3));
         drop(ring);
         assert_eq!(tap.take(packet(), 160 * 104, 1, now), Taken::Failed);
+    }
+
+    #[test]
+    fn nothing_is_recorded_of_a_tenant_whose_own_key_cannot_be_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = directory.path().join("keys");
+        std::fs::create_dir_all(keys.join("blue")).unwrap();
+        put(&keys, "operator", 1);
+        let config = RecorderConfig {
+            keys: Some(keys),
+            ..RecorderConfig::new(directory.path().join("recordings"))
+        };
+        let recorder = Recorder::start(config).unwrap();
+        let begin = |tenant: &str| {
+            let subject = Subject {
+                tenant: tenant.to_owned(),
+                ..Subject::named(format!("{tenant}/call/leg-1"))
+            };
+            recorder.begin(&subject, 1, Direction::Sent, Codec::Opus)
+        };
+        let refused = begin("blue").unwrap_err();
+        assert!(matches!(refused, RecordingError::Key(KeyError::None(_))), "{refused}");
+        assert!(!directory.path().join("recordings/blue").exists());
+        assert!(begin("green").is_ok());
+        assert!(recorder.begin_answer("blue", 1, Codec::Opus).is_err());
     }
 
     #[test]

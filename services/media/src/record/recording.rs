@@ -3,12 +3,14 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
+use super::figures::RecorderFigures;
 use super::file::RecordingFile;
+use super::hook::Wake;
 use super::manifest::{Manifest, hash_of};
 use super::place::Place;
 use super::recorder::{Finished, RecordingError};
@@ -60,7 +62,12 @@ enum Round {
 }
 
 /// Looks after recordings until no more can begin and all have ended.
-pub(super) fn run(begun: &Receiver<Recording>, sync: Duration, part: Duration, hook: Option<&SyncSender<()>>) {
+pub(super) fn run(
+    begun: &Receiver<Recording>,
+    (sync, part): (Duration, Duration),
+    hook: Option<&Wake>,
+    figures: &RecorderFigures,
+) {
     let mut recordings: Vec<Recording> = Vec::new();
     let mut is_ending = false;
     while !is_ending || !recordings.is_empty() {
@@ -90,14 +97,14 @@ pub(super) fn run(begun: &Receiver<Recording>, sync: Duration, part: Duration, h
             }
         }
         recordings = going_on;
+        figures.are_open(recordings.len());
     }
 }
 
 /// There is a finished part.
-fn wake(hook: Option<&SyncSender<()>>) {
-    if let Some(hook) = hook {
-        // One that is woken already looks at everything.
-        let _ = hook.try_send(());
+fn wake(hook: Option<&Wake>) {
+    if let Some(wake) = hook {
+        wake();
     }
 }
 
@@ -200,7 +207,8 @@ impl Recording {
         }
         self.part_began = now;
         let place = self.place.next();
-        let mut ended = match place.open() {
+        let next = place.key().map_err(io::Error::other);
+        let mut ended = match next.and_then(|key| place.open(key.as_ref())) {
             Ok(next) => std::mem::replace(&mut self.file, next),
             Err(error) => {
                 tracing::error!(file = %place.path().display(), %error, "a recording has no further part and goes on in the old one");

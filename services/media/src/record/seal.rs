@@ -6,7 +6,7 @@
 //! | bytes | what |
 //! |---|---|
 //! | 8 | `TRNKREC1` |
-//! | 1, and that many | the name of the operator's key |
+//! | 1, and that many | the name of the operator's key, or of the tenant's: `TENANT/NAME` |
 //! | 12 + 32 + 16 | nonce, the file's key encrypted with AES-256-GCM, tag; the bytes before are authenticated with it |
 //! | 4 each record | length of what follows, little endian |
 //! | n + 16 each record | AES-256-GCM with the file's key; the nonce is the number of the record, from 0, as 12 bytes big endian; authenticated with it is a byte, 1 for the last record of a file that was ended, else 0 |
@@ -186,7 +186,7 @@ mod tests {
 
     /// Three records, and where each ends.
     fn sealed(keys: &Keys) -> (Vec<u8>, Vec<usize>) {
-        let (mut sealer, mut file) = Sealer::begin(&keys.newest().unwrap()).unwrap();
+        let (mut sealer, mut file) = Sealer::begin(&keys.of_tenant("").unwrap()).unwrap();
         let mut ends = vec![file.len()];
         for (bytes, is_last) in [("first", false), ("second", false), ("", true)] {
             file.extend(sealer.record(bytes.as_bytes(), is_last).unwrap());
@@ -211,6 +211,22 @@ mod tests {
         put(directory.path(), "one", 3);
         assert!(matches!(unseal(&file, &keys), Err(SealError::WrongKey(name)) if name == "one"));
         std::fs::remove_file(directory.path().join("one.key")).unwrap();
+        assert!(matches!(
+            unseal(&file, &keys),
+            Err(SealError::Key(KeyError::Missing(..)))
+        ));
+    }
+
+    #[test]
+    fn the_head_finds_the_key_of_the_tenant() {
+        let (keys, directory) = keys();
+        std::fs::create_dir(directory.path().join("blue")).unwrap();
+        put(&directory.path().join("blue"), "one", 7);
+        let (mut sealer, mut file) = Sealer::begin(&keys.of_tenant("blue").unwrap()).unwrap();
+        file.extend(sealer.record(b"of blue", true).unwrap());
+        assert_eq!(unseal(&file, &keys).unwrap().bytes, b"of blue");
+        std::fs::remove_file(directory.path().join("blue/one.key")).unwrap();
+        // The operator's key has the same name in its own place.
         assert!(matches!(
             unseal(&file, &keys),
             Err(SealError::Key(KeyError::Missing(..)))

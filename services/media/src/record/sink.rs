@@ -5,7 +5,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use aws_lc_rs::error::Unspecified;
 
-use super::keys::{KeyError, Keys};
+use super::keys::WrappingKey;
 use super::seal::Sealer;
 
 /// A file that grows. After an error a write may be tried again: nothing is in the file twice.
@@ -20,11 +20,11 @@ pub(super) struct Sink {
 
 impl Sink {
     /// Begins a file, with a head of its own if it is encrypted.
-    pub(super) fn begin(file: File, keys: Option<&Keys>) -> io::Result<Self> {
-        let (sealer, unwritten) = match keys {
+    pub(super) fn begin(file: File, key: Option<&WrappingKey>) -> io::Result<Self> {
+        let (sealer, unwritten) = match key {
             None => (None, Vec::new()),
-            Some(keys) => {
-                let (sealer, head) = Sealer::begin(&keys.newest().map_err(no_key)?).map_err(not_encrypted)?;
+            Some(key) => {
+                let (sealer, head) = Sealer::begin(key).map_err(not_encrypted)?;
                 (Some(sealer), head)
             }
         };
@@ -95,10 +95,6 @@ impl Sink {
         self.unwritten.clear();
         Ok(())
     }
-}
-
-fn no_key(error: KeyError) -> io::Error {
-    io::Error::other(error)
 }
 
 fn not_encrypted(_: Unspecified) -> io::Error {

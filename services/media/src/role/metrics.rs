@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::codec_metrics::encode_codecs;
 use crate::codecs::NoCodecs;
 use crate::control::{Host, NotOpened, Tally};
+use crate::record::RecorderFigures;
 use crate::thread::{Figures, Spread};
 
 /// What the role itself counts.
@@ -87,6 +88,7 @@ impl Collector for HostMetrics {
             gauge.encode_gauge(&u64::try_from(value).unwrap_or(u64::MAX))?;
         }
         encode_lag(&mut encoder, host.threads().lag())?;
+        encode_recordings(&mut encoder, host.recorder().figures())?;
         encode_refusals(&mut encoder, &host)?;
         encode_tally(&mut encoder, host.tally())?;
         encode_threads(&mut encoder, &host)?;
@@ -154,6 +156,34 @@ impl Collector for HostMetrics {
         }
         Ok(())
     }
+}
+
+fn encode_recordings(encoder: &mut DescriptorEncoder<'_>, figures: &RecorderFigures) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(
+        "trunkline_media_recordings",
+        "Directions that are being written, and finished parts that wait for the command or the upload",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (state, count) in [("open", figures.open()), ("waiting", figures.waiting())] {
+        family.encode_family(&[("state", state)])?.encode_gauge(&count)?;
+    }
+    for (name, help, value) in [
+        (
+            "trunkline_media_recordings_handed_on",
+            "Finished parts that the command or the upload was done for",
+            figures.handed_on(),
+        ),
+        (
+            "trunkline_media_recordings_hand_on_failed",
+            "Times that the command or the upload of a finished part failed",
+            figures.refused(),
+        ),
+    ] {
+        let counter = ConstCounter::new(value);
+        counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+    }
+    Ok(())
 }
 
 fn encode_lag(encoder: &mut DescriptorEncoder<'_>, lag: Duration) -> Result<(), fmt::Error> {

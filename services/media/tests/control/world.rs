@@ -57,7 +57,7 @@ impl World {
             recordings: directory.path().join("recordings"),
             retention: None,
             keys: Some(directory.path().join("keys")),
-            command: None,
+            hand_on: None,
             orphaned_after: Duration::from_secs(2),
         };
         std::fs::create_dir(&config.prompts).unwrap();

@@ -208,7 +208,7 @@ fn media_host(configuration: &Configuration, teams: &Handle, recordings: PathBuf
             recordings,
             retention: None,
             keys: None,
-            command: None,
+            hand_on: None,
             orphaned_after: configuration.media.orphaned_after,
         },
     }

@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 use trunkline_cluster::channel::TlsFiles;
 use trunkline_media::control::HostConfig;
 use trunkline_media::ice::HIGHEST_HOST;
+use trunkline_media::record::{HandOn, UploadConfig, UploadToken};
 use trunkline_media::role::{MediaConfig, MediaError, MediaRole, Transport};
 use trunkline_media::thread::{Ports, ThreadConfig};
 
@@ -75,9 +76,25 @@ pub(super) fn host(section: &MediaSection) -> HostConfig {
         recordings: section.recordings.clone(),
         retention: section.recordings_retention,
         keys: section.recordings_keys.clone(),
-        command: section.recordings_command.clone(),
+        hand_on: hand_on(section),
         orphaned_after: section.orphaned_after,
     }
+}
+
+fn hand_on(section: &MediaSection) -> Option<HandOn> {
+    if let Some(url) = &section.recordings_upload {
+        let token = match (&section.recordings_upload_token, &section.recordings_upload_token_file) {
+            (Some(token), _) => UploadToken::Value(token.expose().to_owned()),
+            (None, Some(file)) => UploadToken::File(file.clone()),
+            (None, None) => UploadToken::None,
+        };
+        return Some(HandOn::Upload(UploadConfig {
+            url: url.clone(),
+            token,
+            ca: section.recordings_upload_ca.clone(),
+        }));
+    }
+    section.recordings_command.clone().map(HandOn::Command)
 }
 
 fn transport(section: &MediaSection) -> anyhow::Result<Transport> {

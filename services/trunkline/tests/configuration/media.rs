@@ -6,6 +6,7 @@ use trunkline::configuration::{Configuration, Purpose};
 use crate::{load, problems, rendered, written};
 
 const MEDIA: &str = "[media]\nplain_http = true\nudp_advertise = \"203.0.113.7\"\n";
+const UPLOAD: &str = "recordings_upload = \"https://store.example.org/recordings\"\n";
 const REDIS: &str = "[store]\nengine = \"redis\"\nurl = \"redis://127.0.0.1:6379/0\"\n";
 
 /// Setting, and message with remedy, of the only problem.
@@ -77,4 +78,44 @@ fn workers_find_a_media_host_and_reach_it_by_tls_only() {
     ));
     assert_eq!(setting, "media.whip_url");
     assert!(message.contains("has a path"), "{message}");
+}
+
+#[test]
+fn recordings_are_handed_on_one_way_and_never_in_the_clear() {
+    let with = |more: &str| format!("{MEDIA}{more}\n");
+    let fine = with(&format!(
+        "{UPLOAD}recordings_upload_token_file = \"/run/secrets/upload\""
+    ));
+    assert!(load(&fine).is_ok());
+    for (wrong, setting, says) in [
+        (
+            "recordings_upload = \"http://store.example.org/\"".to_owned(),
+            "recordings_upload",
+            "in the clear",
+        ),
+        (
+            "recordings_upload = \"https://store.example.org/?a=b\"".to_owned(),
+            "recordings_upload",
+            "more than a path",
+        ),
+        (
+            format!("{UPLOAD}recordings_command = \"/bin/true\""),
+            "recordings_upload",
+            "both set",
+        ),
+        (
+            format!("{UPLOAD}recordings_upload_token = \"a\"\nrecordings_upload_token_file = \"b\""),
+            "recordings_upload_token",
+            "both set",
+        ),
+        (
+            "recordings_upload_ca = \"/etc/ca.crt\"".to_owned(),
+            "recordings_upload_ca",
+            "recordings_upload is not",
+        ),
+    ] {
+        let (found, message) = told(&with(&wrong));
+        assert_eq!(found, format!("media.{setting}"));
+        assert!(message.contains(says), "{wrong}: {message}");
+    }
 }

@@ -70,12 +70,14 @@ pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) ->
             of_policy,
             tells_speech,
             is_live,
+            tenant,
             within_ms,
         } => {
             let open = Open {
                 compliance: of_policy,
                 speech: tells_speech,
                 live: is_live,
+                tenant,
                 ..Open::default()
             };
             lines.open(worker, epoch, open, Duration::from_millis(within_ms)).await

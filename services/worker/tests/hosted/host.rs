@@ -73,7 +73,7 @@ fn config(name: &str, directory: &Path) -> MediaConfig {
             recordings: directory.join("recordings"),
             retention: None,
             keys: None,
-            command: None,
+            hand_on: None,
             orphaned_after: Duration::from_secs(60),
         },
     }

@@ -96,6 +96,7 @@ impl Actor {
                 for (_, direction) in directions.into_iter().filter(|(is_wanted, _)| *is_wanted) {
                     let subject = Subject {
                         name: name.clone(),
+                        tenant: self.tenant.clone(),
                         confirmed_by: confirmed_by.clone(),
                     };
                     self.record(key, codec, operation, subject, direction).await?;

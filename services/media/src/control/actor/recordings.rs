@@ -36,11 +36,12 @@ impl Actor {
             stop_keys: Key::all_of(&order.stop_keys).ok_or_else(|| invalid(KEYS))?,
         };
         let (library, recorder) = (self.host.library.clone(), self.host.recorder.clone());
+        let tenant = self.tenant.clone();
         let load = move || {
             let prompts = order.prompts.iter().map(|name| library.prompt(name, codec));
             let beep = order.beep.then(|| library.beep(codec));
             let prompts = prompts.chain(beep).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
-            let begun = recorder.begin_answer(operation, codec).map_err(invalid)?;
+            let begun = recorder.begin_answer(&tenant, operation, codec).map_err(invalid)?;
             Ok::<_, (Reason, String)>((prompts, begun))
         };
         let media = self.host.media.of(key).map_err(refusal)?;

@@ -32,7 +32,7 @@ impl Desk {
 
     /// Asks for an answer, which may begin after a prompt of so many milliseconds.
     fn asks(&mut self, operation: u64, prompt: u32, stop_keys: &str) -> Finished {
-        let ((tap, finished), _) = self.recorder.begin_answer(operation, Codec::Pcmu).unwrap();
+        let ((tap, finished), _) = self.recorder.begin_answer("", operation, Codec::Pcmu).unwrap();
         let prompts = (prompt > 0).then(|| Prompt::of_file(&wav(8_000, prompt), Codec::Pcmu).unwrap());
         let answer = RecordAnswer {
             operation,

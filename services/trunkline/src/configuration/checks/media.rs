@@ -24,6 +24,7 @@ pub(super) fn check(found: &mut Found<'_>, purpose: Purpose) {
     check_certificate(found);
     check_udp(found);
     check_threads(found);
+    check_upload(found);
     if purpose == Purpose::Media && found.configuration.store.engine == Engine::Embedded {
         found.contradiction(
             "store.engine",
@@ -125,6 +126,56 @@ fn check_udp(found: &mut Found<'_>) {
                 range.len()
             ),
             "write a range that is larger than legs, for ports rest 60 s after a leg; or fewer legs, or one port for all",
+        );
+    }
+}
+
+fn check_upload(found: &mut Found<'_>) {
+    let media = &found.configuration.media;
+    let (has_token, has_token_file) = (
+        media.recordings_upload_token.is_some(),
+        media.recordings_upload_token_file.is_some(),
+    );
+    let Some(url) = &media.recordings_upload else {
+        for (setting, is_set) in [
+            ("recordings_upload_token", has_token),
+            ("recordings_upload_token_file", has_token_file),
+            ("recordings_upload_ca", media.recordings_upload_ca.is_some()),
+        ] {
+            if is_set {
+                found.contradiction(
+                    &format!("media.{setting}"),
+                    format!("media.{setting} is set and media.recordings_upload is not"),
+                    "set recordings_upload, or remove it",
+                );
+            }
+        }
+        return;
+    };
+    if url.scheme() != "https" {
+        found.contradiction(
+            "media.recordings_upload",
+            "media.recordings_upload is no https address, and recordings with the token would go in the clear"
+                .to_owned(),
+            "write an address that begins with https://",
+        );
+    } else if url.query().is_some() || url.fragment().is_some() {
+        found.contradiction(
+            "media.recordings_upload",
+            "media.recordings_upload has more than a path, and the path of each part is added to its end".to_owned(),
+            "write scheme, host, port and path alone",
+        );
+    } else if media.recordings_command.is_some() {
+        found.contradiction(
+            "media.recordings_upload",
+            "media.recordings_upload and media.recordings_command are both set".to_owned(),
+            "remove one: a part is done when the one that there is was",
+        );
+    } else if has_token && has_token_file {
+        found.contradiction(
+            "media.recordings_upload_token",
+            "media.recordings_upload_token and media.recordings_upload_token_file are both set".to_owned(),
+            "remove one",
         );
     }
 }

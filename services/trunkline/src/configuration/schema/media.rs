@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use trunkline_teams::token::Secret;
 use url::Url;
 
 use super::super::section::section;
@@ -97,12 +98,24 @@ section! {
         /// A recording is deleted this long after it was last written. Unset: never.
         pub recordings_retention: Option<Duration> => "90 days",
         /// Directory of the keys that recordings are encrypted with: files NAME.key of 64 hexadecimal digits (openssl rand -hex 32). The
-        /// last by name is used for new files, so a new key is a new file; the others open what they encrypted. Unset: recordings are
-        /// not encrypted.
+        /// last by name is used for new files, so a new key is a new file; the others open what they encrypted. A directory in it that
+        /// is named by the id of a tenant has that tenant's own keys, and no other is used for it: without a key in it nothing of the
+        /// tenant is recorded. Unset: recordings are not encrypted.
         pub recordings_keys: Option<PathBuf> => "/etc/trunkline/recording-keys",
         /// Program that is run for each finished part of a recording, to upload it for example. Its arguments are the part's file and
         /// its manifest. One that fails is run again after a minute, also by the next process. Unset: none.
         pub recordings_command: Option<PathBuf> => "/usr/local/bin/upload-recording",
+        /// Address to which each finished part of a recording is put (HTTP PUT), and behind it its manifest; their path below recordings
+        /// is added to its end. Tried again until the server takes it, also by the next process. In place of recordings_command.
+        /// Unset: none.
+        pub recordings_upload: Option<Url> => "https://store.example.org/recordings/",
+        /// Bearer token for that server. Better put it into a file of its own (recordings_upload_token_file) or into the environment
+        /// (TRUNKLINE_MEDIA__RECORDINGS_UPLOAD_TOKEN).
+        pub recordings_upload_token: Option<Secret> => "...",
+        /// File that holds the token and nothing else. Read again for each part.
+        pub recordings_upload_token_file: Option<PathBuf> => "/run/secrets/recordings-upload",
+        /// Certificates in PEM by which that server is trusted. Unset: those of the system.
+        pub recordings_upload_ca: Option<PathBuf> => "/etc/trunkline/store-ca.crt",
         /// A leg that no worker cares for ends after this time; its audio goes on until then.
         pub orphaned_after: Duration = "60 s",
         /// Longest time after SIGTERM for calls to end by themselves. No new ones are taken meanwhile; what is left then is

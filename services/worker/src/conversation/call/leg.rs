@@ -86,6 +86,7 @@ impl Conversation {
             let within_ms = latest.saturating_sub(now.wall_ms).clamp(1, OPEN_MS);
             let bot = self.identity.as_ref().map(|identity| &identity.bot);
             return may_open.then_some(LegWish::Open {
+                tenant: call.tenant.clone(),
                 of_policy: call.is_of_policy(),
                 tells_speech: bot.is_some_and(|bot| bot.wants_speech()),
                 is_live: bot.is_some_and(|bot| bot.listens()),

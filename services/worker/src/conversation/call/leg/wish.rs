@@ -38,6 +38,8 @@ pub struct LegAsk {
 pub enum LegWish {
     /// A leg, at any host.
     Open {
+        /// Entra tenant of the call: its recordings may have keys of their own.
+        tenant: String,
         /// A policy demands that the call is recorded: nothing of it may be kept before that was confirmed.
         of_policy: bool,
         /// The bot wants to know when the caller speaks.
