@@ -30,6 +30,7 @@ pub use heard::{Frame, Heard};
 pub use invitation::Invitation;
 pub use keys::NoSuchKey;
 pub use recording::recorded;
+pub use spectrum::Spectrum;
 pub use voice::Sound;
 
 /// What one packet holds, in milliseconds.

@@ -109,6 +109,7 @@ async fn call() {
         retention: None,
         keys: None,
         hand_on: None,
+        mixes: false,
         orphaned_after: PATIENCE,
     };
     let host = Host::start(config).unwrap();

@@ -69,6 +69,8 @@ pub struct HostConfig {
     pub keys: Option<PathBuf>,
     /// What is done with each finished part of them; `None` for nothing.
     pub hand_on: Option<HandOn>,
+    /// Whether a file of both directions is made of each recording that has ended.
+    pub mixes: bool,
     /// A leg that no worker is attached to ends after so long; [`super::ORPHANED_AFTER`].
     pub orphaned_after: Duration,
 }
@@ -194,6 +196,7 @@ impl Host {
                 retention: config.retention,
                 keys: config.keys,
                 hand_on: config.hand_on,
+                is_mixed: config.mixes,
                 ..RecorderConfig::new(config.recordings)
             })?),
             codecs: Codecs::start(config.codec_threads)?,

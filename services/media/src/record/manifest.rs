@@ -15,8 +15,11 @@ pub struct Manifest {
     pub file: String,
     /// Counts the parts of the recording, from 1.
     pub part: u32,
-    /// `received` or `sent`.
+    /// `received`, `sent`, or `mixed` of both.
     pub direction: &'static str,
+    /// Entra tenant of the call; absent if that is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tenant: String,
     /// What confirmed that it may be recorded; absent if nothing had to.
     pub confirmed_by: Option<String>,
     /// When its first packet came, in milliseconds since 1970; absent without packets.

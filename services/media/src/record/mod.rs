@@ -14,6 +14,11 @@ mod keys;
 #[cfg(test)]
 mod killed;
 mod manifest;
+mod mix;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod mixed;
+mod mixer;
 mod place;
 mod recorder;
 mod recording;

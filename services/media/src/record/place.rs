@@ -6,7 +6,6 @@ use std::path::{Component, Path, PathBuf};
 
 use super::file::RecordingFile;
 use super::keys::{KeyError, Keys, WrappingKey};
-use super::tap::Direction;
 use crate::codec::Codec;
 
 /// Where a part of a recording is.
@@ -27,11 +26,11 @@ pub(super) struct Sealing {
 }
 
 impl Place {
-    /// The first part of a recording below a directory; `None` for a name that leaves it.
+    /// The first part of a recording below a directory: of a direction, or of another kind. `None` for a name that leaves it.
     pub(super) fn first(
         directory: &Path,
         name: &str,
-        direction: Direction,
+        kind: &str,
         codec: Codec,
         sealing: Option<Sealing>,
     ) -> Option<Self> {
@@ -40,7 +39,7 @@ impl Place {
             .all(|part| matches!(part, Component::Normal(_)));
         (is_below && !name.is_empty()).then(|| Self {
             directory: directory.to_owned(),
-            name: format!("{name}-{}", direction.name()),
+            name: format!("{name}-{kind}"),
             codec,
             part: 1,
             sealing,

@@ -13,6 +13,7 @@ use super::figures::RecorderFigures;
 use super::hook::{Hook, Wake};
 use super::keys::{KeyError, Keys};
 use super::manifest::Manifest;
+use super::mixer::{Mixer, Mixing};
 use super::place::{Place, Sealing};
 use super::recording::{Recording, run};
 use super::retention::Retention;
@@ -33,6 +34,8 @@ pub struct RecorderConfig {
     pub retention: Option<Duration>,
     /// Directory of the keys that recordings are encrypted with ([`Keys`]); `None` leaves them as they are.
     pub keys: Option<PathBuf>,
+    /// Whether a file of both directions is made of each recording that has ended.
+    pub is_mixed: bool,
     /// What is done with each finished part; `None` for nothing.
     pub hand_on: Option<HandOn>,
 }
@@ -51,6 +54,7 @@ impl RecorderConfig {
             part: Duration::from_secs(3_600),
             retention: None,
             keys: None,
+            is_mixed: false,
             hand_on: None,
         }
     }
@@ -153,6 +157,7 @@ pub struct Recorder {
     keys: Option<Keys>,
     _retention: [Option<Retention>; 2],
     figures: Arc<RecorderFigures>,
+    _mixer: Option<Mixer>,
     _handing: Option<Handing>,
 }
 
@@ -173,10 +178,17 @@ impl Recorder {
             .transpose()
             .map_err(RecorderError::HandOn)?;
         let waker = handing.as_ref().and_then(Handing::waker);
+        let mixing = config.is_mixed.then(|| Mixing {
+            directory: config.directory.clone(),
+            keys: keys.clone(),
+            finished: waker.clone(),
+        });
+        let mixer = mixing.map(Mixer::start).transpose()?;
+        let ended = mixer.as_ref().and_then(Mixer::ended);
         let its_figures = figures.clone();
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
-            .spawn(move || run(&receiver, (sync, part), waker.as_ref(), &its_figures))?;
+            .spawn(move || run(&receiver, (sync, part), (waker.as_ref(), ended.as_ref()), &its_figures))?;
         let retention = |kept| Retention::start(config.directory.clone(), kept);
         let all = config.retention.map(retention).transpose()?;
         let answers = Retention::start(config.directory.join(ANSWERS), ANSWERS_KEPT)?;
@@ -184,6 +196,7 @@ impl Recorder {
             keys,
             _retention: [all, Some(answers)],
             figures,
+            _mixer: mixer,
             _handing: handing,
             config,
             begun: Some(begun),
@@ -242,7 +255,7 @@ impl Recorder {
             keys,
             tenant: subject.tenant.clone(),
         });
-        let place = Place::first(&self.config.directory, &subject.name, direction, codec, sealing);
+        let place = Place::first(&self.config.directory, &subject.name, direction.name(), codec, sealing);
         place.ok_or(RecordingError::Name)
     }
 
@@ -258,7 +271,7 @@ impl Recorder {
         let key = place.key()?;
         let file = place.open(key.as_ref()).map_err(failed)?;
         let (tap, ring) = Tap::new(operation, direction);
-        let (recording, receiver) = Recording::begin(place, file, &tap, ring, codec, subject.confirmed_by.clone());
+        let (recording, receiver) = Recording::begin(place, file, &tap, ring, codec, subject.clone());
         let begun = self.begun.as_ref().ok_or(RecordingError::Gone)?;
         begun.send(recording).map_err(|_| RecordingError::Gone)?;
         Ok((tap, receiver))

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
@@ -13,7 +13,7 @@ use super::file::RecordingFile;
 use super::hook::Wake;
 use super::manifest::{Manifest, hash_of};
 use super::place::Place;
-use super::recorder::{Finished, RecordingError};
+use super::recorder::{Finished, RecordingError, Subject};
 use super::tap::{Direction, Recorded, Tap};
 use super::timeline::{Piece, Timeline};
 use crate::codec::Codec;
@@ -36,7 +36,7 @@ struct Counts {
 pub(super) struct Recording {
     place: Place,
     direction: Direction,
-    confirmed_by: String,
+    subject: Subject,
     ring: Receiver<Recorded>,
     is_discarded: Arc<AtomicBool>,
     timeline: Timeline,
@@ -65,7 +65,7 @@ enum Round {
 pub(super) fn run(
     begun: &Receiver<Recording>,
     (sync, part): (Duration, Duration),
-    hook: Option<&Wake>,
+    (hook, mixer): (Option<&Wake>, Option<&Sender<Subject>>),
     figures: &RecorderFigures,
 ) {
     let mut recordings: Vec<Recording> = Vec::new();
@@ -81,6 +81,7 @@ pub(super) fn run(
             }
         }
         let mut going_on = Vec::with_capacity(recordings.len());
+        let mut ended = Vec::new();
         for mut recording in recordings {
             let parts = recording.place.part();
             match recording.round(sync, part) {
@@ -90,14 +91,31 @@ pub(super) fn run(
                     going_on.push(recording);
                 }
                 Round::Ends => {
+                    ended.push(recording.subject.clone());
                     recording.end();
                     wake(hook);
                 }
-                Round::Fails(error) => recording.fail(error),
+                Round::Fails(error) => {
+                    ended.push(recording.subject.clone());
+                    recording.fail(error);
+                }
             }
         }
         recordings = going_on;
+        if let Some(mixer) = mixer {
+            tell_of_whole(ended, &recordings, mixer);
+        }
         figures.are_open(recordings.len());
+    }
+}
+
+/// Tells the mixer of what has ended in all its directions.
+fn tell_of_whole(mut ended: Vec<Subject>, recordings: &[Recording], mixer: &Sender<Subject>) {
+    ended.dedup();
+    let goes_on = |subject: &Subject| recordings.iter().any(|recording| recording.subject == *subject);
+    for subject in ended.into_iter().filter(|subject| !goes_on(subject)) {
+        // A mixer that has ended leaves it to the next process.
+        let _ = mixer.send(subject);
     }
 }
 
@@ -116,14 +134,14 @@ impl Recording {
         tap: &Tap,
         ring: Receiver<Recorded>,
         codec: Codec,
-        confirmed_by: String,
+        subject: Subject,
     ) -> (Self, Finished) {
         let (finished, receiver) = oneshot::channel();
         let now = Instant::now();
         let recording = Self {
             place,
             direction: tap.direction,
-            confirmed_by,
+            subject,
             ring,
             is_discarded: tap.discarded(),
             timeline: Timeline::new(codec),
@@ -168,7 +186,8 @@ impl Recording {
         let is_over = loop {
             match self.ring.try_recv() {
                 Ok(recorded) => {
-                    self.began.get_or_insert_with(SystemTime::now);
+                    self.began
+                        .get_or_insert_with(|| SystemTime::now() - recorded.at.elapsed());
                     self.counts.dropped += u64::from(recorded.dropped_before);
                     self.timeline.add(&recorded, &mut pieces);
                 }
@@ -267,7 +286,8 @@ impl Recording {
             file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             part: self.place.part(),
             direction: self.direction.name(),
-            confirmed_by: Some(self.confirmed_by.clone()).filter(|by| !by.is_empty()),
+            tenant: self.subject.tenant.clone(),
+            confirmed_by: Some(self.subject.confirmed_by.clone()).filter(|by| !by.is_empty()),
             began_unix_ms: began.and_then(|since| u64::try_from(since).ok()),
             packets: self.counts.packets,
             missing: self.counts.missing,

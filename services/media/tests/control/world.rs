@@ -58,6 +58,7 @@ impl World {
             retention: None,
             keys: Some(directory.path().join("keys")),
             hand_on: None,
+            mixes: false,
             orphaned_after: Duration::from_secs(2),
         };
         std::fs::create_dir(&config.prompts).unwrap();

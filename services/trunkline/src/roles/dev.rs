@@ -209,6 +209,7 @@ fn media_host(configuration: &Configuration, teams: &Handle, recordings: PathBuf
             retention: None,
             keys: None,
             hand_on: None,
+            mixes: false,
             orphaned_after: configuration.media.orphaned_after,
         },
     }

@@ -77,6 +77,7 @@ pub(super) fn host(section: &MediaSection) -> HostConfig {
         retention: section.recordings_retention,
         keys: section.recordings_keys.clone(),
         hand_on: hand_on(section),
+        mixes: section.recordings_mixed,
         orphaned_after: section.orphaned_after,
     }
 }
