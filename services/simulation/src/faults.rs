@@ -3,7 +3,9 @@
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 use trunkline_cluster::node::Event;
+use trunkline_store::key::ShardId;
 
+use crate::chat::SHARDS;
 use crate::world::{CALM_AT, Happening, Thing, World};
 
 /// How far the store's clock may be from where it began, in milliseconds.
@@ -14,17 +16,17 @@ const CLOCK_STEP: i64 = 4_000;
 pub(crate) struct Faults {
     /// What is asked of the store is late, lost, done twice or without an answer.
     pub(crate) network: bool,
-    /// The store goes away or is slow.
+    /// The store goes away or is slow, or one worker is cut off from it.
     pub(crate) store: bool,
     /// Its clock steps.
     pub(crate) clock: bool,
     /// It fails over and lacks the last writes.
     pub(crate) failovers: bool,
-    /// Workers die and come back.
+    /// Workers die, some with their machines, and come back.
     pub(crate) crashes: bool,
     /// Workers stand still and go on.
     pub(crate) pauses: bool,
-    /// Workers drain, leave in order, and are added.
+    /// Workers drain, leave in order, and are added; shards are moved by hand.
     pub(crate) drains: bool,
     /// Streams break, are slow or fall silent.
     pub(crate) streams: bool,
@@ -137,8 +139,14 @@ impl World {
         let host = self.index(self.hosts.len());
         let thread = self.index(self.threads.len());
         let faults = self.faults;
-        match self.below(20) {
+        match self.below(24) {
             0 | 1 if faults.crashes => self.kill(host),
+            20 if faults.crashes => self.lose_machine(host),
+            21 if faults.store => {
+                let ms = 300 + self.below(3_000);
+                self.hosts[host].cut_off_until = self.now + ms;
+            }
+            22 | 23 if faults.drains => self.move_shard(host),
             2 if faults.crashes => {
                 let leader = self.leader().unwrap_or(host);
                 self.kill(leader);
@@ -181,6 +189,15 @@ impl World {
         }
     }
 
+    /// An operator moves a shard to a host.
+    fn move_shard(&mut self, host: usize) {
+        let shard = ShardId(u32::try_from(self.below(u64::from(SHARDS))).unwrap());
+        let to = self.hosts[host].name.clone();
+        if let Some(leader) = self.leader() {
+            self.tell_host(leader, Thing::Node(Event::Move { shard, to, number: 0 }));
+        }
+    }
+
     /// Nothing fails any more, and whoever was told to go is there again.
     pub(crate) fn calm(&mut self) {
         self.faults = Faults::NONE;
@@ -189,6 +206,7 @@ impl World {
         for host in 0..self.hosts.len() {
             self.resume(host);
             self.hosts[host].silent_until = self.now;
+            self.hosts[host].cut_off_until = self.now;
             self.start(host);
             self.tell_host(host, Thing::Node(Event::Drain(false)));
         }

@@ -50,7 +50,8 @@ impl World {
         let arrives = self.latency();
         let is_faulty = self.faults.network;
         let mut happens = |in_a_thousand| is_faulty && self.random.random_range(0..1_000) < in_a_thousand;
-        let (is_lost, answer_is_lost, is_repeated) = (happens(12), happens(12), happens(12));
+        let (mut is_lost, answer_is_lost, is_repeated) = (happens(12), happens(12), happens(12));
+        is_lost |= self.hosts[at.host].cut_off_until > self.now;
         if is_repeated {
             let again = arrives + self.below(3_000);
             self.after(again, Happening::Store(None, request.clone()));
@@ -148,7 +149,8 @@ impl World {
     /// A node connects once to another, to see whether anybody listens.
     pub(crate) fn probe(&mut self, at: At, node: Incarnation, address: &str) {
         let host = (0..self.hosts.len()).find(|host| address_of(*host) == address);
-        let refused = host.is_none_or(|host| self.hosts[host].process.is_none());
+        let nobody_listens = |host: usize| self.hosts[host].process.is_none() && !self.hosts[host].is_dark;
+        let refused = host.is_none_or(nobody_listens);
         let after = if refused { self.latency() } else { PROBE_ANSWER };
         self.after(
             after,

@@ -120,13 +120,14 @@ fn refusals(tallies: &[Tally]) -> BTreeMap<&str, usize> {
     all
 }
 
-/// Runs a wrong variant until a seed finds it out, by this invariant.
+/// Runs a wrong variant until a seed breaks this invariant; some may break another one before.
 fn breaks(expected: Invariant, guards: Guards) {
     let faults = |_: &mut SmallRng| Faults::OF_OWNERS;
-    let broken = (0..300).find_map(|seed| World::new(seed, faults, guards).run().err());
-    let broken = broken.expect("a wrong variant that no seed finds out");
-    eprintln!("seed {}: {broken}", broken.seed);
-    assert_eq!(broken.invariant, expected, "{broken}");
+    let run = |seed| World::new(seed, faults, guards).run().err();
+    let mut broken = (0..300).filter_map(run);
+    let found = broken.find(|broken| broken.invariant == expected);
+    let found = found.unwrap_or_else(|| panic!("no seed breaks {expected:?}"));
+    eprintln!("{found}");
 }
 
 #[test]

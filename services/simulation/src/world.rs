@@ -121,6 +121,8 @@ impl World {
             name: format!("worker-{number}"),
             process: None,
             silent_until: 0,
+            cut_off_until: 0,
+            is_dark: false,
         };
         let mut world = Self {
             seed,

@@ -144,8 +144,10 @@ impl World {
         if let Some(at) = self.at_host(host) {
             return self.meet(at, Thing::Connect(stream, named));
         }
-        let lost = Heard::Lost(stream, Loss::Refused);
-        self.travel(host, stream, false, Happening::Thread(stream.thread, lost));
+        if !self.hosts[host].is_dark {
+            let lost = Heard::Lost(stream, Loss::Refused);
+            self.travel(host, stream, false, Happening::Thread(stream.thread, lost));
+        }
     }
 
     /// The streams of a host break, and both ends live.

@@ -23,8 +23,12 @@ use crate::world::{Happening, World};
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) process: Option<Process>,
-    /// Nothing comes from it or gets there before.
+    /// Nothing comes from it or gets there by streams before.
     pub(crate) silent_until: u64,
+    /// Nothing that it asks of the store gets there before.
+    pub(crate) cut_off_until: u64,
+    /// The machine itself is away: nobody there refuses a connection or resets one.
+    pub(crate) is_dark: bool,
 }
 
 /// What runs on it.
@@ -79,6 +83,7 @@ impl World {
             speaks: PROTOCOLS,
             reads: FORMAT,
         };
+        self.hosts[host].is_dark = false;
         let node = Node::new(facts, IDENTITY, self.next_random(), self.now);
         self.lives += 1;
         let life = self.lives;
@@ -110,6 +115,16 @@ impl World {
     pub(crate) fn kill(&mut self, host: usize) {
         let Some(at) = self.at_host(host) else { return };
         self.end_process(at, Loss::Reset);
+        let away = 100 + self.below(5_000);
+        self.after(away, Happening::Start(host));
+    }
+
+    /// The machine is lost with what runs on it, without a word; another takes its place after a while.
+    pub(crate) fn lose_machine(&mut self, host: usize) {
+        let Some(at) = self.at_host(host) else { return };
+        self.hosts[host].process = None;
+        self.hosts[host].is_dark = true;
+        self.stepping.retain(|(of, _, _), _| *of != at.life);
         let away = 100 + self.below(5_000);
         self.after(away, Happening::Start(host));
     }
