@@ -74,6 +74,7 @@ fn config(name: &str, directory: &Path) -> MediaConfig {
             retention: None,
             keys: None,
             hand_on: None,
+            mixes: false,
             orphaned_after: Duration::from_secs(60),
         },
     }
