@@ -1,5 +1,6 @@
 //! What a handler may do with a call.
 
+mod bridge;
 mod callee;
 mod common;
 mod decision;
@@ -22,8 +23,8 @@ pub use decision::{Decision, Media, Then};
 pub use gather::{Digits, GatherEnd};
 pub use media::{Prompt, Prompts, Record, Tones};
 pub use op::{
-    AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, RecordingStop, Removal, Role, Status,
-    Voice, WholeCall,
+    AudioRoute, Bridge, Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, RecordingStop, Removal, Role,
+    Status, Voice, WholeCall,
 };
 pub use operations::ScreenRole;
 pub use outgoing::Outgoing;

@@ -6,8 +6,8 @@ mod message;
 mod pressed;
 
 pub use call::{
-    CallRecording, Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left, Lobby,
-    MediaLost, Muted, NotDone, OperationEnded, PromptEnded, Recorded, RecordedFile, RecordedJoins, RecordedLeft,
+    BridgeEnded, CallRecording, Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left,
+    Lobby, MediaLost, Muted, NotDone, OperationEnded, PromptEnded, Recorded, RecordedFile, RecordedJoins, RecordedLeft,
     RecordingEnd, RecordingInvitation, RecordingNews, SharingEnded, SharingStarted, Speech, StatusUpdated, Tone,
     TonesSent, TransferFailed, participant_name,
 };

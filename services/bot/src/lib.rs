@@ -63,14 +63,14 @@ pub mod routes {
 /// What happens in calls: routes for the first argument of [`CallBot::on`], and the kinds of [`Op`]erations.
 pub mod calls {
     pub use crate::call::{
-        AudioRoute, Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, RecordingStop, Removal, Role, Status,
-        Voice, WholeCall,
+        AudioRoute, Bridge, Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, RecordingStop, Removal, Role,
+        Status, Voice, WholeCall,
     };
-    pub use crate::logic::Directions;
+    pub use crate::logic::{CallLeg, Directions};
     pub use crate::route::calls::{
-        CallRoute, any, call_recording, connected, gathered, in_doubt, invited, joined, left, lobby, media_lost, muted,
-        operation_ended, prompt_ended, recorded, recorded_joins, recorded_left, sharing_ended, sharing_started, signal,
-        speech, status_updated, tone, tones_sent, transfer_failed,
+        CallRoute, any, bridge_ended, call_recording, connected, gathered, in_doubt, invited, joined, left, lobby,
+        media_lost, muted, operation_ended, prompt_ended, recorded, recorded_joins, recorded_left, sharing_ended,
+        sharing_started, signal, speech, status_updated, tone, tones_sent, transfer_failed,
     };
     pub use trunkline_teams::calls::{
         CallOptions, CallState, ChatInfo, Identity, IdentitySet, JoinUrlError, MeetingInfo, Modality, Participant,

@@ -24,7 +24,7 @@ mod sound;
 pub use self::call::{
     CallAbout, CallEnd, CallEvent, CallNow, CallsDescription, EndedBy, OperationEnd, OperationOutcome, RecordedLeft,
 };
-pub use self::hosted::{Directions, HostedOperation, RecordedFile, RecordingNews, RecordingTold};
+pub use self::hosted::{CallLeg, Directions, HostedOperation, RecordedFile, RecordingNews, RecordingTold};
 pub use self::sound::{Said, SoundEnds, SoundFrame};
 
 /// A bot as the worker sees it.

@@ -9,6 +9,7 @@ use super::callee::{CallKey, Callee};
 use super::media::Prompt;
 use super::op::{Op, Voice};
 use super::problem::{CallProblem, count, seconds, within};
+use crate::logic::CallLeg;
 
 /// Most targets of a redirect. Source: Graph, `call: redirect`.
 const TARGETS: u64 = 25;
@@ -72,6 +73,7 @@ pub struct Media {
     modalities: Vec<Modality>,
     prefetch: Vec<Prompt>,
     is_hosted: bool,
+    near: Option<CallLeg>,
     capacity: Option<u32>,
     options: Option<CallOptions>,
 }
@@ -83,6 +85,7 @@ impl Media {
             modalities: vec![Modality::Audio],
             prefetch: Vec::new(),
             is_hosted: false,
+            near: None,
             capacity: None,
             options: None,
         }
@@ -99,6 +102,14 @@ impl Media {
             is_hosted: true,
             ..Self::audio()
         }
+    }
+
+    /// At the media host of another call, so that the two can be bridged ([`crate::Call::bridge`]); if that has no room it is another one.
+    /// Of [`Media::hosted`] only.
+    #[must_use]
+    pub fn near(mut self, leg: &CallLeg) -> Self {
+        self.near = Some(leg.clone());
+        self
     }
 
     /// Another kind of media beside sound.
@@ -131,7 +142,11 @@ impl Media {
 
     pub(crate) fn config(&self) -> Result<MediaConfig, CallProblem> {
         if self.is_hosted {
-            return Ok(MediaConfig::app_hosted());
+            let config = MediaConfig::app_hosted();
+            return Ok(match &self.near {
+                Some(near) => config.near(&near.host, &near.leg),
+                None => config,
+            });
         }
         let prefetch = self.prefetch.iter().map(Prompt::media).collect::<Result<_, _>>()?;
         Ok(MediaConfig::service_hosted(prefetch))
@@ -182,6 +197,7 @@ pub enum Then {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use serde_json::json;
+    use trunkline_teams::calls::Secret;
 
     use super::*;
 
@@ -210,6 +226,26 @@ mod tests {
         assert!(answer.wants_media_host());
         let config = &serde_json::to_value(answer).unwrap()["with"]["mediaConfig"];
         assert_eq!(*config, json!({"@odata.type": "#microsoft.graph.appHostedMediaConfig"}));
+    }
+
+    #[test]
+    fn a_leg_that_it_shall_be_near_is_for_the_worker_and_not_for_graph() {
+        let leg = CallLeg {
+            host: "media-1".to_owned(),
+            leg: "1.a".to_owned(),
+        };
+        let answer = Decision::Answer(Media::hosted().near(&leg)).operation().unwrap();
+        let stored = serde_json::to_value(&answer).unwrap();
+        let again: Operation = serde_json::from_value(stored).unwrap();
+        let near = again.near_leg().unwrap();
+        assert_eq!(
+            (near.host.as_deref(), near.leg.as_deref()),
+            (Some("media-1"), Some("1.a"))
+        );
+        let sent = again.with_media_blob(Secret::new("let me in".to_owned()));
+        let config = &serde_json::to_value(sent).unwrap()["with"]["mediaConfig"];
+        let expected = json!({"@odata.type": "#microsoft.graph.appHostedMediaConfig", "blob": "let me in"});
+        assert_eq!(*config, expected);
     }
 
     #[test]

@@ -66,6 +66,8 @@ kinds! {
     Voice,
     /// An answer that is recorded: [`super::Call::record`].
     Recording,
+    /// A bridge with another call: [`super::Call::bridge`].
+    Bridge,
     /// A call that is recorded: [`super::Call::record_call`].
     WholeCall,
     /// The end of such a recording: [`super::Call::stop_recording`].

@@ -28,7 +28,7 @@ impl<A> Call<A> {
         self.hosted("the end of a recording", Ok(HostedOperation::StopRecordingCall { of }))
     }
 
-    fn hosted<K>(&mut self, what: &'static str, operation: Result<HostedOperation, CallProblem>) -> Op<K> {
+    pub(super) fn hosted<K>(&mut self, what: &'static str, operation: Result<HostedOperation, CallProblem>) -> Op<K> {
         let key = self.turn.fresh_key('o');
         match takes(what, &self.now).and_then(|takes| Ok((takes, operation?))) {
             Ok((true, operation)) => self.turn.ask_host(key.clone(), operation),

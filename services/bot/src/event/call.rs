@@ -117,6 +117,15 @@ impl Speech {
     }
 }
 
+/// The other call of the bridge ended, or its bot used it otherwise, see [`crate::Call::bridge`]. Nobody hears this one now but the bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BridgeEnded {}
+
+impl BridgeEnded {
+    pub(crate) const NOW: Self = Self {};
+}
+
 /// Something about the recording of the call, see [`crate::Call::record_call`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

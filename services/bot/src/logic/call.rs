@@ -9,7 +9,7 @@ use trunkline_teams::calls::{
 };
 use trunkline_teams::graph::OperationKind;
 
-use super::hosted::RecordingTold;
+use super::hosted::{CallLeg, RecordingTold};
 
 /// A call as its bot sees it when a turn begins: everything that is remembered of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub struct CallNow {
     pub about: CallAbout,
     /// The roster as last told; empty in peer-to-peer calls.
     pub present: Vec<Participant>,
+    /// Where its sound is, while a media host of ours carries it.
+    pub leg: Option<CallLeg>,
 }
 
 /// What does not change in a call. Stored with it as JSON.
@@ -108,6 +110,8 @@ pub enum CallEvent {
     MediaLost(String),
     /// Somebody began to speak (`true`), or fell silent half a second ago. Only calls whose sound a media host of ours carries.
     Speech(bool),
+    /// The other call of the bridge ended, or its bot used it otherwise.
+    BridgeEnded,
     /// Something about the recording of the call by a media host of ours.
     Recording(Box<RecordingTold>),
     /// Over. The last event of a call.

@@ -17,6 +17,24 @@ pub enum HostedOperation {
         /// Key of the [`Self::RecordCall`].
         of: String,
     },
+    /// Lets this call and another one hear each other; a bridge that either has ends with it.
+    #[serde(rename_all = "camelCase")]
+    Bridge {
+        /// Where the sound of the other call is.
+        with: CallLeg,
+    },
+    /// Ends the bridge, if there is one.
+    Unbridge,
+}
+
+/// Where the sound of a call is, while a media host carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallLeg {
+    /// Name of the host.
+    pub host: String,
+    /// Name of the leg there.
+    pub leg: String,
 }
 
 impl HostedOperation {
@@ -25,6 +43,8 @@ impl HostedOperation {
         match self {
             Self::RecordCall(_) => Self::RECORD_CALL,
             Self::StopRecordingCall { .. } => "stopRecordingCall",
+            Self::Bridge { .. } => "bridge",
+            Self::Unbridge => "unbridge",
         }
     }
 
@@ -145,7 +165,14 @@ mod tests {
             stored(&stop),
             json!({ "asks": "stopRecordingCall", "with": { "of": "o1" } })
         );
-        for operation in [record, stop] {
+        let with = CallLeg {
+            host: "media-1".to_owned(),
+            leg: "1.a".to_owned(),
+        };
+        let bridge = HostedOperation::Bridge { with };
+        let expected = json!({ "asks": "bridge", "with": { "with": { "host": "media-1", "leg": "1.a" } } });
+        assert_eq!(stored(&bridge), expected);
+        for operation in [record, stop, bridge, HostedOperation::Unbridge] {
             assert_eq!(stored(&operation)["asks"], operation.name());
         }
     }

@@ -9,9 +9,9 @@ use crate::call::Then;
 use crate::call::gather::GATHERED;
 use crate::error::Error;
 use crate::event::{
-    CallRecording, Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted, OperationEnded,
-    PromptEnded, Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech, StatusUpdated, Tone,
-    TonesSent, TransferFailed,
+    BridgeEnded, CallRecording, Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted,
+    OperationEnded, PromptEnded, Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech,
+    StatusUpdated, Tone, TonesSent, TransferFailed,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
 use crate::signal::Signal;
@@ -281,6 +281,15 @@ pub fn speech() -> Listen<Speech, Then> {
             CallEvent::Speech(speaks) => Some(Speech::new(speaks)),
             _ => None,
         },
+    )
+}
+
+/// The other call of a bridge is heard no more, see [`BridgeEnded`].
+pub fn bridge_ended() -> Listen<BridgeEnded, Then> {
+    of_call(
+        Shape::Kind("bridge_ended"),
+        |event| matches!(event, CallEvent::BridgeEnded),
+        |_| Some(BridgeEnded::NOW),
     )
 }
 

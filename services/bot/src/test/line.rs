@@ -14,7 +14,7 @@ use trunkline_teams::graph::{Operation, OperationKind, PlayPrompt, RecordRespons
 
 pub(super) use told::{participant_id, somebody};
 
-use crate::logic::{CallAbout, CallEnd, CallEvent, CallNow, EndedBy, OperationOutcome};
+use crate::logic::{CallAbout, CallEnd, CallEvent, CallLeg, CallNow, EndedBy, OperationOutcome};
 use told::{completed, ended, failed, file_of, id_of, participant, recorded};
 
 /// Length of a prompt that the test has not given another.
@@ -34,6 +34,7 @@ pub(super) struct Line {
     /// Hang up when this has ended.
     leaves_after: Option<String>,
     sound: Sound,
+    is_bridged: bool,
     kept: Vec<recording::Kept>,
 }
 
@@ -103,6 +104,7 @@ impl Line {
                 decide_within: None,
                 about: CallAbout::default(),
                 present: Vec::new(),
+                leg: None,
             },
             end: None,
             heard: Vec::new(),
@@ -112,6 +114,7 @@ impl Line {
             invites: VecDeque::new(),
             leaves_after: None,
             sound: Sound::Graph,
+            is_bridged: false,
             kept: Vec::new(),
         }
     }
@@ -359,6 +362,10 @@ impl Line {
     fn is_hosted_by(&mut self, operation: &Operation) {
         if operation.wants_media_host() {
             self.sound = Sound::Hosted;
+            self.call.leg = Some(CallLeg {
+                host: "media-1".to_owned(),
+                leg: "this".to_owned(),
+            });
         }
     }
 
@@ -388,6 +395,15 @@ impl Line {
             events.extend(self.ends(EndedBy::Bot, Some((200, 7000))));
         }
         events
+    }
+
+    /// The call that this one is bridged with ends.
+    pub(super) fn loses_bridge(&mut self) -> Vec<CallEvent> {
+        assert!(
+            std::mem::take(&mut self.is_bridged),
+            "the bot has bridged this call with no other"
+        );
+        vec![CallEvent::BridgeEnded]
     }
 
     /// The media host listens.

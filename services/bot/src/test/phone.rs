@@ -184,6 +184,11 @@ impl<S: State> Phone<S> {
         self.happens(line, |line| line.hears_speech(speaks))
     }
 
+    /// The call that the bot has bridged this one with ends.
+    pub fn bridge_ends(&mut self) -> &mut Self {
+        self.happens("(the other call of the bridge ends)", Line::loses_bridge)
+    }
+
     /// The disk of the media host is too slow: packets of a direction (`received`, `sent`) are missing in what it records of the call.
     pub fn recording_lacks(&mut self, direction: &str, packets: u32) -> &mut Self {
         self.happens("(the recording has a gap)", |line| line.lacks(direction, packets))

@@ -64,6 +64,7 @@ impl Stage {
                 decide_within: None,
                 about: CallAbout::default(),
                 present: Vec::new(),
+                leg: None,
             },
             state: None,
             now: UNIX_EPOCH + Duration::from_secs(NOON),

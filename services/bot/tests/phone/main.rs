@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod beginning;
+mod bridging;
 mod going_on;
 mod keys;
 mod people;

@@ -273,6 +273,11 @@ impl Host {
         self.registry().by_location.get(location).cloned()
     }
 
+    /// Whether a leg is, or was, one of this run of this host.
+    pub(super) fn knows(&self, leg: &LegId) -> bool {
+        leg.0.starts_with(&format!("{:016x}.", self.incarnation))
+    }
+
     pub(super) fn key_of(&self, leg: &LegId) -> Option<LegKey> {
         self.registry().keys.get(leg).copied()
     }

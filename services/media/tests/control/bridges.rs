@@ -64,9 +64,13 @@ fn packets_cross_the_bridge_as_they_are_on_one_thread_and_on_two() {
 
                 worker.accepts(&one, What::Close(Close {})).await;
                 told_the_end(&mut worker, &other).await;
-                for gone in [&one, &other] {
-                    let (_, ack) = worker.does(&other, bridge(gone)).await;
-                    assert!(matches!(ack, Ack::Refused(_)), "{ack:?}");
+                let elsewhere = "0123456789abcdef.elsewhere".to_owned();
+                for (leg, why) in [(&one, "gone"), (&other, "itself"), (&elsewhere, "another media host")] {
+                    let (_, ack) = worker.does(&other, bridge(leg)).await;
+                    assert!(
+                        matches!(&ack, Ack::Refused(refused) if refused.detail.contains(why)),
+                        "{ack:?}"
+                    );
                 }
             }
         }

@@ -27,6 +27,18 @@ wire_object! {
         pre_fetch_media: Vec<MediaInfo> => "preFetchMedia",
         /// Opaque; app-hosted only. Lets whoever has it into the media session.
         blob: Option<Secret> => "blob",
+        /// A leg that the media session should be near; app-hosted only. Ours: it is never sent.
+        near: Option<NearLeg> => "@trunkline.near",
+    }
+}
+
+wire_object! {
+    /// Where another call's sound is: a leg of a media host of our own. Graph knows nothing of it.
+    pub struct NearLeg {
+        /// Name of the host.
+        host: Option<String> => "host",
+        /// Name of the leg there.
+        leg: Option<String> => "leg",
     }
 }
 
@@ -66,6 +78,17 @@ impl MediaConfig {
             odata_type: Some("#microsoft.graph.appHostedMediaConfig".to_owned()),
             ..Self::default()
         }
+    }
+
+    /// The same at the host of another leg, if that has room.
+    #[must_use]
+    pub fn near(mut self, host: impl Into<String>, leg: impl Into<String>) -> Self {
+        self.near = Some(NearLeg {
+            host: Some(host.into()),
+            leg: Some(leg.into()),
+            ..NearLeg::default()
+        });
+        self
     }
 
     /// Whether a host of the bot's own is wanted and not named yet.

@@ -29,7 +29,7 @@ pub use call::{CallTranscription, MediaState, RejectReason, Tone};
 pub use id::{OWN_KEY, is_own_key, normal_id};
 pub use identity::{Identity, IdentitySet};
 pub use join_url::{JoinUrl, JoinUrlError};
-pub use media::{MediaConfig, MediaInfo, MediaPrompt, Modality};
+pub use media::{MediaConfig, MediaInfo, MediaPrompt, Modality, NearLeg};
 pub use meeting::{ChatInfo, MeetingInfo};
 pub use notification::{
     Batch, ChangeType, Notification, NotificationError, Outline, ParticipantJoining, ParticipantLeft, Subject,

@@ -7,7 +7,7 @@ use super::body::{
     Reject, ScreenSharingRole, SendDtmfTones, StartHoldMusic, StopHoldMusic, SubscribeToTone, Transfer,
     UpdateRecordingStatus,
 };
-use crate::calls::{AudioRoutingGroup, Call, MediaConfig, Secret};
+use crate::calls::{AudioRoutingGroup, Call, MediaConfig, NearLeg, Secret};
 
 /// One operation on a call. Stored as JSON: `{"operation":"playPrompt","with":{..}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,12 +141,20 @@ impl Operation {
 
     /// Whether a media host of the bot's own has still to be named in it: an answer, or a call that is made.
     pub fn wants_media_host(&self) -> bool {
-        let config = match self {
+        self.media_config().is_some_and(MediaConfig::wants_host)
+    }
+
+    /// The leg that the media session should be near, if the bot named one.
+    pub fn near_leg(&self) -> Option<&NearLeg> {
+        self.media_config()?.near.as_ref()
+    }
+
+    fn media_config(&self) -> Option<&MediaConfig> {
+        match self {
             Self::Create(call) => call.media_config.as_ref(),
             Self::Answer(answer) => answer.media_config.as_ref(),
             _ => None,
-        };
-        config.is_some_and(MediaConfig::wants_host)
+        }
     }
 
     /// The same with what lets the peer into the media session, where the operation has room for it.
@@ -159,6 +167,7 @@ impl Operation {
         };
         if let Some(config) = config {
             config.blob = Some(blob);
+            config.near = None;
         }
         self
     }

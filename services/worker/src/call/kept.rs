@@ -85,6 +85,8 @@ impl CallRecord {
                 sent: directions.has_sent(),
                 confirmed_by: String::new(),
             }),
+            HostedOperation::Bridge { with } => OnLeg::Command(LegCommand::Bridge(with.leg.clone())),
+            HostedOperation::Unbridge => OnLeg::Command(LegCommand::Unbridge),
             HostedOperation::StopRecordingCall { of } => {
                 let kept = self.kept.iter().find(|kept| kept.key == *of);
                 kept.map_or(OnLeg::Done, |kept| {

@@ -315,6 +315,7 @@ impl CallRecord {
                 .then(|| std::time::Duration::from_millis(left)),
             about: self.about(),
             present: self.roster(),
+            leg: self.open_leg(),
         }
     }
 
@@ -425,6 +426,7 @@ pub fn name_of(event: &CallEvent) -> &'static str {
         CallEvent::MediaLost(_) => "media lost",
         CallEvent::Speech(true) => "speech",
         CallEvent::Speech(false) => "silence",
+        CallEvent::BridgeEnded => "bridge ended",
         CallEvent::Recording(_) => "call recording",
         CallEvent::Ended(_) => "ended",
         _ => "event",

@@ -20,6 +20,7 @@ pub(super) struct Candidate {
 /// The hosts that may still be asked.
 #[derive(Debug)]
 pub(super) struct Choice {
+    first: Option<Candidate>,
     near: Vec<Candidate>,
     far: Vec<Candidate>,
     near_tries: usize,
@@ -49,6 +50,7 @@ impl Choice {
             .filter(takes_legs)
             .partition(|candidate| candidate.host.zone == zone);
         Self {
+            first: None,
             near,
             far,
             near_tries: TRIES,
@@ -58,8 +60,22 @@ impl Choice {
         }
     }
 
+    /// Asks a host of that name before all others: another leg is there that this one shall be bridged with.
+    pub(super) fn beginning_at(mut self, name: Option<&str>) -> Self {
+        let is_it = |candidate: &mut Candidate| Some(candidate.name.as_str()) == name;
+        self.first = self
+            .near
+            .extract_if(.., is_it)
+            .chain(self.far.extract_if(.., is_it))
+            .next();
+        self
+    }
+
     /// The next host to ask, each once. `random` gives a number below its argument.
     pub(super) fn next(&mut self, mut random: impl FnMut(usize) -> usize) -> Option<Candidate> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
         let (hosts, tries) = if self.near.is_empty() || self.near_tries == 0 {
             (&mut self.far, &mut self.far_tries)
         } else {
@@ -186,6 +202,15 @@ mod tests {
         let plain = all(Choice::of(hosts(), "a", false));
         assert_eq!(plain.len(), 3);
         assert_eq!(plain.last().unwrap(), "few codecs");
+    }
+
+    #[test]
+    fn the_host_of_a_leg_that_it_shall_be_near_is_asked_first_wherever_it_is() {
+        let hosts = || vec![entry("idle", "a", 0), entry("far", "b", 50), entry("busy", "a", 90)];
+        for (near, first) in [("far", "far"), ("busy", "busy"), ("gone", "idle")] {
+            let asked = all(Choice::of(hosts(), "a", false).beginning_at(Some(near)));
+            assert_eq!((asked[0].as_str(), asked.len()), (first, 3), "{asked:?}");
+        }
     }
 
     #[test]

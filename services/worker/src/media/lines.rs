@@ -53,12 +53,13 @@ impl Lines {
         }
     }
 
-    /// Opens a leg at one of the hosts of the store's book.
+    /// Opens a leg at one of the hosts of the store's book: at that of this name, if it has room.
     pub(crate) async fn open(
         &self,
         parts: &Arc<WorkerParts>,
         epoch: u64,
         open: proto::Open,
+        near: Option<&str>,
         within: Duration,
     ) -> LegAnswer {
         let until = Instant::now() + within;
@@ -67,7 +68,7 @@ impl Lines {
             Ok(Err(error)) => return no_host(format!("the media hosts are not known: {error}")),
             Err(_) => return no_host("the media hosts are not known: the store does not answer".to_owned()),
         };
-        let mut choice = Choice::of(entries, &self.zone, open.live);
+        let mut choice = Choice::of(entries, &self.zone, open.live).beginning_at(near);
         let mut reason = choice.why_nobody();
         while let Some(candidate) = choice.next(|below| rand::random_range(0..below)) {
             let left = until.saturating_duration_since(Instant::now());

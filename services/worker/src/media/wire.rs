@@ -49,6 +49,8 @@ pub(super) fn command(command: LegCommand) -> What {
             sent,
             confirmed_by,
         }),
+        LegCommand::Bridge(other) => What::Bridge(wire::Bridge { other }),
+        LegCommand::Unbridge => What::Relay(wire::Relay { echo: false }),
         LegCommand::StopRecordingCall { of } => What::StopRecording(wire::StopRecording { of }),
     }
 }
@@ -183,7 +185,7 @@ fn news_of(told: Told) -> LegNews {
         }
         Told::RecordingEnded(ended) => recording_ended(ended),
         Told::Speech(speech) => LegNews::Speech(speech.speaks),
-        Told::BridgeEnded(_) => LegNews::Other("the bridge ended"),
+        Told::BridgeEnded(_) => LegNews::BridgeEnded,
     }
 }
 

@@ -71,16 +71,20 @@ pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) ->
             tells_speech,
             is_live,
             tenant,
+            near,
             within_ms,
         } => {
+            let (host, near) = near.map(|near| (near.host, near.leg)).unzip();
             let open = Open {
                 compliance: of_policy,
+                near: near.unwrap_or_default(),
                 speech: tells_speech,
                 live: is_live,
                 tenant,
                 ..Open::default()
             };
-            lines.open(worker, epoch, open, Duration::from_millis(within_ms)).await
+            let within = Duration::from_millis(within_ms);
+            lines.open(worker, epoch, open, host.as_deref(), within).await
         }
         LegWish::Attach { leg, last_event } => lines.attach(worker, &leg, epoch, last_event, owner).await,
         LegWish::Close { leg, number } => lines.close(worker, &leg, epoch, number).await,

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bridged;
 mod host;
 mod kept;
 mod live;

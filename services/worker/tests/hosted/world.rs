@@ -158,18 +158,22 @@ impl World {
 
     /// The same with more in the notification.
     pub(crate) async fn rings_with(&self, worker: &Node, more: &Value) {
+        self.rings_as(CALL, worker, more).await;
+    }
+
+    async fn rings_as(&self, id: &str, worker: &Node, more: &Value) {
         until("the worker serves everything", || worker.serving() == SHARDS as usize).await;
         let mut call = json!({ "state": "incoming", "direction": "incoming", "tenantId": TENANT,
             "source": { "identity": { "user": { "id": "1", "displayName": "Ines" } } } });
         for (name, value) in more.as_object().expect("an object") {
             call[name] = value.clone();
         }
-        self.tells(worker, "created", call).await;
+        self.tells(id, worker, "created", call).await;
     }
 
-    async fn tells(&self, worker: &Node, change: &str, call: Value) {
+    async fn tells(&self, id: &str, worker: &Node, change: &str, call: Value) {
         let ingress = FakeIngress::connect(worker.address, self.connector.base()).await;
-        let answered = ingress.notifies(&Told::call(CALL, CALL, change, call)).await;
+        let answered = ingress.notifies(&Told::call(id, id, change, call)).await;
         assert_eq!(answered, Answered::Accepted);
     }
 
@@ -180,20 +184,26 @@ impl World {
 
     /// The same with more in the notification.
     pub(crate) async fn caller_with(&self, worker: &Node, more: &Value) -> Caller {
-        self.rings_with(worker, more).await;
-        until("the call is answered", || self.graph.count("answer") == 1).await;
+        self.caller_as(CALL, worker, more, CallerSettings::default()).await
+    }
+
+    /// The same as the call of that id, by a caller of one's own.
+    pub(crate) async fn caller_as(&self, id: &str, worker: &Node, more: &Value, settings: CallerSettings) -> Caller {
+        let before = self.graph.count("answer");
+        self.rings_as(id, worker, more).await;
+        until("the call is answered", || self.graph.count("answer") > before).await;
         let config = &self.graph.last("answer").body["mediaConfig"];
         let invitation =
             trunkline_caller::Invitation::read(config["blob"].as_str().expect("the bot hosts the media")).unwrap();
-        let caller = Caller::connect(&invitation, &CallerSettings::default()).await.unwrap();
+        let caller = Caller::connect(&invitation, &settings).await.unwrap();
         let call = json!({ "state": "established", "mediaState": { "audio": "active" } });
-        self.tells(worker, "updated", call).await;
+        self.tells(id, worker, "updated", call).await;
         caller
     }
 
     /// Graph tells the end of the call.
     pub(crate) async fn is_over(&self, worker: &Node) {
         let call = json!({ "state": "terminated", "resultInfo": { "code": 200, "subcode": 7000 } });
-        self.tells(worker, "deleted", call).await;
+        self.tells(CALL, worker, "deleted", call).await;
     }
 }

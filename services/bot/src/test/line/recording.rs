@@ -40,6 +40,25 @@ impl Line {
             return Follows::line(format!("(the call is over: {} is not asked for)", operation.name()));
         }
         match operation {
+            HostedOperation::Bridge { .. } | HostedOperation::Unbridge if self.sound != Sound::Hosted => {
+                let refused = OperationOutcome::Refused {
+                    status: 409,
+                    code: "TRUNKLINE_NO_LEG".to_owned(),
+                    message: "no media host carries the sound of this call".to_owned(),
+                };
+                let ended = super::told::ended_as(key, operation.name(), refused);
+                Follows::line("(no media host carries the sound of this call)").and(ended)
+            }
+            HostedOperation::Bridge { with } => {
+                self.is_bridged = true;
+                let done = super::told::ended_as(key, operation.name(), OperationOutcome::Completed(Box::default()));
+                Follows::line(format!("bot bridges the call with {} at {}", with.leg, with.host)).and(done)
+            }
+            HostedOperation::Unbridge => {
+                self.is_bridged = false;
+                let done = super::told::ended_as(key, operation.name(), OperationOutcome::Completed(Box::default()));
+                Follows::line("bot ends the bridge").and(done)
+            }
             HostedOperation::RecordCall(_) if self.sound != Sound::Hosted => {
                 let reason = "no media host carries the sound of this call".to_owned();
                 Follows::line(format!("({reason})")).and(told(key, failed(reason)))

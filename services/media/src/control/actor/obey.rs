@@ -77,6 +77,11 @@ impl Actor {
             }
             Order::Relay(relay) => media.relay(key, relay).await,
             Order::Bridge(other) => {
+                if !self.host.knows(&other) {
+                    return Err(invalid(
+                        "the other leg is at another media host: open one near the other",
+                    ));
+                }
                 let other = self
                     .host
                     .key_of(&other)

@@ -48,6 +48,10 @@ pub enum LegCommand {
         /// The operation by which Graph confirmed that the call may be recorded; empty where no policy demands it.
         confirmed_by: String,
     },
+    /// Hear another leg and be heard by it.
+    Bridge(String),
+    /// Hear nobody.
+    Unbridge,
     /// Stop recording the call.
     StopRecordingCall {
         /// Number of the command that began it; 0 for whatever is recorded but answers.

@@ -9,7 +9,7 @@ mod news;
 use std::fmt;
 
 use prost::{Enumeration, Message};
-use trunkline_bot::logic::CallEvent;
+use trunkline_bot::logic::{CallEvent, CallLeg};
 use trunkline_teams::calls::{CallState, CommsOperation, OperationStatus, Secret};
 use trunkline_teams::graph::Operation;
 
@@ -60,6 +60,22 @@ pub struct Leg {
     /// Why it is no more, for people.
     #[prost(string, tag = "9")]
     pub why: String,
+    /// While it is wanted: another call's leg that it should be near, and its host; empty for none.
+    #[prost(string, tag = "10")]
+    pub near: String,
+    /// That host.
+    #[prost(string, tag = "11")]
+    pub near_host: String,
+}
+
+impl Leg {
+    /// Another call's leg that it should be near.
+    pub fn wanted_near(&self) -> Option<CallLeg> {
+        (!self.near.is_empty()).then(|| CallLeg {
+            host: self.near_host.clone(),
+            leg: self.near.clone(),
+        })
+    }
 }
 
 /// How a leg stands.
@@ -131,6 +147,15 @@ impl CallRecord {
         self.leg_state() == Some(LegState::Gone)
     }
 
+    /// Where the sound is, while a leg carries it.
+    pub fn open_leg(&self) -> Option<CallLeg> {
+        let leg = self.leg.as_ref().filter(|leg| leg.state() == LegState::Open)?;
+        Some(CallLeg {
+            host: leg.host.clone(),
+            leg: leg.name.clone(),
+        })
+    }
+
     /// What lets the peer in, while it is still to be told.
     pub fn leg_blob(&self) -> Option<Secret> {
         let blob = &self.leg.as_ref()?.blob;
@@ -147,7 +172,11 @@ impl CallRecord {
     /// What was asked for needs a leg.
     pub(super) fn want_leg_for(&mut self, operation: &Operation) {
         if operation.wants_media_host() {
-            self.leg.get_or_insert_default();
+            let leg = self.leg.get_or_insert_default();
+            if let Some(near) = operation.near_leg() {
+                leg.near = near.leg.clone().unwrap_or_default();
+                leg.near_host = near.host.clone().unwrap_or_default();
+            }
         }
     }
 
@@ -206,6 +235,10 @@ impl CallRecord {
                 self.operation_ended(Some(&command.to_string()), answered(how, clip))
             }
             LegNews::Speech(speaks) => vec![CallEvent::Speech(speaks)],
+            LegNews::BridgeEnded => {
+                told("leg: the bridge ended".to_owned());
+                vec![CallEvent::BridgeEnded]
+            }
             LegNews::RecordingGap {
                 command,
                 direction,

@@ -33,6 +33,8 @@ pub enum LegNews {
     },
     /// The peer began to speak, or fell silent.
     Speech(bool),
+    /// The leg that it was bridged with ended, or is used otherwise.
+    BridgeEnded,
     /// The host's disk was too slow for a recording of the call.
     RecordingGap {
         /// Number of the command that began it.

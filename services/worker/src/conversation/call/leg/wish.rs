@@ -1,5 +1,7 @@
 //! What is asked of a leg, and what comes back.
 
+use trunkline_bot::logic::CallLeg;
+
 use crate::call::{Leg, LegCommand, LegNews, OpenedLeg};
 use crate::conversation::call::ask::AskId;
 
@@ -46,6 +48,8 @@ pub enum LegWish {
         tells_speech: bool,
         /// The bot hears its calls itself.
         is_live: bool,
+        /// Another call's leg that it should be near.
+        near: Option<CallLeg>,
         /// How long it may take, in milliseconds.
         within_ms: u64,
     },
