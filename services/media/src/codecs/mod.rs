@@ -1,7 +1,7 @@
 //! Codec threads: they decode what legs hear and encode what bots say, so that media threads need not.
 //!
-//! What is to be done for a leg is a [`thread::Job`] of one thread: a leg's ear and mouth are on the same. What it costs is known
-//! before ([`Purpose`]), and no thread is charged with more than it can do ([`budget`]): what does not fit is refused, and takes
+//! What is to be done for a leg is a `thread::Job` of one thread: a leg's ear and mouth are on the same. What it costs is known
+//! before ([`Purpose`]), and no thread is charged with more than it can do (`budget.rs`): what does not fit is refused, and takes
 //! nothing from what is there. A leg hands its packets over a bounded queue and never waits; where the queue is full a packet is
 //! dropped and counted. Whether somebody speaks goes back to the leg as a command of its media thread; sound goes to whoever
 //! listens, as [`Frames`].
