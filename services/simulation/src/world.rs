@@ -30,6 +30,8 @@ const HOSTS: usize = 4;
 const THREADS: usize = 2;
 /// From one kept copy of the store to the next.
 const COPY_EVERY: u64 = 100;
+/// What the network repeats of the time of faults has arrived then: a beat of a node that drained, for example.
+const OVERHANG: u64 = 3_500;
 /// At rest, this long.
 const REST: u64 = 2_000;
 /// Then the last timer has come, whatever the clocks that it is set and read by have made of it.
@@ -205,7 +207,8 @@ impl World {
             return self.breaks(Invariant::I6, format!("not every shard is served again\n{told}"));
         }
         self.served_at = self.now;
-        let is_finished = |world: &Self| world.unfinished().is_none() && world.is_served();
+        let is_finished =
+            |world: &Self| world.now >= calm_at + OVERHANG && world.unfinished().is_none() && world.is_served();
         let within = if self.store.failovers > 0 {
             FOUND_WITHIN
         } else {

@@ -28,6 +28,8 @@ impl Conversation {
                 Admission::Runs => self.start(own, now, out),
                 Admission::NotesFirst => true,
                 Admission::Waits => false,
+                // It is given up by a commit, and there is one at a time.
+                Admission::Poisons(_) if self.in_flight.is_some() => false,
                 Admission::Poisons(deaths) => self.poison(own, deaths, now, out),
             };
         }
@@ -55,6 +57,10 @@ impl Conversation {
             }
             return match self.admit(&item, now) {
                 Admission::Runs => self.start(item, now, out),
+                Admission::Poisons(_) if self.in_flight.is_some() => {
+                    self.queue.push_front(item);
+                    false
+                }
                 Admission::Poisons(deaths) => self.poison(item, deaths, now, out),
                 admission @ (Admission::NotesFirst | Admission::Waits) => {
                     self.queue.push_front(item);

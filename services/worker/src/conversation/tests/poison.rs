@@ -175,3 +175,31 @@ impl Stage {
         }));
     }
 }
+
+#[test]
+fn what_is_given_up_before_it_ran_waits_for_the_commit_that_is_on_its_way() {
+    let mut stage = Stage::usual();
+    stage.says(1, "poison");
+    stage.passes(Duration::from_millis(5_100));
+    stage.dies();
+    stage.dies();
+    // A late copy of a commit has put back the note of a turn that is done: the next owner removes it at once.
+    let mut notes = stage.store.inbox.iter().filter(|(field, _)| field.starts_with("r:"));
+    let note = notes.next().map(|(_, note)| note.clone()).unwrap();
+    stage.store.inbox.insert("r:00000000000000ff".to_owned(), note);
+    stage.holds_commits = true;
+    stage.dies();
+    assert_eq!(stage.held.len(), 1, "one commit at a time");
+    stage.lets_commits_go();
+    assert!(is_poisoned(&stage));
+    assert_eq!(stage.inspection().parked.len(), 1);
+    let conflict = |note: &Note| matches!(note, Note::CommitConflict { .. });
+    assert!(!stage.notes.iter().any(conflict), "{:?}", stage.notes);
+    let notes: Vec<_> = stage
+        .store
+        .inbox
+        .keys()
+        .filter(|field| field.starts_with("r:"))
+        .collect();
+    assert!(notes.is_empty(), "{notes:?}");
+}

@@ -43,6 +43,9 @@ pub(super) struct Stage {
     pub(super) deaths: u32,
     /// Commits get this instead of an answer.
     pub(super) store_says: Option<fn() -> StoreError>,
+    /// Commits are on their way, and here, until the store gets them.
+    pub(super) holds_commits: bool,
+    pub(super) held: Vec<(u64, Box<Commit>)>,
     pub(super) runs: Vec<(u64, Begin)>,
     pub(super) dropped: Vec<u64>,
     pub(super) replies: Vec<(u64, Reply)>,
@@ -102,6 +105,8 @@ impl Stage {
             is_shedding: false,
             deaths: 0,
             store_says: None,
+            holds_commits: false,
+            held: Vec::new(),
             runs: Vec::new(),
             dropped: Vec::new(),
             replies: Vec::new(),
@@ -193,6 +198,7 @@ impl Stage {
             for action in actions {
                 match action {
                     Action::Load => events.insert(0, Event::Loaded(Ok(self.store.load()))),
+                    Action::Commit { id, commit } if self.holds_commits => self.held.push((id, commit)),
                     Action::Commit { id, commit } => events.insert(
                         0,
                         Event::Committed {
@@ -223,6 +229,15 @@ impl Stage {
                     Action::Note(note) => self.notes.push(note),
                 }
             }
+        }
+    }
+
+    /// The store gets the commits that were on their way, and answers.
+    pub(super) fn lets_commits_go(&mut self) {
+        self.holds_commits = false;
+        for (id, commit) in std::mem::take(&mut self.held) {
+            let result = self.commit(&commit);
+            self.tell(Event::Committed { id, result });
         }
     }
 
