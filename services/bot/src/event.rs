@@ -7,9 +7,9 @@ mod pressed;
 
 pub use call::{
     BridgeEnded, CallRecording, Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left,
-    Lobby, MediaLost, Muted, NotDone, OperationEnded, PromptEnded, Recorded, RecordedFile, RecordedJoins, RecordedLeft,
-    RecordingEnd, RecordingInvitation, RecordingNews, SharingEnded, SharingStarted, Speech, StatusUpdated, Tone,
-    TonesSent, TransferFailed, participant_name,
+    Lobby, MediaEnds, MediaLost, Muted, NotDone, OperationEnded, PromptEnded, Recorded, RecordedFile, RecordedJoins,
+    RecordedLeft, RecordingEnd, RecordingInvitation, RecordingNews, SharingEnded, SharingStarted, Speech,
+    StatusUpdated, Tone, TonesSent, TransferFailed, participant_name,
 };
 pub(crate) use chat::change_of;
 pub use chat::{

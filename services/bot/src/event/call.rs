@@ -279,6 +279,23 @@ impl MediaLost {
     }
 }
 
+/// The media host that carries the sound of the call is stopped by its operator and has waited for its calls to end: this one loses its
+/// sound then. There is time to say goodbye, or to hand the other one on. Without a handler for it nothing happens until [`MediaLost`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MediaEnds {
+    /// When, from now on.
+    pub within: std::time::Duration,
+}
+
+impl MediaEnds {
+    pub(crate) fn new(within_ms: u64) -> Self {
+        Self {
+            within: std::time::Duration::from_millis(within_ms),
+        }
+    }
+}
+
 /// The call is over: the last that is heard of it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

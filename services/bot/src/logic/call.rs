@@ -108,6 +108,8 @@ pub enum CallEvent {
     RecordedLeft(RecordedLeft),
     /// The media host that carried the sound is gone, or the leg there ended; the text says why. The call goes on without sound.
     MediaLost(String),
+    /// The media host that carries the sound is about to end, in so many milliseconds: then the sound is lost.
+    MediaEnds(u64),
     /// Somebody began to speak (`true`), or fell silent half a second ago. Only calls whose sound a media host of ours carries.
     Speech(bool),
     /// The other call of the bridge ended, or its bot used it otherwise.

@@ -9,8 +9,8 @@ use crate::call::Then;
 use crate::call::gather::GATHERED;
 use crate::error::Error;
 use crate::event::{
-    BridgeEnded, CallRecording, Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaLost, Muted,
-    OperationEnded, PromptEnded, Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech,
+    BridgeEnded, CallRecording, Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaEnds, MediaLost,
+    Muted, OperationEnded, PromptEnded, Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech,
     StatusUpdated, Tone, TonesSent, TransferFailed,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
@@ -267,6 +267,18 @@ pub fn media_lost() -> Listen<MediaLost, Then> {
         |event| matches!(event, CallEvent::MediaLost(_)),
         |event| match event {
             CallEvent::MediaLost(reason) => Some(MediaLost::new(reason)),
+            _ => None,
+        },
+    )
+}
+
+/// The media host that carries the sound is about to end, see [`MediaEnds`].
+pub fn media_ends() -> Listen<MediaEnds, Then> {
+    of_call(
+        Shape::Kind("media_ends"),
+        |event| matches!(event, CallEvent::MediaEnds(_)),
+        |event| match event {
+            CallEvent::MediaEnds(within_ms) => Some(MediaEnds::new(within_ms)),
             _ => None,
         },
     )

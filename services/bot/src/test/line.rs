@@ -406,13 +406,13 @@ impl Line {
         vec![CallEvent::BridgeEnded]
     }
 
-    /// The media host listens.
-    pub(super) fn hears_speech(&self, speaks: bool) -> Vec<CallEvent> {
+    /// The media host tells something.
+    pub(super) fn is_hosted_still(&self, told: CallEvent) -> Vec<CallEvent> {
         assert!(
             self.sound == Sound::Hosted,
             "no media host carries the sound of this call: the bot has not answered with Media::hosted()"
         );
-        vec![CallEvent::Speech(speaks)]
+        vec![told]
     }
 
     fn cancels(&mut self) -> Vec<CallEvent> {

@@ -176,12 +176,20 @@ impl<S: State> Phone<S> {
         self.happens("(the media host is gone)", |line| line.loses_media(lost, is_heard))
     }
 
+    /// The media host of a call with [`Media::hosted`](crate::Media::hosted) is about to end.
+    pub fn media_ends(&mut self, within: Duration) -> &mut Self {
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        self.happens("(the media host is about to end)", |line| {
+            line.is_hosted_still(CallEvent::MediaEnds(within_ms))
+        })
+    }
+
     /// The media host of a call with [`Media::hosted`](crate::Media::hosted) hears that somebody begins to speak, or falls silent.
     pub fn speech(&mut self, speaks: bool) -> &mut Self {
         let is_wanted = self.host.logic.describe().calls.is_some_and(|calls| calls.wants_speech);
         assert!(is_wanted, "the bot does not want to know: add .on(calls::speech(), ..)");
         let line = if speaks { "(somebody speaks)" } else { "(silence)" };
-        self.happens(line, |line| line.hears_speech(speaks))
+        self.happens(line, |line| line.is_hosted_still(CallEvent::Speech(speaks)))
     }
 
     /// The call that the bot has bridged this one with ends.

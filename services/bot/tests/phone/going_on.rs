@@ -135,6 +135,20 @@ fn a_bot_is_told_when_somebody_speaks_and_falls_silent() {
 }
 
 #[test]
+fn a_bot_is_warned_before_its_media_host_ends_and_hands_the_caller_on() {
+    async fn meet(_: &mut Ringing, _: &mut Notes, _: Invitation) -> Result<Decision> {
+        Ok(Decision::Answer(Media::hosted()))
+    }
+    async fn ends(_: &mut Call, notes: &mut Notes, ends: trunkline_bot::event::MediaEnds) -> Result<Then> {
+        notes.lines.push(format!("{:?}", ends.within));
+        Ok(Then::Transfer(Callee::user("user-help")))
+    }
+    let mut phone = Phone::with(CallBot::answering("hosted", (), meet).on(calls::media_ends(), ends));
+    phone.rings().media_ends(Duration::from_secs(60)).transfer_succeeds();
+    assert_eq!(notes(&phone), ["60s"]);
+}
+
+#[test]
 fn a_bot_whose_media_host_is_gone_hands_the_caller_on_or_hangs_up() {
     async fn meet(_: &mut Ringing, _: &mut Notes, _: Invitation) -> Result<Decision> {
         Ok(Decision::Answer(Media::hosted()))

@@ -15,7 +15,9 @@ pub(crate) use self::live::{FollowRefusal, FollowReply};
 use self::obey::refusal;
 use super::answers::{Answers, EndedAnswer};
 use super::host::{Host, LegId};
+use super::setups::Setup;
 use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason, RecordedFile};
+use super::{Step, Watch};
 use crate::codec::Codec;
 use crate::codecs::Seat;
 use crate::leg::{EndReason, LegEvent};
@@ -26,6 +28,8 @@ use crate::whip::{Patch, Session, SessionRefusal};
 
 /// How often time alone is looked at: tokens that expire, owners that do not come back.
 const TICK: Duration = Duration::from_secs(1);
+/// How often the figures of a leg are looked at, once a packet has gone and come.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The end of a leg is told so late at most, when the disk is slow with the last pages of its recordings.
 const LAST_PAGES: Duration = Duration::from_secs(5);
 
@@ -133,6 +137,8 @@ pub(crate) enum Message {
     },
     /// The host ends the leg.
     End(EndReason),
+    /// It will, within this time.
+    EndsWithin(Duration),
     Event(LegEvent),
     RecordingEnded {
         operation: u64,
@@ -164,6 +170,9 @@ pub(super) struct Actor {
     /// The leg that it will be bridged with.
     near: Option<LegId>,
     answers: Answers,
+    setup: Setup,
+    /// Of a leg with keys: what its figures say, and when they are looked at next.
+    watch: Option<(Watch, Instant)>,
     /// Directions that are being recorded, and until when the end of the leg waits for them.
     recording: Vec<(u64, Direction)>,
     ending: Option<(LegEvent, Instant)>,
@@ -195,6 +204,8 @@ impl Actor {
             live: LiveSound::of(seat),
             near: wish.near,
             answers: Answers::default(),
+            setup: Setup::new(Instant::now()),
+            watch: None,
             recording: Vec::new(),
             ending: None,
             own_mailbox,
@@ -255,6 +266,7 @@ impl Actor {
             }
             Message::Follow { epoch, reply } => self.follow(epoch, reply).await,
             Message::End(reason) => return self.end(reason).await,
+            Message::EndsWithin(time) => self.tell(Happening::HostEnds(time)),
             Message::Event(event) => return self.event(event),
             Message::AnswerWritten {
                 operation,
@@ -276,6 +288,7 @@ impl Actor {
     /// Tells an event; `true` when it was the last.
     fn event(&mut self, event: LegEvent) -> bool {
         let is_over = matches!(event, LegEvent::Ended(_));
+        self.is_set_up_by(&event);
         if let LegEvent::Answered { operation, reason } = event {
             let ended = self.answers.ended(operation, reason);
             self.tell_answers(ended);
@@ -293,6 +306,39 @@ impl Actor {
         }
         self.tell(Happening::Leg(event));
         is_over
+    }
+
+    fn is_set_up_by(&mut self, event: &LegEvent) {
+        let now = Instant::now();
+        let setups = self.host.tally.setups();
+        match event {
+            LegEvent::Nominated { .. } => self.setup.did(Step::Check, now, setups),
+            LegEvent::Connected => {
+                self.setup.did(Step::Handshake, now, setups);
+                self.watch = Some((Watch::new(now), now + TICK));
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at the figures of a leg with keys; a thread that has no time for it is asked again.
+    async fn look_at_figures(&mut self, now: Instant) {
+        let (Some((key, _)), Some((_, due))) = (self.key, &self.watch) else {
+            return;
+        };
+        if *due > now || self.ending.is_some() {
+            return;
+        }
+        let Ok(media) = self.host.media.of(key) else { return };
+        let Ok(figures) = media.statistics(key).await else {
+            return;
+        };
+        let Some((watch, due)) = &mut self.watch else { return };
+        let seen = watch.look(&figures, now);
+        *due = now + if watch.has_seen_both() { LOOK_EVERY } else { TICK };
+        for seen in seen {
+            self.tell(Happening::Seen(seen));
+        }
     }
 
     fn tell_answers(&mut self, ended: impl IntoIterator<Item = EndedAnswer>) {
@@ -324,6 +370,7 @@ impl Actor {
         if self.session.is_expired(now) || self.ownership.is_orphaned(now) {
             return self.end(EndReason::Orphaned).await;
         }
+        self.look_at_figures(now).await;
         false
     }
 
@@ -387,6 +434,8 @@ impl Actor {
         let location = self.host.has_peer(&self.leg, opened.leg);
         self.location = Some(location.clone());
         self.session.established();
+        self.setup.did(Step::Offer, Instant::now(), self.host.tally.setups());
+        self.tell(Happening::Offered);
         if self.tells_speech
             && let Err((_, error)) = self.tell_speech(opened.leg, true).await
         {

@@ -339,6 +339,15 @@ impl Host {
         end(waiting).await;
     }
 
+    /// Tells the owner of every leg that it will end with the host.
+    pub async fn warn_legs(&self, within: Duration) {
+        let legs: Vec<Mailbox> = self.registry().by_name.values().cloned().collect();
+        for leg in legs {
+            // One whose actor has ended needs no warning.
+            let _ = leg.send(Message::EndsWithin(within)).await;
+        }
+    }
+
     /// Ends every leg: the time for calls to end by themselves is over.
     pub async fn end_legs(&self) {
         let legs = self.registry().by_name.values().cloned().collect();

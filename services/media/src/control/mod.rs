@@ -11,8 +11,10 @@ mod host;
 mod orders;
 mod ownership;
 mod service;
+mod setups;
 mod sound;
 mod tally;
+mod watch;
 
 pub use actor::Wish;
 pub(crate) use actor::{Message, Patched, PeerRefusal};
@@ -21,4 +23,6 @@ pub use host::{Host, HostConfig, LegId, NotOpened, OpenedLeg, StartError, Wishes
 pub use orders::{AnswerOrder, Order, Outcome, Reason};
 pub use ownership::{Admission, Happening, Numbered, ORPHANED_AFTER, Ownership, RecordedFile};
 pub use service::MediaService;
+pub use setups::{Setups, Step};
 pub use tally::Tally;
+pub use watch::{Alarm, Seen, Watch};

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Clip, Outcome};
+use super::{Clip, Outcome, Seen};
 use crate::leg::{AnswerEnd, LegEvent};
 
 /// A leg that nobody is attached to ends after so long, unless set otherwise.
@@ -28,6 +28,12 @@ pub struct Numbered {
 pub enum Happening {
     /// On the leg itself.
     Leg(LegEvent),
+    /// The peer's offer was answered.
+    Offered,
+    /// By its figures.
+    Seen(Seen),
+    /// The host ends within this time, and the leg with it.
+    HostEnds(Duration),
     /// A recording is on the disk, or was given up.
     RecordingEnded {
         /// The operation that began it.

@@ -15,7 +15,9 @@ use trunkline_proto::media::media_server::Media;
 
 use super::actor::{Listener, Message, Verdict};
 use super::sound;
-use super::{AnswerOrder, Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason, RecordedFile, Wish};
+use super::{
+    AnswerOrder, Happening, Host, LegId, NotOpened, Numbered, Order, Outcome, Reason, RecordedFile, Seen, Wish,
+};
 use crate::codec::Codec;
 use crate::leg::{LegEvent, PlayEnd, Relay, Statistics};
 
@@ -331,8 +333,16 @@ fn event_message(host: &Host, leg: &LegId, numbered: Numbered) -> wire::ToWorker
 
 fn event_of(host: &Host, event: Happening) -> wire::event::What {
     use wire::event::What as Told;
-    let event = match event {
-        Happening::Leg(event) => event,
+    match event {
+        Happening::Leg(event) => leg_event_of(&event),
+        Happening::Offered => Told::Offered(wire::Offered {}),
+        Happening::HostEnds(within) => Told::HostEnds(u32::try_from(within.as_millis()).unwrap_or(u32::MAX)),
+        Happening::Seen(Seen::FirstReceived) => first_packet(true),
+        Happening::Seen(Seen::FirstSent) => first_packet(false),
+        Happening::Seen(Seen::Alarm(alarm, is_raised)) => Told::Alarm(wire::Alarm {
+            kind: alarm.name().to_owned(),
+            over: !is_raised,
+        }),
         Happening::RecordingEnded {
             operation,
             direction,
@@ -350,11 +360,11 @@ fn event_of(host: &Host, event: Happening) -> wire::event::What {
                     ..wire::RecordingEnded::default()
                 },
             };
-            return Told::RecordingEnded(wire::RecordingEnded {
+            Told::RecordingEnded(wire::RecordingEnded {
                 operation,
                 direction: direction.to_owned(),
                 ..ended
-            });
+            })
         }
         Happening::Answered {
             operation,
@@ -364,16 +374,20 @@ fn event_of(host: &Host, event: Happening) -> wire::event::What {
             let (location, token, sha256) = clip.map_or_else(Default::default, |(clip, sha256)| {
                 (host.location(&clip.path), clip.token, sha256)
             });
-            return Told::Answered(wire::Answered {
+            Told::Answered(wire::Answered {
                 operation,
                 reason: reason.name().to_owned(),
                 location,
                 token,
                 sha256,
-            });
+            })
         }
-    };
-    match event {
+    }
+}
+
+fn leg_event_of(event: &LegEvent) -> wire::event::What {
+    use wire::event::What as Told;
+    match *event {
         LegEvent::Nominated { address } => Told::Nominated(address.to_string()),
         LegEvent::Connected => Told::Connected(wire::Connected {}),
         LegEvent::Moved { to, .. } => Told::Moved(to.to_string()),
@@ -426,6 +440,10 @@ fn event_of(host: &Host, event: Happening) -> wire::event::What {
         LegEvent::BridgeEnded => Told::BridgeEnded(wire::BridgeEnded {}),
         LegEvent::Ended(reason) => Told::Ended(reason.name().to_owned()),
     }
+}
+
+const fn first_packet(received: bool) -> wire::event::What {
+    wire::event::What::FirstPacket(wire::FirstPacket { received })
 }
 
 const fn reason_of(reason: PlayEnd) -> &'static str {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::Happening;
+use super::{Alarm, Happening, Seen, Setups};
 use crate::codec::PACKET_MILLISECONDS;
 use crate::leg::{EndReason, LegEvent};
 
@@ -18,6 +18,8 @@ pub struct Tally {
     recordings_failed: AtomicU64,
     gap_packets: AtomicU64,
     answers: AtomicU64,
+    alarms: [AtomicU64; Alarm::ALL.len()],
+    setups: Setups,
     /// By HTTP status: a server has few.
     requests: Mutex<BTreeMap<u16, u64>>,
 }
@@ -33,6 +35,7 @@ impl Tally {
             Happening::Leg(LegEvent::RecordingGap { packets, .. }) => Some((&self.gap_packets, u64::from(*packets))),
             Happening::RecordingEnded { result: Err(_), .. } => Some((&self.recordings_failed, 1)),
             Happening::Answered { .. } => Some((&self.answers, 1)),
+            Happening::Seen(Seen::Alarm(alarm, true)) => Some((&self.alarms[*alarm as usize], 1)),
             _ => None,
         };
         if let Some((counter, by)) = counter {
@@ -80,6 +83,28 @@ impl Tally {
     /// Answers whose recording ended, kept or not.
     pub fn answers(&self) -> u64 {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Alarms that were raised, by kind; each kind is there.
+    pub fn alarms(&self) -> impl Iterator<Item = (Alarm, u64)> {
+        let counts = self.alarms.iter().map(|count| count.load(Ordering::Relaxed));
+        Alarm::ALL.into_iter().zip(counts)
+    }
+
+    /// How long set-ups took.
+    pub fn setups(&self) -> &Setups {
+        &self.setups
+    }
+
+    /// Packets that are missing in recordings because the recorder was slow.
+    pub fn gap_packets(&self) -> u64 {
+        self.gap_packets.load(Ordering::Relaxed)
+    }
+
+    /// Requests that were refused because of their token.
+    pub fn unauthorised(&self) -> u64 {
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.get(&401).copied().unwrap_or_default()
     }
 
     /// Requests of peers by status.

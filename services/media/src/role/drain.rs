@@ -11,6 +11,8 @@ use crate::control::Host;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often the log says how far it is, unless nothing changes.
 const SAY_EVERY: Duration = Duration::from_secs(10);
+/// Workers are told so long before the end which of their legs will end with the host: their calls may go elsewhere.
+const WARNING: Duration = Duration::from_secs(60);
 /// Longest time for legs that are told to end: they say goodbye to their peers.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
@@ -26,7 +28,13 @@ pub(super) async fn drain(host: &Host, deadline: Duration, announcer: &Announcer
     host.drain().await;
     // Workers shall know at once, not within a second.
     announcer.announce_now(host).await;
-    if are_gone(host, until).await {
+    let warn_at = until.checked_sub(WARNING).unwrap_or(until).max(Instant::now());
+    let mut is_drained = are_gone(host, warn_at).await;
+    if !is_drained {
+        host.warn_legs(until.saturating_duration_since(Instant::now())).await;
+        is_drained = are_gone(host, until).await;
+    }
+    if is_drained {
         tracing::info!("the media host is drained");
         return;
     }

@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::registry::{Registry, Unit};
 
 use super::codec_metrics::encode_codecs;
+use super::leg_metrics::encode_legs;
 use crate::codecs::NoCodecs;
 use crate::control::{Host, NotOpened, Tally};
 use crate::record::RecorderFigures;
@@ -93,6 +94,7 @@ impl Collector for HostMetrics {
         encode_tally(&mut encoder, host.tally())?;
         encode_threads(&mut encoder, &host)?;
         encode_codecs(&mut encoder, host.codecs())?;
+        encode_legs(&mut encoder, &host)?;
         let sum = |figure: fn(&Figures) -> u64| host.threads().sum(figure);
         let tally = host.tally();
         let packets = |figure: fn((u64, u64)) -> u64| host.threads().sum(|thread| figure(thread.packets_of_ended()));
@@ -210,7 +212,13 @@ fn encode_threads(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<()
         let time = ConstCounter::new(figures.busy().as_secs_f64());
         time.encode(busy.encode_family(&[("thread", number.to_string())])?)?;
     }
-    let spreads: [(_, _, _, SpreadOf); 3] = [
+    let spreads: [(_, _, _, SpreadOf); 4] = [
+        (
+            "trunkline_media_batch_packets",
+            "Datagrams that a media thread took in one go",
+            None,
+            Figures::batch,
+        ),
         (
             "trunkline_media_rtp_jitter",
             "How unevenly packets came, at the end of each leg",

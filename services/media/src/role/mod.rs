@@ -7,7 +7,9 @@ mod config;
 mod drain;
 mod error;
 mod health;
+mod leg_metrics;
 mod metrics;
+mod overflow;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

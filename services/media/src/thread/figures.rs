@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Spread;
-use crate::leg::Statistics;
+use crate::leg::{Refusals, Statistics};
 
 /// Counters since the start, and gauges.
 #[derive(Debug)]
@@ -26,7 +26,12 @@ pub struct Figures {
     jitter: Spread,
     round_trip: Spread,
     opinion: Spread,
+    pub(super) batch: Spread,
+    refused: [AtomicU64; REFUSED.len()],
 }
+
+/// What legs do not take, in the order in which it is counted.
+pub const REFUSED: [&str; 6] = ["checks", "handshakes", "media", "forged", "excess", "unknown"];
 
 impl Default for Figures {
     fn default() -> Self {
@@ -48,6 +53,8 @@ impl Default for Figures {
             jitter: Spread::new([0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2]),
             round_trip: Spread::new([0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5]),
             opinion: Spread::new([1.5, 2.0, 2.5, 3.0, 3.5, 3.8, 4.1, 4.3]),
+            batch: Spread::new([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]),
+            refused: Default::default(),
         }
     }
 }
@@ -134,6 +141,16 @@ impl Figures {
         &self.opinion
     }
 
+    /// Datagrams that were taken in one go.
+    pub fn batch(&self) -> &Spread {
+        &self.batch
+    }
+
+    /// Datagrams that legs which ended did not take, as [`REFUSED`] names them.
+    pub fn refused(&self) -> [u64; REFUSED.len()] {
+        self.refused.each_ref().map(|count| count.load(Ordering::Relaxed))
+    }
+
     pub(super) fn worked(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.busy_nanos.fetch_add(nanos, Ordering::Relaxed);
@@ -141,6 +158,21 @@ impl Figures {
 
     /// A leg ended with these figures. One that nothing was heard of says nothing of the network.
     pub(super) fn leg_ended(&self, statistics: &Statistics) {
+        let Refusals {
+            checks,
+            handshakes,
+            media,
+            forged,
+            excess,
+            unknown,
+        } = statistics.refusals;
+        for (counter, refused) in self
+            .refused
+            .iter()
+            .zip([checks, handshakes, media, forged, excess, unknown])
+        {
+            counter.fetch_add(refused, Ordering::Relaxed);
+        }
         if statistics.received_packets == 0 {
             return;
         }

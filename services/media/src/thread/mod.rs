@@ -41,7 +41,7 @@ use bridge::{Across, Crossing, RING, Ring};
 use command::Command;
 pub use command::{LegError, OpenError, Opened};
 pub use config::{Ports, ThreadConfig};
-pub use figures::Figures;
+pub use figures::{Figures, REFUSED};
 pub use pool::MediaThreads;
 pub use spread::Spread;
 pub use table::LegKey;

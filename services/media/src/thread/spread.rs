@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Bounds, besides the last, which has none.
 const BOUNDS: usize = 8;
 
-/// How often a value was at most each bound. Written by one thread, read by anybody.
+/// How often a value was at most each bound.
 #[derive(Debug)]
 pub struct Spread {
     bounds: [f64; BOUNDS],
@@ -16,7 +16,7 @@ pub struct Spread {
 
 impl Spread {
     /// Bounds in rising order.
-    pub(super) fn new(bounds: [f64; BOUNDS]) -> Self {
+    pub(crate) fn new(bounds: [f64; BOUNDS]) -> Self {
         Self {
             bounds,
             counts: Default::default(),
@@ -24,7 +24,7 @@ impl Spread {
         }
     }
 
-    pub(super) fn add(&self, value: f64) {
+    pub(crate) fn add(&self, value: f64) {
         let place = self.bounds.iter().position(|bound| value <= *bound).unwrap_or(BOUNDS);
         self.counts[place].fetch_add(1, Ordering::Relaxed);
         #[expect(

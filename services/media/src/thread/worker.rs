@@ -148,13 +148,17 @@ impl Worker {
     }
 
     fn receive(&mut self, buffer: &mut [u8], now: Instant) {
+        let before = self.figures.received();
         for _ in 0..self.readable.len() {
-            let Some(token) = self.readable.pop_front() else { return };
+            let Some(token) = self.readable.pop_front() else { break };
             let limit = if token == SHARED { DATAGRAMS } else { DATAGRAMS_OF_A_LEG };
             let is_drained = !(0..limit).all(|_| self.receive_one(token, buffer, now));
             if !is_drained {
                 self.readable.push_back(token);
             }
+        }
+        if let Ok(taken @ 1..) = u32::try_from(self.figures.received() - before) {
+            self.figures.batch.add(f64::from(taken));
         }
     }
 

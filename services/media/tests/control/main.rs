@@ -9,6 +9,7 @@ mod reference;
 mod sound;
 #[path = "../support/mod.rs"]
 mod support;
+mod watched;
 mod world;
 
 use trunkline_proto::media::acknowledgement::What as Ack;

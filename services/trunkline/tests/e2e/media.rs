@@ -88,6 +88,8 @@ fn calls_that_are_left_at_the_deadline_are_ended_and_their_worker_is_told() {
     assert_eq!(world.post(&opened).status(), 201);
     let began = Instant::now();
     process.signal("TERM");
+    let warning = worker.hears(&leg);
+    assert!(matches!(warning, Told::HostEnds(..=1_000)), "{warning:?}");
     assert_eq!(worker.hears(&leg), ended("host_drained"));
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert!(worker.has_ended());

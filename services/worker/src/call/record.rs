@@ -424,6 +424,7 @@ pub fn name_of(event: &CallEvent) -> &'static str {
         CallEvent::RecordedJoins(_) => "recorded joins",
         CallEvent::RecordedLeft(_) => "recorded left",
         CallEvent::MediaLost(_) => "media lost",
+        CallEvent::MediaEnds(_) => "media ends",
         CallEvent::Speech(true) => "speech",
         CallEvent::Speech(false) => "silence",
         CallEvent::BridgeEnded => "bridge ended",

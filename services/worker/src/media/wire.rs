@@ -186,6 +186,11 @@ fn news_of(told: Told) -> LegNews {
         Told::RecordingEnded(ended) => recording_ended(ended),
         Told::Speech(speech) => LegNews::Speech(speech.speaks),
         Told::BridgeEnded(_) => LegNews::BridgeEnded,
+        Told::HostEnds(within_ms) => LegNews::HostEnds(u64::from(within_ms)),
+        Told::Offered(_) => LegNews::Other("the peer's offer is answered"),
+        Told::FirstPacket(first) if first.received => LegNews::Other("the first packet came"),
+        Told::FirstPacket(_) => LegNews::Other("the first packet was sent"),
+        Told::Alarm(alarm) => LegNews::Other(alarm_words(&alarm.kind, alarm.over)),
     }
 }
 
@@ -212,6 +217,22 @@ fn recording_ended(ended: wire::RecordingEnded) -> LegNews {
         } else {
             Err(ended.error)
         },
+    }
+}
+
+/// An alarm for people.
+fn alarm_words(kind: &str, over: bool) -> &'static str {
+    match (kind, over) {
+        ("no_audio_in", false) => "alarm: nothing comes from the peer",
+        ("no_audio_in", true) => "no alarm any more: the peer sends again",
+        ("silent_in", false) => "alarm: the peer is not heard, though it sends",
+        ("silent_in", true) => "no alarm any more: the peer is heard again",
+        ("one_way", false) => "alarm: the peer reports that nothing arrives",
+        ("one_way", true) => "no alarm any more: the peer hears us again",
+        ("loss_high", false) => "alarm: more than 5 % of what the peer sends is lost",
+        ("loss_high", true) => "no alarm any more: losses are low again",
+        (_, false) => "an alarm that this build does not know",
+        (_, true) => "the end of an alarm that this build does not know",
     }
 }
 
@@ -280,6 +301,22 @@ mod tests {
             GraphAnswer::Refused { status: 400, .. }
         ));
         assert!(matches!(carried_out(Ack::Fenced(9)), GraphAnswer::Later { .. }));
+    }
+
+    #[test]
+    fn alarms_are_told_in_words_and_so_is_their_end() {
+        let words = |kind: &str, over| {
+            let kind = kind.to_owned();
+            let told = news_of(Told::Alarm(wire::Alarm { kind, over }));
+            let LegNews::Other(words) = told else {
+                panic!("{told:?}")
+            };
+            words
+        };
+        for kind in ["no_audio_in", "silent_in", "one_way", "loss_high", "of a newer host"] {
+            assert!(words(kind, false).contains("alarm"), "{kind}");
+            assert_ne!(words(kind, false), words(kind, true));
+        }
     }
 
     #[test]

@@ -232,6 +232,8 @@ impl WorkerEnd {
     /// Waits for an event of a leg.
     pub(crate) fn hears(&mut self, leg: &str) -> trunkline_proto::media::event::What {
         loop {
+            let is_answer = |event: &Event| matches!(event.what, Some(trunkline_proto::media::event::What::Offered(_)));
+            self.events.retain(|event| !is_answer(event));
             if let Some(place) = self.events.iter().position(|event| event.leg == leg) {
                 return self.events.remove(place).what.unwrap();
             }

@@ -261,6 +261,10 @@ impl CallRecord {
                 told(format!("leg: the recording of what was {} {how}", direction.name()));
                 self.recording_ended(command, direction, end, now_ms)
             }
+            LegNews::HostEnds(within_ms) => {
+                told(format!("leg: its host ends in {within_ms} ms"));
+                vec![CallEvent::MediaEnds(within_ms)]
+            }
             LegNews::Ended { reason, by_peer } => {
                 let told_at = if by_peer { now_ms + PEER_LEFT_MS } else { now_ms };
                 self.lose_leg(&reason, told_at, now_ms)

@@ -53,6 +53,8 @@ pub enum LegNews {
         /// Its file, or why it was given up.
         end: KeptEnd,
     },
+    /// Its host is about to end, and the leg with it, in so many milliseconds.
+    HostEnds(u64),
     /// The leg ended.
     Ended {
         /// The host's word for it.

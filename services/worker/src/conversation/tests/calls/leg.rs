@@ -314,6 +314,20 @@ fn a_host_that_dies_ends_what_it_played_and_the_bot_decides() {
 }
 
 #[test]
+fn a_bot_is_warned_before_its_media_host_ends() {
+    let mut desk = Desk::up();
+    desk.commits();
+    desk.leg_tells(2, LegNews::HostEnds(60_000));
+    assert!(matches!(desk.told(), CallEvent::MediaEnds(60_000)));
+    desk.commits();
+    let timeline = desk.call().timeline;
+    assert!(
+        timeline.iter().any(|moment| moment.what.contains("ends in 60000 ms")),
+        "{timeline:?}"
+    );
+}
+
+#[test]
 fn a_bot_that_does_not_listen_to_it_hangs_up() {
     let deaf = TestBot {
         is_deaf: true,

@@ -1,0 +1,106 @@
+//! What operators see of the set-up of legs, of what they do not take, and of what is wrong with their sound.
+
+use std::fmt;
+
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::registry::Unit;
+
+use super::overflow::socket_overflow;
+use crate::control::{Host, Setups, Step};
+use crate::leg::EndReason;
+use crate::thread::REFUSED;
+
+/// A family of counters with one label.
+type Family<'a> = (&'static str, &'static str, &'static str, Vec<(&'a str, u64)>);
+
+pub(super) fn encode_legs(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<(), fmt::Error> {
+    encode_setups(encoder, host.tally().setups())?;
+    let mut refused = [0; REFUSED.len()];
+    for figures in host.threads().figures() {
+        for (sum, count) in refused.iter_mut().zip(figures.refused()) {
+            *sum += count;
+        }
+    }
+    let [checks, _, _, forged, ..] = refused;
+    let ended = |reason| {
+        let mut all = host.tally().ended();
+        all.find(|(known, _)| *known == reason).map_or(0, |(_, count)| count)
+    };
+    let families: [Family<'_>; 4] = [
+        (
+            "packets_dropped",
+            "Datagrams that legs did not take, of legs that ended",
+            "reason",
+            REFUSED.into_iter().zip(refused).collect(),
+        ),
+        (
+            "auth_failures",
+            "What did not prove who it is: checks and packets of legs that ended, certificates, tokens",
+            "layer",
+            vec![
+                ("ice", checks),
+                ("dtls", ended(EndReason::WrongCertificate)),
+                ("srtp", forged),
+                ("whip", host.tally().unauthorised()),
+            ],
+        ),
+        (
+            "alarms",
+            "Times that something was wrong with the sound of a leg",
+            "kind",
+            host.tally()
+                .alarms()
+                .map(|(alarm, count)| (alarm.name(), count))
+                .collect(),
+        ),
+        (
+            "ring_dropped",
+            "Packets that found a ring full",
+            "ring",
+            vec![("recording", host.tally().gap_packets())],
+        ),
+    ];
+    for (name, help, label, counts) in families {
+        let name = format!("trunkline_media_{name}");
+        let mut family = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+        for (value, count) in counts {
+            ConstCounter::new(count).encode(family.encode_family(&[(label, value)])?)?;
+        }
+    }
+    let orphaned = ConstCounter::new(ended(EndReason::Orphaned));
+    orphaned.encode(encoder.encode_descriptor(
+        "trunkline_media_orphaned",
+        "Legs that ended because no worker cared for them",
+        None,
+        MetricType::Counter,
+    )?)?;
+    if let Some(lost) = socket_overflow() {
+        let lost = ConstCounter::new(lost);
+        lost.encode(encoder.encode_descriptor(
+            "trunkline_media_socket_overflow",
+            "Datagrams that found the buffer of a UDP socket full, in this network namespace",
+            None,
+            MetricType::Counter,
+        )?)?;
+    }
+    Ok(())
+}
+
+fn encode_setups(encoder: &mut DescriptorEncoder<'_>, setups: &Setups) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(
+        "trunkline_media_leg_setup",
+        "How long each step of a set-up took, from the one before",
+        Some(&Unit::Seconds),
+        MetricType::Histogram,
+    )?;
+    for step in Step::ALL {
+        let (sum, buckets) = (setups.of(step).sum(), setups.of(step).buckets());
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let step = [("step", step.name())];
+        let mut histogram = family.encode_family(&step)?;
+        histogram.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
+    }
+    Ok(())
+}
