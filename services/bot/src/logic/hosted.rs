@@ -62,17 +62,24 @@ pub enum Directions {
     Sent,
     /// Both, each in a file of its own.
     Both,
+    /// Both in one file, mixed while the call goes on. It needs room for codecs at the media host, and fails without.
+    Mixed,
 }
 
 impl Directions {
     /// Whether what the other side says is among them.
     pub fn has_received(self) -> bool {
-        self != Self::Sent
+        matches!(self, Self::Received | Self::Both)
     }
 
     /// Whether what the bot says is among them.
     pub fn has_sent(self) -> bool {
-        self != Self::Received
+        matches!(self, Self::Sent | Self::Both)
+    }
+
+    /// Whether both are in one file.
+    pub fn is_mixed(self) -> bool {
+        self == Self::Mixed
     }
 }
 
@@ -131,7 +138,7 @@ pub enum RecordingNews {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordedFile {
-    /// `received` or `sent`.
+    /// `received`, `sent` or `mixed`.
     pub direction: String,
     /// The file of its last part: a path below the recordings of the media host. Its manifest has the same name with `.json` behind.
     pub file: String,
@@ -187,6 +194,7 @@ mod tests {
         };
         assert_eq!(file.manifest(), "t/c/leg-1-sent-2.opus.json");
         assert!(Directions::Both.has_received() && Directions::Both.has_sent());
+        assert!(Directions::Mixed.is_mixed() && !Directions::Mixed.has_sent() && !Directions::Mixed.has_received());
         assert!(!Directions::Sent.has_received() && !Directions::Received.has_sent());
     }
 }

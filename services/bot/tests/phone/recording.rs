@@ -67,6 +67,22 @@ fn a_bot_hears_when_its_recording_starts_has_a_gap_and_where_its_files_are() {
 }
 
 #[test]
+fn both_directions_may_be_in_one_file() {
+    async fn mixed(call: &mut Call, kept: &mut Kept, _: Connected) -> Result<Then> {
+        kept.recording = Some(call.record_call(Directions::Mixed));
+        Ok(Then::Stay)
+    }
+    let bot = CallBot::answering("keeper", (), hosted);
+    let mut phone = Phone::with(
+        bot.on(calls::connected(), mixed)
+            .on(calls::tone(), stop)
+            .on(calls::call_recording(), told),
+    );
+    phone.rings().keys("0");
+    assert_eq!(phone.state().lines, ["started", "1 files"]);
+}
+
+#[test]
 fn a_recording_ends_with_its_call_its_media_host_or_a_full_disk() {
     let mut first = phone();
     first.rings().hangs_up();

@@ -24,6 +24,8 @@ pub enum Purpose {
     Speak(Codec),
     /// Makes packets of the one codec into packets of the other.
     Transcode(Codec, Codec),
+    /// Makes one recording of both directions of a leg.
+    Mix(Codec),
 }
 
 impl Purpose {
@@ -42,6 +44,8 @@ impl Purpose {
             Self::Transcode(_, Codec::Opus) => 50,
             Self::Listen(_) => 12,
             Self::Speak(_) => 8,
+            // Two directions to decode, one packet to encode.
+            Self::Mix(codec) => 2 * Self::Listen(codec).price() + Self::Speak(Codec::Opus).price(),
             Self::Transcode(..) => 4,
         }
     }

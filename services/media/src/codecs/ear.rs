@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::decoding::RATE;
 use super::frames::{Frames, Listened, frames};
-use super::sound::{RATE, Sound};
+use super::sound::Sound;
 use super::thread::{CodecThread, Held, Input, Job};
 use super::{NoCodecs, Seat};
 use crate::audio::level_of;

@@ -7,10 +7,12 @@
 //! listens, as [`Frames`].
 
 mod budget;
+mod decoding;
 mod ear;
 mod figures;
 mod frames;
 mod jitter;
+mod mixer;
 mod mouth;
 mod sound;
 mod thread;
@@ -20,12 +22,14 @@ use std::io;
 use std::sync::Arc;
 
 use crate::codec::Codec;
+use crate::record::Tap;
 
 use budget::Budget;
 pub use budget::{Purpose, Seat};
 pub use ear::{Ear, Listener};
 pub use figures::CodecFigures;
 pub use frames::{Frames, HeardFrame};
+pub use mixer::Mixing;
 pub use mouth::{Mouth, Voice};
 use thread::CodecThread;
 pub use transcode::{Outlet, Transcoder};
@@ -118,6 +122,14 @@ impl Codecs {
     /// The thread is late, or the codec does not begin.
     pub fn transcode(&self, from: Codec, to: Codec, seat: &Arc<Seat>, outlet: Outlet) -> Result<Transcoder, NoCodecs> {
         transcode::transcode(self.at(seat)?, seat.clone(), from, to, outlet)
+    }
+
+    /// Mixes what a leg of that codec hears and says into a recording, whose tap is of Opus, in a seat for [`Purpose::Mix`].
+    ///
+    /// # Errors
+    /// The thread is late, or the codec does not begin.
+    pub(crate) fn mix(&self, codec: Codec, seat: Arc<Seat>, tap: Tap) -> Result<Mixing, NoCodecs> {
+        mixer::mix(self.at(&seat)?, seat, codec, tap)
     }
 
     fn at(&self, seat: &Seat) -> Result<&CodecThread, NoCodecs> {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::sound::RATE;
+use super::decoding::RATE;
 use super::thread::{CodecThread, Held, Input, Job};
 use super::{NoCodecs, Seat};
 use crate::audio::opus::{CodecError, Encoder};

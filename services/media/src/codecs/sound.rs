@@ -2,23 +2,24 @@
 
 use std::time::Instant;
 
+use super::decoding::{Decoded, Decoding};
 use super::frames::{FramesIn, HeardFrame};
-use super::jitter::{JitterBuffer, Piece};
 use super::thread::{Input, Job};
-use crate::audio::opus::{CodecError, Decoder};
-use crate::audio::{Doubler, g711, level_of};
+use crate::audio::level_of;
+use crate::audio::opus::CodecError;
 use crate::codec::Codec;
 
-/// Samples a second of a frame, and samples of it.
-pub(super) const RATE: u32 = 16_000;
+/// Samples of a frame.
 pub(super) const FRAME: usize = 320;
+
 /// Decodes one leg for a listener.
 pub(super) struct Sound {
-    codec: Codec,
-    opus: Decoder,
-    doubler: Doubler,
-    order: JitterBuffer,
-    pieces: Vec<Piece>,
+    decoding: Decoding,
+    whole: Whole,
+}
+
+/// Makes whole frames.
+struct Whole {
     /// Samples that are not a whole frame yet.
     pending: Vec<i16>,
     number: u64,
@@ -28,78 +29,26 @@ pub(super) struct Sound {
 impl Sound {
     pub(super) fn new(codec: Codec, frames: FramesIn) -> Result<Self, CodecError> {
         Ok(Self {
-            codec,
-            opus: Decoder::at(RATE)?,
-            doubler: Doubler::default(),
-            order: JitterBuffer::new(codec),
-            pieces: Vec::new(),
-            pending: Vec::new(),
-            number: 0,
-            frames,
+            decoding: Decoding::new(codec)?,
+            whole: Whole {
+                pending: Vec::new(),
+                number: 0,
+                frames,
+            },
         })
     }
+}
 
-    fn put(&mut self, pieces: impl FnOnce(&mut JitterBuffer, &mut Vec<Piece>)) {
-        let mut waiting = std::mem::take(&mut self.pieces);
-        pieces(&mut self.order, &mut waiting);
-        for piece in waiting.drain(..) {
-            self.hear(piece);
-        }
-        self.pieces = waiting;
-    }
-
-    fn hear(&mut self, piece: Piece) {
-        match piece {
-            Piece::Packet(payload, ticks) => {
-                let is_sound = self.decode(&payload);
-                if !is_sound {
-                    // A packet that is no Opus is as good as lost.
-                    self.make_up(None, ticks);
-                }
-                self.give(!is_sound);
+impl Whole {
+    fn put(&mut self, decoded: Decoded<'_>) {
+        let (samples, is_concealed) = match decoded {
+            Decoded::Samples(samples, is_made_up) => (samples, is_made_up),
+            Decoded::LeftOut(samples) => {
+                self.number += samples / FRAME as u64;
+                return;
             }
-            Piece::Recovered(next, ticks) => {
-                self.make_up(Some(&next), ticks);
-                self.give(true);
-            }
-            Piece::Concealed(ticks) => {
-                self.make_up(None, ticks);
-                self.give(true);
-            }
-            Piece::LeftOut(ticks) => self.number += ticks / u64::from(self.codec.packet_ticks()),
-        }
-    }
-
-    /// `false` for what is no packet of the codec.
-    fn decode(&mut self, payload: &[u8]) -> bool {
-        if self.codec == Codec::Opus {
-            let Ok(samples) = self.opus.decode(payload) else {
-                return false;
-            };
-            self.pending.extend_from_slice(samples);
-        } else {
-            let samples: Vec<i16> = payload.iter().map(|byte| g711::decoded(self.codec, *byte)).collect();
-            self.doubler.push(&samples, &mut self.pending);
-        }
-        true
-    }
-
-    /// Sound of that length in place of what was lost, out of the packet after it if there is a copy in it.
-    fn make_up(&mut self, next: Option<&[u8]>, ticks: u32) {
-        let samples = ticks as usize * RATE as usize / self.codec.clock_rate() as usize;
-        if self.codec == Codec::Opus {
-            let recovered = match next {
-                Some(next) => self.opus.recover(next, samples),
-                None => self.opus.conceal(samples),
-            };
-            self.pending.extend_from_slice(recovered.unwrap_or_default());
-        } else {
-            self.doubler.push(&vec![0; samples / 2], &mut self.pending);
-        }
-    }
-
-    /// Gives whole frames out.
-    fn give(&mut self, is_concealed: bool) {
+        };
+        self.pending.extend_from_slice(samples);
         while self.pending.len() >= FRAME {
             let samples: Vec<i16> = self.pending.drain(..FRAME).collect();
             self.frames.push(HeardFrame {
@@ -117,17 +66,16 @@ impl Sound {
 impl Job for Sound {
     fn take(&mut self, input: Input) {
         if let Input::Heard(heard) = input {
-            self.put(|order, pieces| order.add(&heard, pieces));
+            self.decoding.add(&heard, |decoded| self.whole.put(decoded));
         }
     }
 
     fn tick(&mut self, now: Instant) {
-        self.put(|order, pieces| order.tick(now, pieces));
+        self.decoding.tick(now, |decoded| self.whole.put(decoded));
     }
 
     fn renew(&mut self) -> Result<(), CodecError> {
-        self.opus = Decoder::at(RATE)?;
-        Ok(())
+        self.decoding.renew()
     }
 }
 
@@ -139,8 +87,10 @@ mod tests {
     use bytes::Bytes;
     use futures_util::FutureExt as _;
 
+    use super::super::decoding::RATE;
     use super::super::frames::frames;
     use super::*;
+    use crate::audio::g711;
     use crate::record::Recorded;
 
     /// Packets that come each 20 ms at their places, if at all; time passes until nothing more is to come.

@@ -31,6 +31,8 @@ const PANICS: u8 = 3;
 pub(super) enum Input {
     /// A packet that a leg hears.
     Heard(Recorded),
+    /// A packet that a leg says.
+    Sent(Recorded),
     /// A packet that is for another leg.
     Bridged(Frame),
     /// 20 ms to say; its room is free again when its packet has gone.

@@ -34,6 +34,8 @@ pub enum Order {
         received: bool,
         /// What the leg says.
         sent: bool,
+        /// Both in one file.
+        mixed: bool,
         /// What confirmed that the call may be recorded; empty if nothing did.
         confirmed_by: String,
     },

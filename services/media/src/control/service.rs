@@ -256,6 +256,7 @@ fn order_of(what: What) -> Option<Order> {
             name: record.name,
             received: record.received,
             sent: record.sent,
+            mixed: record.mixed,
             confirmed_by: record.confirmed_by,
         },
         What::RecordAnswer(answer) => Order::RecordAnswer(answer_order(answer)),

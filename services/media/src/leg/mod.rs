@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
-use crate::codecs::{Ear, Voice};
+use crate::codecs::{Ear, Mixing, Voice};
 use crate::dtls::{Handshake, HandshakeError, Identity, Peer, Progress};
 use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
 use crate::record::Tap;
@@ -279,6 +279,15 @@ impl Leg {
         let is_running = self.ended.is_none();
         if is_running {
             self.taps.set(tap);
+        }
+        is_running
+    }
+
+    /// Records both directions in one from now on, as [`Self::record`] does one.
+    pub fn record_mixed(&mut self, mixing: Mixing) -> bool {
+        let is_running = self.ended.is_none();
+        if is_running {
+            self.taps.mix(mixing);
         }
         is_running
     }

@@ -5,14 +5,16 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{LegEvent, Out};
+use crate::codecs::Mixing;
 use crate::record::Taken;
 use crate::record::{Direction, Tap};
 
-/// The taps of a leg: one a direction.
+/// The taps of a leg: one a direction, and one of both.
 #[derive(Debug, Default)]
 pub(super) struct Taps {
     received: Option<Tap>,
     sent: Option<Tap>,
+    mixed: Option<Mixing>,
 }
 
 impl Taps {
@@ -22,13 +24,18 @@ impl Taps {
         *self.of(direction) = Some(tap);
     }
 
+    /// Another one of both directions takes the place of the one before, which ends.
+    pub(super) fn mix(&mut self, mixing: Mixing) {
+        self.mixed = Some(mixing);
+    }
+
     /// Ends an operation; `false` if nothing is recorded under it. Without an operation everything ends.
     pub(super) fn stop(&mut self, operation: Option<u64>) -> bool {
         let Some(operation) = operation else {
             self.clear();
             return true;
         };
-        let mut is_stopped = false;
+        let mut is_stopped = self.mixed.take_if(|mixed| mixed.operation == operation).is_some();
         for tap in [&mut self.received, &mut self.sent] {
             is_stopped |= tap.take_if(|tap| tap.operation == operation).is_some();
         }
@@ -49,6 +56,9 @@ impl Taps {
         now: Instant,
         out: &mut Out,
     ) {
+        if let Some(mixed) = &self.mixed {
+            mixed.take(direction, payload.clone(), (timestamp, source), now);
+        }
         let place = self.of(direction);
         let Some(tap) = place else { return };
         let operation = tap.operation;
@@ -68,8 +78,8 @@ impl Taps {
 
     fn of(&mut self, direction: Direction) -> &mut Option<Tap> {
         match direction {
-            // An answer has its place in the leg's queue.
-            Direction::Received | Direction::Answer => &mut self.received,
+            // An answer has its place in the leg's queue, what is mixed has one of its own.
+            Direction::Received | Direction::Answer | Direction::Mixed => &mut self.received,
             Direction::Sent => &mut self.sent,
         }
     }

@@ -17,6 +17,8 @@ pub enum Direction {
     Received,
     /// What the leg says.
     Sent,
+    /// Both in one file.
+    Mixed,
     /// What the peer says in answer to a prompt: kept apart from what else is recorded of it.
     Answer,
 }
@@ -27,6 +29,7 @@ impl Direction {
         match self {
             Self::Received => "received",
             Self::Sent => "sent",
+            Self::Mixed => "mixed",
             Self::Answer => "answer",
         }
     }

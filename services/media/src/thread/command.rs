@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::LegKey;
 use super::bridge::Across;
 use crate::codec::Codec;
-use crate::codecs::{Ear, NoCodecs, Voice};
+use crate::codecs::{Ear, Mixing, NoCodecs, Voice};
 use crate::ice::Credentials;
 use crate::leg::{EndReason, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
@@ -132,6 +132,11 @@ pub(super) enum Command {
     Record {
         leg: LegKey,
         tap: Tap,
+        reply: Reply<()>,
+    },
+    RecordMixed {
+        leg: LegKey,
+        mixing: Mixing,
         reply: Reply<()>,
     },
     StopRecording {

@@ -29,7 +29,7 @@ use mio::{Poll, Waker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::codec::Codec;
-use crate::codecs::{Codecs, Ear, Voice};
+use crate::codecs::{Codecs, Ear, Mixing, Voice};
 use crate::dtls::Identity;
 use crate::ice::Credentials;
 use crate::leg::{EndReason, LegEvent, Play, RecordAnswer, Relay, Statistics};
@@ -165,6 +165,11 @@ impl MediaThread {
     /// Records one direction of a leg, until the leg or [`Self::stop_recording`] ends it.
     pub async fn record(&self, leg: LegKey, tap: Tap) -> Result<(), LegError> {
         self.ask(|reply| Command::Record { leg, tap, reply }).await
+    }
+
+    /// Records both directions of a leg in one file, as [`Self::record`] does one.
+    pub async fn record_mixed(&self, leg: LegKey, mixing: Mixing) -> Result<(), LegError> {
+        self.ask(|reply| Command::RecordMixed { leg, mixing, reply }).await
     }
 
     /// Ends the recordings of an operation, or all there are; that they are on disk is told by [`crate::record::Finished`].

@@ -32,6 +32,7 @@ fn a_worker_opens_a_leg_its_peer_calls_and_everything_a_bot_can_do_is_done() {
             name: "tenant/call".to_owned(),
             received: true,
             sent: true,
+            mixed: false,
             confirmed_by: String::new(),
         };
         let recording = worker.accepts(&leg, What::Record(record)).await;

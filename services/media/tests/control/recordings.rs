@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use trunkline_caller::{Sound, tone_file};
 use trunkline_proto::media::acknowledgement::What as Ack;
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
-use trunkline_proto::media::{Close, Listen, Open, Record, RecordAnswer, StopRecording};
+use trunkline_proto::media::{Close, Listen, Open, Play, Record, RecordAnswer, StopRecording};
 
+use crate::reference::call_in;
 use crate::support::caller::TONES;
 use crate::world::{World, run, speech};
 
@@ -89,6 +91,7 @@ fn nothing_of_a_call_that_a_policy_records_is_kept_before_that_is_confirmed() {
             name: "tenant/call".to_owned(),
             received: true,
             sent: true,
+            mixed: false,
             confirmed_by: String::new(),
         };
         let (_, early) = worker.does(&leg, What::Record(record.clone())).await;
@@ -125,6 +128,7 @@ fn the_files_of_a_recording_are_told_before_the_end_of_the_leg_that_ends_it() {
             name: "tenant/call/leg-1".to_owned(),
             received: true,
             sent: true,
+            mixed: false,
             confirmed_by: String::new(),
         };
         let of = worker.accepts(&leg, What::Record(record)).await;
@@ -148,5 +152,62 @@ fn the_files_of_a_recording_are_told_before_the_end_of_the_leg_that_ends_it() {
             assert!(recordings.join(&file).exists() && recordings.join(format!("{file}.json")).exists());
         }
         worker.event(&leg, |told| matches!(told, Told::Ended(_))).await;
+    });
+}
+
+#[test]
+fn what_both_say_is_in_one_file_and_without_room_for_codecs_it_is_refused() {
+    run(async {
+        let world = World::start(1_000).await;
+        let prompt = world.directory.path().join("prompts/hello.wav");
+        std::fs::write(prompt, tone_file(1_200, Duration::from_secs(2))).unwrap();
+        let mut worker = world.worker().await;
+        let (leg, caller) = call_in(&world, &mut worker, trunkline_caller::Codec::Pcmu, Open::default()).await;
+        let record = |name: &str| {
+            What::Record(Record {
+                name: name.to_owned(),
+                mixed: true,
+                ..Record::default()
+            })
+        };
+        let of = worker.accepts(&leg, record("tenant/call")).await;
+        assert!(world.host.codecs().used() > 0, "it is charged");
+        caller.say(Sound::Tone(700));
+        let play = Play {
+            prompts: vec!["hello.wav".to_owned()],
+            ..Play::default()
+        };
+        worker.accepts(&leg, What::Play(play)).await;
+        worker.event(&leg, |told| matches!(told, Told::Finished(_))).await;
+        worker.accepts(&leg, What::StopRecording(StopRecording { of })).await;
+        let ended = worker.event(&leg, |told| matches!(told, Told::RecordingEnded(_))).await;
+        let Told::RecordingEnded(ended) = ended else { panic!() };
+        assert_eq!((ended.direction.as_str(), ended.error.as_str()), ("mixed", ""));
+        let sealed = world.directory.path().join("recordings").join(&ended.file);
+        let keys = trunkline_media::record::Keys::new(world.directory.path().join("keys")).unwrap();
+        let opened = trunkline_media::record::unseal(&std::fs::read(sealed).unwrap(), &keys).unwrap();
+        let spectra = trunkline_caller::recorded(&opened.bytes).unwrap();
+        let both = spectra.iter().filter(|part| part.has(700) && part.has(1_200)).count();
+        assert!(both >= 50, "{both} of {} parts have both voices", spectra.len());
+
+        let live = Open {
+            live: true,
+            ..Open::default()
+        };
+        while let Ok((leg, _)) = worker.tries_to_open(live.clone()).await {
+            worker.attach(&leg, 0).await;
+        }
+        let (_, ack) = worker.does(&leg, record("tenant/other")).await;
+        assert!(
+            matches!(&ack, Ack::Refused(refused) if refused.detail == "no room for codecs"),
+            "{ack:?}"
+        );
+        assert!(
+            !world
+                .directory
+                .path()
+                .join("recordings/tenant/other-mixed.opus.sealed")
+                .exists()
+        );
     });
 }

@@ -83,6 +83,7 @@ impl CallRecord {
                 name: self.recording_name(entry.leg_command),
                 received: directions.has_received(),
                 sent: directions.has_sent(),
+                mixed: directions.is_mixed(),
                 confirmed_by: String::new(),
             }),
             HostedOperation::Bridge { with } => OnLeg::Command(LegCommand::Bridge(with.leg.clone())),
@@ -102,6 +103,7 @@ impl CallRecord {
         let wanted = [
             (LegDirection::Received, directions.has_received()),
             (LegDirection::Sent, directions.has_sent()),
+            (LegDirection::Mixed, directions.is_mixed()),
         ];
         let open = wanted.into_iter().filter(|(_, is_wanted)| *is_wanted);
         self.kept.push(KeptCall {

@@ -50,6 +50,7 @@ impl CallRecord {
                     name: self.recording_name(entry.leg_command),
                     received: true,
                     sent: true,
+                    mixed: false,
                     confirmed_by: entry.confirmed_by.clone(),
                 }
             } else {
@@ -215,6 +216,7 @@ mod tests {
             name: "tenant/57dab8b1-894c-x/leg-4".to_owned(),
             received: true,
             sent: true,
+            mixed: false,
             confirmed_by: "operation-7".to_owned(),
         };
         assert_eq!(call.graph_on_leg(&entry, &word), Some(OnLeg::Command(command)));

@@ -42,11 +42,13 @@ pub(super) fn command(command: LegCommand) -> What {
             name,
             received,
             sent,
+            mixed,
             confirmed_by,
         } => What::Record(wire::Record {
             name,
             received,
             sent,
+            mixed,
             confirmed_by,
         }),
         LegCommand::Bridge(other) => What::Bridge(wire::Bridge { other }),
@@ -195,7 +197,7 @@ fn news_of(told: Told) -> LegNews {
 }
 
 fn direction(name: &str) -> Option<LegDirection> {
-    let mut known = [LegDirection::Received, LegDirection::Sent].into_iter();
+    let mut known = [LegDirection::Received, LegDirection::Sent, LegDirection::Mixed].into_iter();
     known.find(|direction| direction.name() == name)
 }
 

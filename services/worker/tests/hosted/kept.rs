@@ -272,3 +272,36 @@ async fn a_bot_records_its_call_and_the_recording_outlives_the_worker_that_began
         "Graph hears nothing of it"
     );
 }
+
+async fn record_in_one(call: &mut Call<Heard>, keeper: &mut Keeper, _: Connected) -> Result<Then> {
+    keeper.recording = Some(call.record_call(Directions::Mixed));
+    call.play(STORY.prompt());
+    Ok(Then::Stay)
+}
+
+#[actix::test]
+async fn a_bot_records_its_call_with_both_directions_in_one_file() {
+    let world = World::new();
+    let _host = world.host("media-1").await;
+    let heard = Heard::default();
+    let bot = CallBot::answering("test", heard.clone(), answer)
+        .on(calls::connected(), record_in_one)
+        .on(calls::tone(), enough)
+        .on(calls::call_recording(), hear)
+        .build()
+        .unwrap();
+    let worker = world.worker_of("a", bot).await;
+    let caller = world.caller(&worker).await;
+    caller.say(Sound::Tone(700));
+    let is_told = |heard: &trunkline_caller::Heard| heard.tone(STORY.hz, 0) >= Duration::from_secs(2);
+    caller.hears("the story", PATIENCE, is_told).await.unwrap();
+    caller.press("0").unwrap();
+    until("the bot is told of its file", || heard.lock().unwrap().len() == 2).await;
+    let heard = heard.lock().unwrap();
+    let [RecordingNews::Started { .. }, RecordingNews::Finished { files }] = heard.as_slice() else {
+        panic!("{heard:?}")
+    };
+    assert_eq!((files.len(), files[0].direction.as_str()), (1, "mixed"));
+    let file = world.recordings().join(&files[0].file);
+    assert!(holds(&file, 700) && holds(&file, STORY.hz), "both are in it");
+}

@@ -20,6 +20,7 @@ impl Kept {
         let wanted = [
             ("received", self.directions.has_received()),
             ("sent", self.directions.has_sent()),
+            ("mixed", self.directions.is_mixed()),
         ];
         let wanted = wanted.into_iter().filter(|(_, is_wanted)| *is_wanted);
         wanted

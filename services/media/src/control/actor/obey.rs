@@ -92,12 +92,20 @@ impl Actor {
                 name,
                 received,
                 sent,
+                mixed,
                 confirmed_by,
             } => {
                 if self.is_compliance && confirmed_by.is_empty() {
                     return Err(invalid("nothing of this call may be kept before that was confirmed"));
                 }
-                let directions = [(received, Direction::Received), (sent, Direction::Sent)];
+                if mixed && (received || sent) {
+                    return Err(invalid("a recording of both directions in one file is made alone"));
+                }
+                let directions = [
+                    (received, Direction::Received),
+                    (sent, Direction::Sent),
+                    (mixed, Direction::Mixed),
+                ];
                 for (_, direction) in directions.into_iter().filter(|(is_wanted, _)| *is_wanted) {
                     let subject = Subject {
                         name: name.clone(),

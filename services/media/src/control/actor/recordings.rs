@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::obey::{KEYS, invalid, refusal};
 use super::{Actor, Message};
 use crate::codec::Codec;
+use crate::codecs::Purpose;
 use crate::control::clips::LONGEST_MINUTES;
 use crate::control::{AnswerOrder, Happening, Reason, RecordedFile};
 use crate::leg::{AnswerLimits, RecordAnswer};
@@ -67,11 +68,23 @@ impl Actor {
     ) -> Result<(), (Reason, String)> {
         let recorder = self.host.recorder.clone();
         let below = PathBuf::from(&subject.name);
-        let open = move || recorder.begin(&subject, operation, direction, codec);
+        let codecs = &self.host.codecs;
+        // Before there is a file.
+        let seat = (direction == Direction::Mixed).then(|| codecs.seat(&[Purpose::Mix(codec)]));
+        let seat = seat.transpose().map_err(|error| refusal(error.into()))?;
+        // What is mixed is made anew, whatever the leg speaks.
+        let written = if seat.is_some() { Codec::Opus } else { codec };
+        let open = move || recorder.begin(&subject, operation, direction, written);
         let begun = tokio::task::spawn_blocking(open).await.map_err(invalid)?;
         let (tap, finished) = begun.map_err(invalid)?;
         let media = self.host.media.of(key).map_err(refusal)?;
-        media.record(key, tap).await.map_err(refusal)?;
+        let taken = if let Some(seat) = seat {
+            let mixing = codecs.mix(codec, seat, tap).map_err(|error| refusal(error.into()))?;
+            media.record_mixed(key, mixing).await
+        } else {
+            media.record(key, tap).await
+        };
+        taken.map_err(refusal)?;
         self.recording.push((operation, direction));
         tokio::spawn(tell_end(
             self.own_mailbox.clone(),

@@ -87,6 +87,10 @@ impl Worker {
                 let result = self.act(leg, now, |leg, _| leg.record(tap), LegError::Gone);
                 answer_to(reply, result);
             }
+            Command::RecordMixed { leg, mixing, reply } => {
+                let result = self.act(leg, now, |leg, _| leg.record_mixed(mixing), LegError::Gone);
+                answer_to(reply, result);
+            }
             Command::StopRecording { leg, operation, reply } => {
                 let refusal = LegError::NotRecording;
                 let result = self.act(leg, now, |leg, _| leg.stop_recording(operation), refusal);

@@ -45,6 +45,8 @@ pub enum LegCommand {
         received: bool,
         /// What the leg says.
         sent: bool,
+        /// Both in one file.
+        mixed: bool,
         /// The operation by which Graph confirmed that the call may be recorded; empty where no policy demands it.
         confirmed_by: String,
     },

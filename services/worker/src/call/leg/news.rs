@@ -73,6 +73,8 @@ pub enum LegDirection {
     Received,
     /// What the leg says.
     Sent,
+    /// Both in one.
+    Mixed,
 }
 
 impl LegDirection {
@@ -81,6 +83,7 @@ impl LegDirection {
         match self {
             Self::Received => "received",
             Self::Sent => "sent",
+            Self::Mixed => "mixed",
         }
     }
 }

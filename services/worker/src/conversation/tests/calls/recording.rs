@@ -233,6 +233,7 @@ fn a_call_is_recorded_because_its_bot_asks_for_it_and_the_bot_hears_of_gaps_and_
         name: NAME.to_owned(),
         received: true,
         sent: true,
+        mixed: false,
         confirmed_by: String::new(),
     };
     assert_eq!((number, command), (1, expected));
