@@ -34,13 +34,16 @@ impl Conversation {
             };
         }
         while let Some(head) = self.queue.front() {
-            if head.not_before_ms > now.wall_ms || (head.is_stored_first() && !head.is_stored) {
+            // Its caller has gone before it was promised anything: nothing will make it durable, and nothing may wait for it.
+            let is_forgotten = !head.is_stored && head.inbox.is_none() && !head.is_awaited() && !head.is_promised;
+            let waits_to_be_stored = head.is_stored_first() && !head.is_stored && !is_forgotten;
+            if head.not_before_ms > now.wall_ms || waits_to_be_stored {
                 return false;
             }
             let Some(mut item) = self.queue.pop_front() else {
                 return false;
             };
-            if !item.is_stored && item.inbox.is_none() && !item.is_awaited() && !item.is_promised {
+            if is_forgotten {
                 continue;
             }
             if self.is_repeat(&mut item, out) {

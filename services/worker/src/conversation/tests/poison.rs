@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use trunkline_bot::logic::{Effect, End, Input, Outcome};
 
-use super::super::event::{ArrivalKind, Event, Note};
+use super::super::event::{ArrivalKind, Event, Note, Ticket};
 use super::stage::{Stage, is_accepted};
 
 fn is_poisoned(stage: &Stage) -> bool {
@@ -202,4 +202,24 @@ fn what_is_given_up_before_it_ran_waits_for_the_commit_that_is_on_its_way() {
         .filter(|field| field.starts_with("r:"))
         .collect();
     assert!(notes.is_empty(), "{notes:?}");
+}
+
+#[test]
+fn a_caller_that_goes_before_its_delivery_is_durable_holds_nobody_up() {
+    let mut stage = Stage::usual();
+    stage.says(1, "a");
+    stage.holds_commits = true;
+    stage.commits("1");
+    // It was with a worker that died, so it would be made durable before it runs.
+    stage.deaths = 1;
+    let seq = stage.says(2, "b");
+    stage.tell(Event::Cancelled(Ticket { stream: 1, seq }));
+    stage.deaths = 0;
+    stage.says(3, "c");
+    stage.lets_commits_go();
+    assert_eq!(stage.runs.len(), 2, "the one behind it runs");
+    stage.commits("3");
+    assert_eq!(stage.stored_state().as_deref(), Some("3"));
+    stage.passes(Duration::from_millis(100));
+    assert!(stage.is_idle());
 }
