@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rand::rngs::SmallRng;
+use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 /// What the network does to a datagram.
@@ -67,7 +67,7 @@ impl DatagramPath {
             outside,
             host,
             weather,
-            random: SmallRng::seed_from_u64(7),
+            random: StdRng::seed_from_u64(7),
             caller: None,
             number: 0,
             under_way: BinaryHeap::new(),
@@ -110,7 +110,7 @@ struct Carrier {
     outside: IpAddr,
     host: SocketAddr,
     weather: Weather,
-    random: SmallRng,
+    random: StdRng,
     caller: Option<SocketAddr>,
     number: u64,
     under_way: BinaryHeap<UnderWay>,
