@@ -26,8 +26,8 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 use trunkline_bot::logic::Logic;
 use trunkline_cluster::Cluster;
-use trunkline_store::SharedStore;
 use trunkline_store::embedded::{EmbeddedConfig, EmbeddedStore};
+use trunkline_store::{SharedStore, StoreError};
 use trunkline_teams::connector::{Connector, http_client};
 use trunkline_worker::{HostedBot, Operator, Worker, WorkerConfig};
 
@@ -50,14 +50,22 @@ pub fn store_in_memory() -> SharedStore {
     )
 }
 
+/// A store on disk. Whoever used the directory before may still let go of it: on another thread a task drops the last handle.
 pub fn store_in(directory: &Path) -> SharedStore {
-    Arc::new(
+    let open = || {
         EmbeddedStore::open(EmbeddedConfig {
             shards: SHARDS,
             ..EmbeddedConfig::in_directory(directory)
         })
-        .unwrap(),
-    )
+    };
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match open() {
+            Ok(store) => return Arc::new(store),
+            Err(StoreError::Unfit { .. }) if Instant::now() < until => std::thread::sleep(Duration::from_millis(10)),
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 pub fn hosted(logic: Arc<dyn Logic>) -> HostedBot {
