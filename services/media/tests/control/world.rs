@@ -70,7 +70,13 @@ impl World {
         let grpc_address = format!("http://{}", grpc.local_addr().unwrap());
         let service = MediaServer::new(MediaService::new(host.clone()));
         let server = tonic::transport::Server::builder().add_service(service);
-        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(grpc)));
+        // As in the product: without it an event waits for the acknowledgement of what was sent before, 40 ms.
+        let connections = TcpListenerStream::new(grpc).map(|connection| {
+            let connection = connection?;
+            connection.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(connection)
+        });
+        tokio::spawn(server.serve_with_incoming(connections));
 
         let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
