@@ -8,6 +8,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::registry::Unit;
 
 use super::overflow::socket_overflow;
+use super::series::encode_counters;
 use crate::control::{Host, Setups, Step};
 use crate::leg::EndReason;
 use crate::thread::REFUSED;
@@ -69,23 +70,19 @@ pub(super) fn encode_legs(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> R
             ConstCounter::new(count).encode(family.encode_family(&[(label, value)])?)?;
         }
     }
-    let orphaned = ConstCounter::new(ended(EndReason::Orphaned));
-    orphaned.encode(encoder.encode_descriptor(
-        "trunkline_media_orphaned",
+    let orphaned = (
+        "orphaned",
         "Legs that ended because no worker cared for them",
-        None,
-        MetricType::Counter,
-    )?)?;
-    if let Some(lost) = socket_overflow() {
-        let lost = ConstCounter::new(lost);
-        lost.encode(encoder.encode_descriptor(
-            "trunkline_media_socket_overflow",
+        ended(EndReason::Orphaned),
+    );
+    let overflow = socket_overflow().map(|lost| {
+        (
+            "socket_overflow",
             "Datagrams that found the buffer of a UDP socket full, in this network namespace",
-            None,
-            MetricType::Counter,
-        )?)?;
-    }
-    Ok(())
+            lost,
+        )
+    });
+    encode_counters(encoder, std::iter::once(orphaned).chain(overflow))
 }
 
 fn encode_setups(encoder: &mut DescriptorEncoder<'_>, setups: &Setups) -> Result<(), fmt::Error> {

@@ -12,6 +12,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::codec_metrics::encode_codecs;
 use super::leg_metrics::encode_legs;
+use super::series::{encode_counters, encode_gauges};
 use crate::codecs::NoCodecs;
 use crate::control::{Host, NotOpened, Tally};
 use crate::record::RecorderFigures;
@@ -69,25 +70,26 @@ impl HostMetrics {
 impl Collector for HostMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Some(host) = self.0.0.upgrade() else { return Ok(()) };
-        let gauges: [(_, _, usize); 4] = [
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let gauges = [
             (
                 "prompt_cache_bytes",
                 "Bytes of prompts that are kept in memory",
-                host.prompt_bytes(),
+                count(host.prompt_bytes()),
             ),
-            ("legs", "Legs that wait for a peer or have one", host.legs()),
-            ("legs_limit", "Legs that this host may have at a time", host.limit()),
+            ("legs", "Legs that wait for a peer or have one", count(host.legs())),
+            (
+                "legs_limit",
+                "Legs that this host may have at a time",
+                count(host.limit()),
+            ),
             (
                 "draining",
                 "1 while no new legs are taken because the host is about to end",
-                usize::from(host.is_draining()),
+                u64::from(host.is_draining()),
             ),
         ];
-        for (name, help, value) in gauges {
-            let name = format!("trunkline_media_{name}");
-            let mut gauge = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-            gauge.encode_gauge(&u64::try_from(value).unwrap_or(u64::MAX))?;
-        }
+        encode_gauges(&mut encoder, gauges)?;
         encode_lag(&mut encoder, host.threads().lag())?;
         encode_recordings(&mut encoder, host.recorder().figures())?;
         encode_refusals(&mut encoder, &host)?;
@@ -151,12 +153,7 @@ impl Collector for HostMetrics {
                 sum(Figures::bridged_lost),
             ),
         ];
-        for (name, help, value) in counters {
-            let name = format!("trunkline_media_{name}");
-            let counter = ConstCounter::new(value);
-            counter.encode(encoder.encode_descriptor(&name, help, None, counter.metric_type())?)?;
-        }
-        Ok(())
+        encode_counters(&mut encoder, counters)
     }
 }
 
@@ -170,22 +167,19 @@ fn encode_recordings(encoder: &mut DescriptorEncoder<'_>, figures: &RecorderFigu
     for (state, count) in [("open", figures.open()), ("waiting", figures.waiting())] {
         family.encode_family(&[("state", state)])?.encode_gauge(&count)?;
     }
-    for (name, help, value) in [
+    let counters = [
         (
-            "trunkline_media_recordings_handed_on",
+            "recordings_handed_on",
             "Finished parts that the command or the upload was done for",
             figures.handed_on(),
         ),
         (
-            "trunkline_media_recordings_hand_on_failed",
+            "recordings_hand_on_failed",
             "Times that the command or the upload of a finished part failed",
             figures.refused(),
         ),
-    ] {
-        let counter = ConstCounter::new(value);
-        counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
-    }
-    Ok(())
+    ];
+    encode_counters(encoder, counters)
 }
 
 fn encode_lag(encoder: &mut DescriptorEncoder<'_>, lag: Duration) -> Result<(), fmt::Error> {

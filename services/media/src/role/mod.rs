@@ -10,6 +10,7 @@ mod health;
 mod leg_metrics;
 mod metrics;
 mod overflow;
+mod series;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
