@@ -1,5 +1,7 @@
 //! Which conversations of an arbiter are in memory: activation, the count of what is under way to each actor, passivation.
 
+mod told;
+
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -7,20 +9,18 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use trunkline_proto::routing::{Answer, Deliver, Kind, Moved, Reason, Refused};
 use trunkline_store::contract::{MapVersion, Token};
 use trunkline_store::key::{ActorKind, Key, ShardId, Triple};
 use trunkline_teams::activity::Activity;
 
-use super::actor::{Ask, ConversationActor, MayLeave, Stop, Tell};
+pub(crate) use self::told::{AskConversation, Leave, Ping, TellActor, TellLeg};
+use super::actor::{ConversationActor, MayLeave, Stop, Tell};
 use super::agenda::Agenda;
 use super::context::ArbiterContext;
 use super::ownership::LOOK;
 use super::shard_table::{Admission, ShardTable};
-use super::tell::Told;
-use crate::conversation::{Arrival, ArrivalKind, Event, Notified, Reply, Request, Response, Ticket, Work};
-use crate::media::{LegHeard, Owner};
+use crate::conversation::{Arrival, ArrivalKind, Event, Notified, Reply, Ticket, Work};
 use crate::stream::OutgoingSender;
 
 /// How often the directory looks for what may leave.
@@ -398,130 +398,6 @@ impl Handler<Cancelled> for Directory {
         if let Some(entry) = self.actors.get(&shard).and_then(|actors| actors.get(&key)) {
             entry.tell(Event::Cancelled(ticket));
         }
-    }
-}
-
-/// One actor tells another something.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct TellActor {
-    pub(crate) shard: ShardId,
-    pub(crate) told: Told,
-    pub(crate) reply: oneshot::Sender<Reply>,
-}
-
-impl Handler<TellActor> for Directory {
-    type Result = ();
-
-    fn handle(&mut self, tell: TellActor, _: &mut Self::Context) {
-        let TellActor { shard, told, reply } = tell;
-        let key = told.triple.key();
-        let ticket = self.context.own_ticket(reply);
-        let arrival = Arrival {
-            ticket,
-            kind: ArrivalKind::Message,
-            repeat_key: Some(told.repeat_key),
-            remaining: told.remaining,
-            traceparent: told.traceparent,
-            is_shed: false,
-            deaths: 0,
-            work: told.work,
-        };
-        let event = Event::Arrived(Box::new(arrival));
-        if !self.tell(shard, key, Some(told.triple), event) {
-            self.context.reply(ticket, Reply::Moved(Moved {}));
-        }
-    }
-}
-
-/// The leg of a call told something, or the way to it broke.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct TellLeg {
-    pub(crate) owner: Owner,
-    pub(crate) heard: LegHeard,
-}
-
-impl Handler<TellLeg> for Directory {
-    type Result = ();
-
-    /// The leg keeps what it told for whoever has the shard now.
-    fn handle(&mut self, tell: TellLeg, _: &mut Self::Context) {
-        let Owner { shard, key } = tell.owner;
-        self.tell(shard, key, None, tell.heard.into());
-    }
-}
-
-/// An operator asks something of a conversation.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct AskConversation {
-    pub(crate) shard: ShardId,
-    pub(crate) key: Key,
-    /// Whose it is, where the operator knows.
-    pub(crate) triple: Option<Triple>,
-    pub(crate) request: Request,
-    pub(crate) response: oneshot::Sender<Response>,
-}
-
-impl Handler<AskConversation> for Directory {
-    type Result = ();
-
-    fn handle(&mut self, ask: AskConversation, _: &mut Self::Context) {
-        match self.reach(ask.shard, ask.key, ask.triple) {
-            Some(entry) => {
-                entry.slot.undelivered.set(entry.slot.undelivered.get() + 1);
-                entry.address.do_send(Ask {
-                    request: ask.request,
-                    response: ask.response,
-                });
-            }
-            None => drop(ask.response.send(Response::Moved)),
-        }
-    }
-}
-
-/// An actor is willing to leave.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Leave {
-    pub(crate) shard: ShardId,
-    pub(crate) key: Key,
-    /// When its next timer is due.
-    pub(crate) wake_at: Option<u64>,
-}
-
-impl Handler<Leave> for Directory {
-    type Result = ();
-
-    /// The entry goes only when nothing is under way to the actor: what arrives later activates a new one.
-    fn handle(&mut self, leave: Leave, _: &mut Self::Context) {
-        let Some(actors) = self.actors.get_mut(&leave.shard) else {
-            return;
-        };
-        let is_told = |entry: &Entry| entry.slot.undelivered.get() > 0;
-        if actors.get(&leave.key).is_none_or(is_told) {
-            return;
-        }
-        if let Some(entry) = actors.remove(&leave.key) {
-            let now = self.context.worker.now().wall_ms;
-            self.agenda.left(leave.shard, leave.key, leave.wake_at, now);
-            self.dismiss(&entry);
-            self.context.worker.metrics.passivations.inc();
-        }
-    }
-}
-
-/// Are you there?
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Ping;
-
-impl Handler<Ping> for Directory {
-    type Result = ();
-
-    fn handle(&mut self, _: Ping, _: &mut Self::Context) {
-        self.context.pulse.answer();
     }
 }
 
