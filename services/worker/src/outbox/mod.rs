@@ -286,11 +286,13 @@ fn back_off(tries: u32, sequence: u64) -> u64 {
     wait - wait * (spread % 256) / 1_024
 }
 
-/// The key by which the receiving actor recognises a repeated delivery of an entry.
-pub(crate) fn delivery_key(sender: &[u8; 16], sequence: u64) -> u64 {
-    let mut input = [0; 24];
+/// The key by which the receiving actor recognises a repeated delivery of an entry: of this one, and not of one that the store has
+/// lost and that had its sequence.
+pub(crate) fn delivery_key(sender: &[u8; 16], sequence: u64, queued_ms: u64) -> u64 {
+    let mut input = [0; 32];
     input[..16].copy_from_slice(sender);
-    input[16..].copy_from_slice(&sequence.to_be_bytes());
+    input[16..24].copy_from_slice(&sequence.to_be_bytes());
+    input[24..].copy_from_slice(&queued_ms.to_be_bytes());
     xxhash_rust::xxh3::xxh3_64_with_seed(&input, DELIVERY_SEED)
 }
 
@@ -316,6 +318,19 @@ mod tests {
             ..Entry::default()
         });
         record
+    }
+
+    #[test]
+    fn a_delivery_is_known_again_and_one_that_was_given_its_sequence_later_is_another() {
+        let key = delivery_key(&[7; 16], 3, 1_000);
+        assert_eq!(key, delivery_key(&[7; 16], 3, 1_000));
+        for other in [
+            delivery_key(&[7; 16], 3, 1_001),
+            delivery_key(&[7; 16], 4, 1_000),
+            delivery_key(&[8; 16], 3, 1_000),
+        ] {
+            assert_ne!(key, other);
+        }
     }
 
     #[test]

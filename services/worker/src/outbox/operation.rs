@@ -12,6 +12,8 @@ use crate::record::{Entry, EntryKind, Names, Place, PlaceKind, Record};
 pub struct SendWork {
     /// Which entry.
     pub sequence: u64,
+    /// When its turn asked for it: with the sequence it names the entry also where a store that failed over gave that out again.
+    pub queued_ms: u64,
     /// What to do.
     pub operation: Operation,
     /// Trace context of the turn that asked for it.
@@ -140,6 +142,7 @@ pub(super) fn of_entry(entry: &Entry, record: &Record, fallback: Fallback) -> Re
     operation
         .map(|operation| SendWork {
             sequence: entry.sequence,
+            queued_ms: entry.queued_ms,
             operation,
             traceparent: entry.traceparent.clone(),
         })

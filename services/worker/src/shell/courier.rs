@@ -73,11 +73,15 @@ pub(crate) async fn deliver(work: SendWork, bot: &HostedParts, worker: &WorkerPa
 async fn carry(work: SendWork, bot: &HostedParts, worker: &WorkerParts, sender: Key) -> SendResult {
     let SendWork {
         sequence,
+        queued_ms,
         operation,
         traceparent,
     } = work;
     let tried = match operation {
-        Operation::Tell { triple, work } => return tell(worker, sender, sequence, triple, work, traceparent).await,
+        Operation::Tell { triple, work } => {
+            let repeat_key = delivery_key(&sender.0, sequence, queued_ms);
+            return tell(worker, repeat_key, triple, work, traceparent).await;
+        }
         Operation::Post { target, body, targeted } => post(bot, &target, body, targeted, &traceparent).await,
         Operation::FinishStream {
             target,
@@ -239,20 +243,13 @@ fn failed(error: &ConnectorError) -> SendResult {
 
 /// Tells another actor, here or at the worker that owns its shard. It has it when its turn committed or its inbox holds it;
 /// a repeat is recognised.
-async fn tell(
-    worker: &WorkerParts,
-    sender: Key,
-    sequence: u64,
-    triple: Triple,
-    work: Work,
-    traceparent: String,
-) -> SendResult {
+async fn tell(worker: &WorkerParts, repeat_key: u64, triple: Triple, work: Work, traceparent: String) -> SendResult {
     if !worker.membership.may_begin() {
         return SendResult::Withheld;
     }
     let told = Told {
         triple,
-        repeat_key: delivery_key(&sender.0, sequence),
+        repeat_key,
         remaining: TELL_TIME,
         traceparent,
         work,
