@@ -26,6 +26,10 @@ const HANDSHAKE_BYTES: usize = 32 * 1024;
 /// A lost flight is sent again so soon, then after twice as long, up to the longest.
 const FIRST_RETRANSMISSION: Duration = Duration::from_millis(100);
 const LONGEST_RETRANSMISSION: Duration = Duration::from_secs(2);
+/// A hello that comes again so soon after a flight crossed it on the way, or was doubled there.
+const CROSSED: Duration = Duration::from_millis(50);
+/// Parts of hellos that are remembered: a hello with a large key has two or three.
+const HELLO_PARTS: usize = 8;
 
 /// Our certificate, shared by all legs of a process: one ECDSA P-256 key.
 pub struct Identity {
@@ -111,6 +115,10 @@ pub(crate) struct Handshake {
     is_done: bool,
     retransmission: Duration,
     next_retransmission: Option<Instant>,
+    /// When a flight was sent last, or something new came.
+    moved: Instant,
+    /// The parts of the hello with a cookie that the library has seen.
+    hello: Vec<HelloPart>,
 }
 
 impl Handshake {
@@ -122,6 +130,8 @@ impl Handshake {
             is_done: false,
             retransmission: FIRST_RETRANSMISSION,
             next_retransmission: None,
+            moved: now,
+            hello: Vec::new(),
         }
     }
 
@@ -145,6 +155,11 @@ impl Handshake {
                 .checked_sub(datagram.len())
                 .ok_or(HandshakeError::Exhausted)?;
         }
+        if !self.is_done && self.is_repeated(datagram) {
+            self.send_again(now)?;
+            return Ok(Progress::None);
+        }
+        self.moved = now;
         // A broken record is dropped: before there are keys, anybody could have sent it. What cannot go on meets the deadline.
         let events = self
             .endpoint
@@ -194,7 +209,32 @@ impl Handshake {
         }
         if self.next_retransmission.is_some_and(|at| now >= at) {
             self.endpoint.handle_timeout(ANY_ADDRESS, now)?;
+            self.moved = now;
             self.retransmission = (2 * self.retransmission).min(LONGEST_RETRANSMISSION);
+            self.plan_retransmission(now);
+        }
+        Ok(())
+    }
+
+    /// Whether it is a part of the hello with a cookie that came before. The library stops its timer at whatever comes while it waits,
+    /// and starts it with its next flight only: a peer that says hello again because our flight was lost would wait for ever. So
+    /// the library does not see that, and the flight is sent again.
+    fn is_repeated(&mut self, datagram: &[u8]) -> bool {
+        let Some(part) = HelloPart::of(datagram).filter(|part| part.message > 0) else {
+            return false;
+        };
+        let is_known = self.hello.contains(&part);
+        if !is_known && self.hello.len() < HELLO_PARTS {
+            self.hello.push(part);
+        }
+        is_known
+    }
+
+    fn send_again(&mut self, now: Instant) -> Result<(), HandshakeError> {
+        let due = self.endpoint.poll_timeout(&ANY_ADDRESS);
+        if let Some(due) = due.filter(|_| now.saturating_duration_since(self.moved) >= CROSSED) {
+            self.endpoint.handle_timeout(ANY_ADDRESS, now.max(due))?;
+            self.moved = now;
             self.plan_retransmission(now);
         }
         Ok(())
@@ -215,6 +255,28 @@ impl Handshake {
     /// Says that we close; the datagrams come out of [`Self::transmit`].
     pub(crate) fn close(&mut self, now: Instant) {
         let _ = self.endpoint.stop(now, ANY_ADDRESS);
+    }
+}
+
+/// A part of a hello: the number of the message in its handshake, and where in the message it begins (RFC 6347 section 4.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct HelloPart {
+    message: u16,
+    offset: u32,
+}
+
+impl HelloPart {
+    /// What the first record of a datagram is, if it is a part of a client's hello in the clear.
+    fn of(datagram: &[u8]) -> Option<Self> {
+        const HANDSHAKE: u8 = 22;
+        const CLIENT_HELLO: u8 = 1;
+        let (record, message) = datagram.split_first_chunk::<13>()?;
+        let header = message.first_chunk::<12>()?;
+        let is_hello = record[0] == HANDSHAKE && record[3..5] == [0, 0] && header[0] == CLIENT_HELLO;
+        is_hello.then(|| Self {
+            message: u16::from_be_bytes([header[4], header[5]]),
+            offset: u32::from_be_bytes([0, header[6], header[7], header[8]]),
+        })
     }
 }
 

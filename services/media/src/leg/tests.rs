@@ -483,3 +483,36 @@ proptest! {
 }
 
 mod saying;
+
+/// Lets time pass at the leg while nothing of what it sends arrives.
+fn pass_deaf(call: &mut Call, time: Duration) {
+    let until = call.now + time;
+    while let Some(next) = call.leg.next_tick(call.now).filter(|next| *next <= until) {
+        call.now = call.now.max(next);
+        call.leg.tick(call.now, &mut call.out);
+        call.out.clear();
+    }
+    call.now = until;
+}
+
+#[test]
+fn a_flight_that_is_lost_is_sent_again_also_after_its_request_was() {
+    let mut call = Call::new();
+    call.check(true);
+    call.caller.connect(call.now);
+    let first = call.caller.outgoing.pop_front().unwrap();
+    call.send(&first);
+    // The caller has shown its cookie; what answers that is lost for more than a second.
+    let second = call.caller.outgoing.pop_front().unwrap();
+    call.leg.datagram(call.address, &second, call.now, &mut call.out);
+    call.out.clear();
+    pass_deaf(&mut call, Duration::from_millis(1_100));
+    call.caller.tick(call.now);
+    let again = call.caller.outgoing.pop_front().unwrap();
+    call.leg.datagram(call.address, &again, call.now, &mut call.out);
+    call.out.clear();
+    // From now on everything arrives.
+    call.pass(Duration::from_secs(4));
+    call.exchange();
+    assert!(call.caller.is_connected(), "the handshake goes on");
+}
