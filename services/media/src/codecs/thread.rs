@@ -95,9 +95,9 @@ impl CodecThread {
         };
         let begun = Begun {
             wanted: Arc::downgrade(&wanted),
+            _done: done,
             job,
             panics: 0,
-            _done: done,
         };
         let taken = self.work.try_send(Work::Begin { number, begun });
         taken.map(|()| held).map_err(|_| NoCodecs::Late)
@@ -156,9 +156,10 @@ impl fmt::Debug for Held {
 struct Begun {
     /// Gone when nobody holds the job.
     wanted: Weak<()>,
+    /// Above the job, so that it goes first: whoever learns of the end by what the job held is told so by [`Held::give`] too.
+    _done: Arc<()>,
     job: Box<dyn Job>,
     panics: u8,
-    _done: Arc<()>,
 }
 
 /// Everything that a codec thread does.
