@@ -96,9 +96,9 @@ function makeBox(id) {
     player.play().catch(() => sound.append(h("span", { class: "silent" }, " (without sound)")));
   };
   const speak = () => {
-    const mine = line.of(id);
     const isUp = call.line !== null && !isOver(call) && !isRung(call);
-    if (isUp && here.has(id)) line.connect(id, () => show(call));
+    if (isUp && here.has(id)) line.connect(id, call.lines, () => show(call));
+    const mine = line.of(id);
     voice.hidden = !isUp;
     voice.dataset.line = mine?.state ?? "elsewhere";
     voice.replaceChildren(icon(mine?.hears && !mine.muted ? "speak" : "mute"), voiceOf(mine));

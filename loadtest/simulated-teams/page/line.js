@@ -18,19 +18,26 @@ export const of = (id) => lines.get(id);
 /** The calls that have a line here. */
 export const all = () => [...lines.keys()];
 
-/** Connects a call; `show` is called whenever its line looks different. */
-export async function connect(id, show) {
-  if (lines.has(id)) return;
-  const line = { state: "connecting", hears: false, muted: false, player: new Audio(), show };
+/**
+ * Connects a call where the bot has said that its sound goes, for the `number`th time: a bot whose media host was lost names another one.
+ * `show` is called whenever its line looks different.
+ */
+export async function connect(id, number, show) {
+  const known = lines.get(id);
+  if (known && (known.number >= number || known.state === "lost")) return;
+  const line = known ?? { hears: false, muted: false, player: new Audio(), show };
   lines.set(id, line);
+  line.peer?.close();
+  Object.assign(line, { number, state: "connecting", peer: null, sender: null, whip: null });
   try {
     const { whip, token } = await lineOf(id);
-    const microphone = await listenTo(line);
+    // The microphone is asked for once, however often the sound goes elsewhere.
+    const source = await (line.source ??= listenTo(line));
     // The call may have ended while somebody thought about the microphone.
-    if (!lines.has(id)) return stop(microphone);
-    await call(id, line, microphone, whip, token);
+    if (lines.get(id) !== line) return stop(source);
+    if (line.number === number) await call(id, line, source, whip, token);
   } catch (error) {
-    lose(id, line, `The call has no sound: ${error.message}`);
+    if (line.number === number) lose(id, line, `The call has no sound: ${error.message}`);
   }
 }
 
@@ -85,16 +92,17 @@ function silence(line) {
 
 async function call(id, line, microphone, whip, token) {
   const peer = new RTCPeerConnection();
-  line.peer = peer;
+  Object.assign(line, { peer, whip });
   line.sender = peer.addTrack(microphone.getAudioTracks()[0], microphone);
   peer.addEventListener("track", (event) => {
     line.player.srcObject = new MediaStream([event.track]);
     line.player.play().catch(() => tell("notice", "The browser keeps the bot silent until this page is touched."));
   });
   peer.addEventListener("connectionstatechange", () => {
+    if (line.peer !== peer) return;
     if (peer.connectionState === "connected" && line.state === "connecting") {
       line.state = "connected";
-      report("lineConnected", id);
+      report("lineConnected", id, whip);
       line.show();
     }
     if (peer.connectionState === "failed" && lines.get(id) === line) lose(id, line, "The connection to the bot's media host broke.");
@@ -125,7 +133,7 @@ function lose(id, line, notice) {
   line.state = "lost";
   end(line);
   tell("notice", notice);
-  report("lineLost", id);
+  if (line.whip) report("lineLost", id, line.whip);
   line.show();
 }
 
@@ -142,6 +150,6 @@ function stop(microphone) {
 }
 
 /** A call that is over by now needs no report. */
-function report(what, id) {
-  telephone({ do: what, call: id }).catch(() => {});
+function report(what, id, whip) {
+  telephone({ do: what, call: id, whip }).catch(() => {});
 }

@@ -12,6 +12,9 @@ use support::{
     telephone::{Graph, Webhook},
 };
 
+/// Where a peer would be let in.
+const WHIP: &str = "http://127.0.0.1:1/legs/1.abc";
+
 /// Every file that `text` names below `/page/`, or beside the module that imports it.
 fn references(text: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -216,7 +219,7 @@ async fn the_page_alone_is_let_into_the_media_host_of_a_call_and_says_whether_it
     let line = url(&format!("calls/{id}/line"));
     assert_eq!(read(world.client.get(&line).send().await.unwrap()).await.0, 404);
 
-    let invitation = json!({ "whip": "http://127.0.0.1:1/legs/1.abc", "token": "sesame" });
+    let invitation = json!({ "whip": WHIP, "token": "sesame" });
     let mut body = webhook.answer();
     body["mediaConfig"] =
         json!({ "@odata.type": "#microsoft.graph.appHostedMediaConfig", "blob": invitation.to_string() });
@@ -247,9 +250,19 @@ async fn the_page_alone_is_let_into_the_media_host_of_a_call_and_says_whether_it
             .1
     };
     assert_eq!(state().await["line"], "offered");
-    assert_eq!(act(json!({ "do": "lineConnected", "call": id })).await.0, 200);
+    assert_eq!(
+        act(json!({ "do": "lineConnected", "call": id, "whip": WHIP })).await.0,
+        200
+    );
     assert_eq!(state().await["line"], "connected");
-    assert_eq!(act(json!({ "do": "lineLost", "call": id })).await.0, 200);
+    let elsewhere = json!({ "do": "lineLost", "call": id, "whip": "http://127.0.0.1:1/legs/0.old" });
+    assert_eq!(act(elsewhere).await.0, 200);
+    assert_eq!(
+        state().await["line"],
+        "connected",
+        "what is told of a line of before counts"
+    );
+    assert_eq!(act(json!({ "do": "lineLost", "call": id, "whip": WHIP })).await.0, 200);
     let over = world
         .teams
         .call_when(&id, PATIENCE, |call| call.end.is_some())

@@ -12,6 +12,7 @@ mod outgoing;
 mod people;
 mod problem;
 mod recording;
+mod reopening;
 mod ringing;
 mod sound;
 
@@ -23,8 +24,8 @@ pub use decision::{Decision, Media, Then};
 pub use gather::{Digits, GatherEnd};
 pub use media::{Prompt, Prompts, Record, Tones};
 pub use op::{
-    AudioRoute, Bridge, Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, RecordingStop, Removal, Role,
-    Status, Voice, WholeCall,
+    AudioRoute, Bridge, Gallery, HoldMusic, Invite, MediaStop, Mute, Op, Recording, RecordingStop, Removal, Reopening,
+    Role, Status, Voice, WholeCall,
 };
 pub use operations::ScreenRole;
 pub use outgoing::Outgoing;

@@ -63,8 +63,8 @@ pub mod routes {
 /// What happens in calls: routes for the first argument of [`CallBot::on`], and the kinds of [`Op`]erations.
 pub mod calls {
     pub use crate::call::{
-        AudioRoute, Bridge, Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, RecordingStop, Removal, Role,
-        Status, Voice, WholeCall,
+        AudioRoute, Bridge, Gallery, HoldMusic, Invite, MediaStop, Mute, Recording, RecordingStop, Removal, Reopening,
+        Role, Status, Voice, WholeCall,
     };
     pub use crate::logic::{CallLeg, Directions};
     pub use crate::route::calls::{

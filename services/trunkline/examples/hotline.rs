@@ -7,6 +7,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use trunkline_bot::event::MediaLost;
 use trunkline_bot::prelude::*;
 
 /// `[bots.hotline.settings]`.
@@ -19,6 +20,8 @@ struct Settings {
     person: Option<Callee>,
     /// Whether a media host of Trunkline's own carries the sound, in place of Graph.
     own_media: bool,
+    /// Whether a call whose media host is lost goes on at another one; without, the bot hangs up.
+    reopens: bool,
     /// How long the bot looks at a ringing call, in milliseconds.
     think_ms: u64,
 }
@@ -29,6 +32,7 @@ impl Default for Settings {
             prompts: "http://localhost:3980/hotline".to_owned(),
             person: None,
             own_media: false,
+            reopens: false,
             think_ms: 0,
         }
     }
@@ -93,6 +97,15 @@ async fn nobody_there(call: &mut Call<Settings>, _: &mut Talk, _: TransferFailed
     Ok(say_goodbye(call, "nobody"))
 }
 
+async fn sound_is_lost(call: &mut Call<Settings>, _: &mut Talk, _: MediaLost) -> Result<Then> {
+    if !call.app.reopens {
+        return Ok(Then::HangUp);
+    }
+    call.reopen();
+    call.play(prompt(call.app, "greeting"));
+    Ok(Then::Stay)
+}
+
 fn say_goodbye(call: &mut Call<Settings>, name: &str) -> Then {
     Then::HangUpAfter(call.play(prompt(call.app, name)))
 }
@@ -130,7 +143,8 @@ fn main() -> ExitCode {
             .on(calls::connected(), greet)
             .on(calls::tone(), pressed)
             .on(calls::recorded(), thank)
-            .on(calls::transfer_failed(), nobody_there);
+            .on(calls::transfer_failed(), nobody_there)
+            .on(calls::media_lost(), sound_is_lost);
         house.bot(desk).call_bot(hotline);
         Ok(())
     })

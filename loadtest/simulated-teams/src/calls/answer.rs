@@ -37,6 +37,9 @@ impl Calls {
             return Err(Refusal::argument("acceptedModalities has an unknown modality."));
         }
         let capacity = body.number("participantCapacity", 0, (0, MOST_CAPACITY))?;
+        if self.answers_again(key, body, now) {
+            return Ok(Done::empty(202));
+        }
         self.undecided(key)?;
         let establishing = now + self.draw(self.settings.delays.establishing);
         let established = establishing + self.draw(self.settings.delays.established);
@@ -49,7 +52,7 @@ impl Calls {
         call.is_swapped = is_swapped;
         call.callback = callback.or(call.callback.take());
         call.media.mode = Some(mode);
-        call.media_config = body.get("mediaConfig").cloned();
+        call.leads_to(body.get("mediaConfig").cloned());
         call.wants_delta = wants(body, "isDeltaRosterEnabled");
         call.wants_sharing = wants(body, "isContentSharingNotificationEnabled");
         call.recorded.capacity = capacity;

@@ -59,7 +59,7 @@ impl Calls {
         call.source = wire::participant_info(&self.parties, &caller, call.style, &call.my_participant);
         call.modalities = body.get("requestedModalities").cloned().unwrap_or_default();
         call.media.mode = Some(mode);
-        call.media_config = body.get("mediaConfig").cloned();
+        call.leads_to(body.get("mediaConfig").cloned());
         call.subject = body.text("subject")?.map(str::to_owned);
         call.wants_delta = wants(body, "isDeltaRosterEnabled");
         call.wants_sharing = wants(body, "isContentSharingNotificationEnabled");

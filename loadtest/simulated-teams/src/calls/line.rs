@@ -2,6 +2,9 @@
 //!
 //! Real Teams speaks a closed protocol there; what the `blob` holds is between Microsoft's library and its cloud. Here it is
 //! read as Trunkline writes it: the address of a WHIP endpoint (RFC 9725) and a token.
+//!
+//! A media host may be lost and the bot find another one. Graph has no operation that says so; here a second `answer` of an established
+//! call does, with the new blob. The line of before is forgotten then: whatever its peer reports of it changes nothing.
 
 use std::fmt;
 
@@ -10,7 +13,9 @@ use serde_json::Value;
 
 use super::{
     Calls,
-    call::{Call, CallEnd},
+    body::Body,
+    call::{Call, CallEnd, CallKey, CallState},
+    create::media_mode,
     media::MediaMode,
     people::{CallRefusal, Told},
 };
@@ -51,26 +56,60 @@ impl Calls {
         invitation_of(&self.book[&key]).ok_or(CallRefusal::NoLine)
     }
 
-    /// A peer is connected.
-    pub(crate) fn line_connected(&mut self, id: &str, now: u64) -> Told<()> {
-        let key = self.live(id)?;
-        let Some(call) = self.book.get_mut(&key).filter(|call| invitation_of(call).is_some()) else {
-            return Err(CallRefusal::NoLine);
+    /// A peer is connected where that line goes.
+    pub(crate) fn line_connected(&mut self, id: &str, whip: &str, now: u64) -> Told<()> {
+        let Some(key) = self.of_line(id, whip)? else {
+            return Ok(());
         };
-        call.media.is_line_connected = true;
+        if let Some(call) = self.book.get_mut(&key) {
+            call.media.is_line_connected = true;
+        }
         self.note_person(key, "the sound is connected".to_owned(), now);
         Ok(())
     }
 
-    /// The peer lost its connection, or found none: the call is over as when media are lost.
-    pub(crate) fn line_lost(&mut self, id: &str, now: u64) -> Told<()> {
-        let key = self.live(id)?;
-        if invitation_of(&self.book[&key]).is_none() {
-            return Err(CallRefusal::NoLine);
-        }
+    /// The peer lost its connection there, or found none: the call is over as when media are lost.
+    pub(crate) fn line_lost(&mut self, id: &str, whip: &str, now: u64) -> Told<()> {
+        let Some(key) = self.of_line(id, whip)? else {
+            return Ok(());
+        };
         self.note_person(key, "the sound broke off".to_owned(), now);
         self.finish(key, CallEnd::new(410, 301_005, "Media connectivity was lost."), now);
         Ok(())
+    }
+
+    /// The call, if its line goes there still.
+    fn of_line(&self, id: &str, whip: &str) -> Told<Option<CallKey>> {
+        let key = self.live(id)?;
+        let invitation = invitation_of(&self.book[&key]).ok_or(CallRefusal::NoLine)?;
+        Ok((invitation.whip == whip).then_some(key))
+    }
+
+    /// The bot answers a call once more because its sound goes elsewhere now. `false` for every other second answer.
+    pub(super) fn answers_again(&mut self, key: CallKey, body: &Body, now: u64) -> bool {
+        let takes = |call: &&mut Call| call.state == CallState::Established && call.media.mode == Some(MediaMode::App);
+        let Some(call) = self.book.get_mut(&key).filter(takes) else {
+            return false;
+        };
+        if !matches!(media_mode(body), Ok(MediaMode::App)) {
+            return false;
+        }
+        let config = body.get("mediaConfig").cloned();
+        // The same answer, repeated, says nothing new.
+        if call.media_config != config {
+            call.leads_to(config);
+            self.note_person(key, "the sound goes elsewhere".to_owned(), now);
+        }
+        true
+    }
+}
+
+impl Call {
+    /// The bot has said where the sound goes.
+    pub(super) fn leads_to(&mut self, config: Option<Value>) {
+        self.media_config = config;
+        self.media.is_line_connected = false;
+        self.media.lines += 1;
     }
 }
 

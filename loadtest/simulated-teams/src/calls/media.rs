@@ -126,6 +126,8 @@ pub(super) struct Media {
     pub(super) is_active: bool,
     /// Whether the peer of a call is connected whose sound the bot handles itself.
     pub(super) is_line_connected: bool,
+    /// Times that the bot has said where the sound goes.
+    pub(super) lines: u32,
     pub(super) mode: Option<MediaMode>,
     queue: VecDeque<Job>,
     pub(super) running: Option<Run>,

@@ -95,6 +95,8 @@ pub struct CallView {
     pub is_audio_active: bool,
     /// The line to the bot's own media host; `None` where Graph hosts the media.
     pub line: Option<LineState>,
+    /// Times that the bot has said where that line goes: one more after its media host was lost and another one was found.
+    pub lines: u32,
     /// Whom the bot talks to, by name; empty in groups and meetings.
     pub with: String,
     /// Who that is, if somebody of the tenant.
@@ -240,6 +242,7 @@ impl Calls {
             state: call.state,
             is_audio_active: call.media.is_active,
             line: line::state_of(call),
+            lines: call.media.lines,
             with: call
                 .other
                 .as_ref()

@@ -7,7 +7,7 @@ use trunkline_caller::Caller;
 use crate::shared::Shared;
 
 /// Watches both until one of them has ended. Nothing else is awaited in between, so neither end is missed.
-pub(crate) async fn watch_line(shared: Arc<Shared>, call: String, caller: Arc<Caller>) {
+pub(crate) async fn watch_line(shared: Arc<Shared>, call: String, whip: String, caller: Arc<Caller>) {
     let look = || {
         let view = shared.with_calls(|calls, _| calls.view(&call));
         view.is_none_or(|view| view.state.is_over()).then_some(())
@@ -15,7 +15,7 @@ pub(crate) async fn watch_line(shared: Arc<Shared>, call: String, caller: Arc<Ca
     tokio::select! {
         () = caller.ended() => {
             // A call that is over meanwhile needs nothing more.
-            let _ = shared.with_calls(|calls, now| calls.line_lost(&call, now));
+            let _ = shared.with_calls(|calls, now| calls.line_lost(&call, &whip, now));
         }
         () = shared.find_at_call(&call, look) => {}
     }

@@ -110,14 +110,17 @@ impl Handle {
         Ok(self.shared.with_calls(|calls, _| calls.line_invitation(call))?)
     }
 
-    /// Somebody has connected to the bot's media host for this call.
-    pub fn line_connected(&self, call: &str) -> Result<()> {
-        Ok(self.shared.with_calls(|calls, now| calls.line_connected(call, now))?)
+    /// Somebody has connected to the bot's media host for this call, at the address `whip` of [`Handle::line_invitation`]. Nothing where
+    /// the sound goes elsewhere by now.
+    pub fn line_connected(&self, call: &str, whip: &str) -> Result<()> {
+        Ok(self
+            .shared
+            .with_calls(|calls, now| calls.line_connected(call, whip, now))?)
     }
 
-    /// That connection broke, or did not come about: the call ends with 410/301005.
-    pub fn line_lost(&self, call: &str) -> Result<()> {
-        Ok(self.shared.with_calls(|calls, now| calls.line_lost(call, now))?)
+    /// That connection broke, or did not come about: the call ends with 410/301005. Nothing where the sound goes elsewhere by now.
+    pub fn line_lost(&self, call: &str, whip: &str) -> Result<()> {
+        Ok(self.shared.with_calls(|calls, now| calls.line_lost(call, whip, now))?)
     }
 
     /// Lets a bot in that waits in the lobby.

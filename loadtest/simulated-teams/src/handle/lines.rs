@@ -28,7 +28,8 @@ impl fmt::Debug for Line {
 
 impl Handle {
     /// Waits at most `patience` until the bot has said where the sound of the call goes, and connects to it. The call ends when
-    /// that fails.
+    /// that fails. A bot that has found another media host wants another line: [`CallView::lines`] counts them, and the first one is
+    /// dropped then.
     ///
     /// # Errors
     /// The bot did not say it in time, or the media host did not let the caller in.
@@ -44,16 +45,17 @@ impl Handle {
             Ok(caller) => Arc::new(caller),
             Err(error) => {
                 // It may be over by itself.
-                let _ = self.line_lost(call);
+                let _ = self.line_lost(call, &invitation.whip);
                 return Err(error.into());
             }
         };
         // A call that is over by now closes the line at once.
-        let _ = self.line_connected(call);
+        let _ = self.line_connected(call, &invitation.whip);
         let mut watch = JoinSet::new();
         watch.spawn(delivery::watch_line(
             Arc::clone(&self.shared),
             call.to_owned(),
+            invitation.whip,
             Arc::clone(&caller),
         ));
         Ok(Line { caller, _watch: watch })

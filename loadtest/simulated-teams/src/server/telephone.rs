@@ -39,8 +39,8 @@ enum CallAction {
     HangUp { call: String },
     PickUp { call: String, person: PersonNumber },
     Decline { call: String, person: PersonNumber },
-    LineConnected { call: String },
-    LineLost { call: String },
+    LineConnected { call: String, whip: String },
+    LineLost { call: String, whip: String },
 }
 
 async fn calls(Own(handle): Own) -> HttpResponse {
@@ -86,7 +86,7 @@ fn perform(handle: &Handle, action: CallAction) -> Result<String, SimulatedTeams
         CallAction::HangUp { call } => handle.hang_up(&call).map(|()| call),
         CallAction::PickUp { call, person } => handle.pick_up(&call, person).map(|()| call),
         CallAction::Decline { call, person } => handle.decline(&call, person).map(|()| call),
-        CallAction::LineConnected { call } => handle.line_connected(&call).map(|()| call),
-        CallAction::LineLost { call } => handle.line_lost(&call).map(|()| call),
+        CallAction::LineConnected { call, whip } => handle.line_connected(&call, &whip).map(|()| call),
+        CallAction::LineLost { call, whip } => handle.line_lost(&call, &whip).map(|()| call),
     }
 }

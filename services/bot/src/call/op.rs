@@ -68,6 +68,8 @@ kinds! {
     Recording,
     /// A bridge with another call: [`super::Call::bridge`].
     Bridge,
+    /// A way for the sound in place of one that was lost: [`super::Call::reopen`].
+    Reopening,
     /// A call that is recorded: [`super::Call::record_call`].
     WholeCall,
     /// The end of such a recording: [`super::Call::stop_recording`].

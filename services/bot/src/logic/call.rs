@@ -9,7 +9,7 @@ use trunkline_teams::calls::{
 };
 use trunkline_teams::graph::OperationKind;
 
-use super::hosted::{CallLeg, RecordingTold};
+use super::hosted::{CallLeg, HostedOperation, RecordingTold};
 
 /// A call as its bot sees it when a turn begins: everything that is remembered of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,6 +118,20 @@ pub enum CallEvent {
     Recording(Box<RecordingTold>),
     /// Over. The last event of a call.
     Ended(CallEnd),
+}
+
+impl CallEvent {
+    /// Whether it tells a call whose sound is lost that nothing is under way which would bring it back: a bot that does not listen to it
+    /// hangs up then.
+    pub fn leaves_no_sound(&self) -> bool {
+        match self {
+            Self::MediaLost(_) => true,
+            Self::OperationEnded(end) => {
+                end.operation == HostedOperation::REOPEN && !matches!(end.outcome, OperationOutcome::Completed(_))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A recorded person who left.

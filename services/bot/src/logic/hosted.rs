@@ -25,6 +25,8 @@ pub enum HostedOperation {
     },
     /// Ends the bridge, if there is one.
     Unbridge,
+    /// Looks for another media host after the sound was lost, and tells the other side of it. It ends when the sound flows.
+    Reopen,
 }
 
 /// Where the sound of a call is, while a media host carries it.
@@ -45,11 +47,15 @@ impl HostedOperation {
             Self::StopRecordingCall { .. } => "stopRecordingCall",
             Self::Bridge { .. } => "bridge",
             Self::Unbridge => "unbridge",
+            Self::Reopen => Self::REOPEN,
         }
     }
 
     /// The name of [`Self::RecordCall`].
     pub const RECORD_CALL: &'static str = "recordCall";
+
+    /// The name of [`Self::Reopen`].
+    pub const REOPEN: &'static str = "reopen";
 }
 
 /// Which way the sound goes that is recorded.
@@ -179,7 +185,7 @@ mod tests {
         let bridge = HostedOperation::Bridge { with };
         let expected = json!({ "asks": "bridge", "with": { "with": { "host": "media-1", "leg": "1.a" } } });
         assert_eq!(stored(&bridge), expected);
-        for operation in [record, stop, bridge, HostedOperation::Unbridge] {
+        for operation in [record, stop, bridge, HostedOperation::Unbridge, HostedOperation::Reopen] {
             assert_eq!(stored(&operation)["asks"], operation.name());
         }
     }

@@ -237,7 +237,11 @@ impl Host {
         let Some(line) = &mut self.line else {
             panic!("a chat has no call: {operation:?}")
         };
-        let follows = line.asked_host(key, operation);
+        let mut follows = line.asked_host(key, operation);
+        let is_unheard = |event: &CallEvent| event.leaves_no_sound() && !self.logic.handles_call_event(event);
+        if line.is_without_sound() && follows.events.iter().any(is_unheard) {
+            follows.hangs_up(line);
+        }
         follows.lines.iter().for_each(|line| self.screen.line(line));
         follows.events
     }

@@ -3,6 +3,7 @@
 //! Pure: it is asked for operations and told of people and of time, and says which events follow. What Graph documents stands
 //! as it is; what is not documented (in which order things come, what a stop key does beside) is the kit's choice.
 
+mod hosted;
 mod recording;
 mod told;
 
@@ -14,7 +15,7 @@ use trunkline_teams::graph::{Operation, OperationKind, PlayPrompt, RecordRespons
 
 pub(super) use told::{participant_id, somebody};
 
-use crate::logic::{CallAbout, CallEnd, CallEvent, CallLeg, CallNow, EndedBy, OperationOutcome};
+use crate::logic::{CallAbout, CallEnd, CallEvent, CallNow, EndedBy, OperationOutcome};
 use told::{completed, ended, failed, file_of, id_of, participant, recorded};
 
 /// Length of a prompt that the test has not given another.
@@ -89,6 +90,12 @@ impl Follows {
     fn then(mut self, events: Vec<CallEvent>) -> Self {
         self.events.extend(events);
         self
+    }
+
+    /// The bot hangs up in place of what it does not hear.
+    pub(super) fn hangs_up(&mut self, line: &mut Line) {
+        self.lines.push("bot hangs up".to_owned());
+        self.events = line.ends(EndedBy::Bot, Some((200, 7000)));
     }
 }
 
@@ -211,12 +218,21 @@ impl Line {
         }
     }
 
+    /// What the test said about the next operation of that name.
+    fn refused(&mut self, operation: &str) -> Option<(u16, String)> {
+        let place = self
+            .refusals
+            .iter()
+            .position(|refusal| refusal.operation == operation)?;
+        let refusal = self.refusals.remove(place);
+        Some((refusal.status, refusal.code))
+    }
+
     /// What Graph refuses where the call stands, or because the test said so.
     fn refusal(&mut self, operation: &Operation) -> Option<(u16, String)> {
         let kind = operation.kind().name();
-        if let Some(place) = self.refusals.iter().position(|refusal| refusal.operation == kind) {
-            let refusal = self.refusals.remove(place);
-            return Some((refusal.status, refusal.code));
+        if let Some(refused) = self.refused(kind) {
+            return Some(refused);
         }
         let needs_sound = matches!(
             kind,
@@ -357,62 +373,6 @@ impl Line {
         let media = self.media.pop_front()?;
         self.begins(now);
         Some(Follows::default().and(recorded(&media.key, 200, 8514, Some("stopped"))))
-    }
-
-    fn is_hosted_by(&mut self, operation: &Operation) {
-        if operation.wants_media_host() {
-            self.sound = Sound::Hosted;
-            self.call.leg = Some(CallLeg {
-                host: "media-1".to_owned(),
-                leg: "this".to_owned(),
-            });
-        }
-    }
-
-    /// The bot asked for this call.
-    pub(super) fn is_begun_with(&mut self, call: &Call) {
-        self.is_hosted_by(&Operation::Create(Box::new(call.clone())));
-    }
-
-    /// The media host is gone: what plays fails, and a bot that does not listen to it hangs up.
-    pub(super) fn loses_media(&mut self, told: CallEvent, is_heard: bool) -> Vec<CallEvent> {
-        assert!(
-            self.sound == Sound::Hosted,
-            "no media host carries the sound of this call: the bot has not answered with Media::hosted()"
-        );
-        self.sound = Sound::Lost;
-        self.call.is_audio_active = false;
-        let playing = self.media.drain(..);
-        let lost = |media: Media| match media.what {
-            What::Prompts(_) => failed(&media.key, OperationKind::PlayPrompt, 503, 0),
-            What::Recording { .. } => recorded(&media.key, 503, 0, None),
-        };
-        let mut events: Vec<CallEvent> = playing.map(lost).collect();
-        events.extend(self.keeps_nothing("the media host is gone"));
-        if is_heard {
-            events.push(told);
-        } else {
-            events.extend(self.ends(EndedBy::Bot, Some((200, 7000))));
-        }
-        events
-    }
-
-    /// The call that this one is bridged with ends.
-    pub(super) fn loses_bridge(&mut self) -> Vec<CallEvent> {
-        assert!(
-            std::mem::take(&mut self.is_bridged),
-            "the bot has bridged this call with no other"
-        );
-        vec![CallEvent::BridgeEnded]
-    }
-
-    /// The media host tells something.
-    pub(super) fn is_hosted_still(&self, told: CallEvent) -> Vec<CallEvent> {
-        assert!(
-            self.sound == Sound::Hosted,
-            "no media host carries the sound of this call: the bot has not answered with Media::hosted()"
-        );
-        vec![told]
     }
 
     fn cancels(&mut self) -> Vec<CallEvent> {

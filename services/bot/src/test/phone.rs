@@ -441,7 +441,7 @@ impl<S: State> Phone<S> {
         self.host.asked.clear();
     }
 
-    fn line_or_next(&mut self) -> &mut Line {
+    pub(super) fn line_or_next(&mut self) -> &mut Line {
         match &mut self.host.line {
             Some(line) if !line.is_over() => line,
             _ => &mut self.next,

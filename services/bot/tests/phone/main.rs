@@ -9,6 +9,7 @@ mod keys;
 mod people;
 mod prompts;
 mod recording;
+mod reopening;
 
 use trunkline_bot::prelude::*;
 use trunkline_bot::test::Phone;

@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 use trunkline_caller::{CallerSettings, Heard, Sound, tone_file};
 use trunkline_fleet::process::Process;
 use trunkline_fleet::wait::wait_for;
-use trunkline_simulated_teams::{CallState, Line, LineState};
+use trunkline_simulated_teams::{CallState, CallView, Line, LineState};
 
 use crate::world::{Setting, World};
 
@@ -32,13 +32,20 @@ struct Studio {
 
 impl Studio {
     fn open() -> Self {
+        Self::with(&[])
+    }
+
+    /// With more settings of its bot.
+    fn with(more: &[(&'static str, &str)]) -> Self {
         let prompts = tempfile::tempdir().unwrap();
         for (name, hz, seconds) in [GREETING, NEWS, GOODBYE, NOBODY] {
             let file = tone_file(hz, Duration::from_secs(seconds));
             std::fs::write(prompts.path().join(format!("{name}.wav")), file).unwrap();
         }
+        let settings = [("bots.hotline.settings.own_media", "true")].into_iter();
+        let settings = settings.chain(more.iter().copied());
         let world = World::start(Setting {
-            settings: vec![("bots.hotline.settings.own_media", "true".to_owned())],
+            settings: settings.map(|(name, value)| (name, value.to_owned())).collect(),
             ..Setting::default()
         });
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -63,9 +70,15 @@ impl Studio {
     /// A call with sound.
     fn call(&self) -> (String, Line) {
         let call = self.world.ring();
+        let line = self.line(&call);
+        (call, line)
+    }
+
+    /// Goes where the bot says that the sound of a call goes.
+    fn line(&self, call: &str) -> Line {
         let settings = CallerSettings::default();
-        let line = self.world.teams().line(&call, PATIENCE, &settings);
-        (call.clone(), self.runtime.block_on(line).unwrap())
+        let line = self.world.teams().line(call, PATIENCE, &settings);
+        self.runtime.block_on(line).unwrap()
     }
 
     fn hears(&self, line: &Line, what: &str, is_so: impl Fn(&Heard) -> bool) {
@@ -151,12 +164,59 @@ fn a_media_host_that_is_killed_ends_its_calls_within_two_seconds() {
 }
 
 #[test]
+fn a_call_whose_media_host_is_killed_goes_on_at_another_whoever_of_its_workers_lives() {
+    for kills_owner in [false, true] {
+        let mut studio = Studio::with(&[("bots.hotline.settings.reopens", "true")]);
+        let host = studio.host("media-1");
+        let (call, first) = studio.call();
+        studio.hears_prompt(&first, GREETING, 0, SOME);
+        let _other = studio.host("media-2");
+        host.kill();
+        let killed = Instant::now();
+        if kills_owner {
+            studio.world.kill_owner(&call);
+        }
+        let is_led_elsewhere = |view: &CallView| view.lines == 2;
+        studio.world.when(&call, "another media host", is_led_elsewhere);
+        println!(
+            "another media host after {:?}, worker killed: {kills_owner}",
+            killed.elapsed()
+        );
+        let line = studio.line(&call);
+        studio.hears_prompt(&line, GREETING, 0, ALMOST_ALL);
+        // The caller hangs the dead connection up, or notices that nothing comes of it: that means nothing any more.
+        drop(first);
+        line.press("0").unwrap();
+        studio.hears_prompt(&line, GOODBYE, 0, ALMOST_ALL);
+        let over = studio.world.over(&call);
+        let answers = over.requested();
+        let answers = answers.iter().filter(|(operation, _)| *operation == "answer");
+        assert!(answers.clone().all(|(_, status)| *status == 202) && answers.count() >= 2);
+        studio.ends(&line);
+        studio.world.wait_until_quiet();
+    }
+}
+
+#[test]
+fn a_call_for_which_no_other_media_host_is_left_ends() {
+    let studio = Studio::with(&[("bots.hotline.settings.reopens", "true")]);
+    let host = studio.host("media-1");
+    let (call, line) = studio.call();
+    studio.hears_prompt(&line, GREETING, 0, SOME);
+    host.kill();
+    let over = studio.world.over(&call);
+    assert_eq!(over.requested(), [("answer", 202), ("delete", 204)]);
+    studio.ends(&line);
+}
+
+#[test]
 fn a_caller_whose_connection_breaks_ends_the_call() {
     let studio = Studio::open();
     let _host = studio.host("media-1");
     let (call, line) = studio.call();
     studio.hears_prompt(&line, GREETING, 0, SOME);
-    studio.world.teams().line_lost(&call).unwrap();
+    let invitation = studio.world.teams().line_invitation(&call).unwrap();
+    studio.world.teams().line_lost(&call, &invitation.whip).unwrap();
     let over = studio.world.over(&call);
     assert_eq!(over.end.and_then(|end| end.subcode), Some(301_005));
     studio.ends(&line);

@@ -88,6 +88,7 @@ impl CallRecord {
             }),
             HostedOperation::Bridge { with } => OnLeg::Command(LegCommand::Bridge(with.leg.clone())),
             HostedOperation::Unbridge => OnLeg::Command(LegCommand::Unbridge),
+            HostedOperation::Reopen => OnLeg::Reopen,
             HostedOperation::StopRecordingCall { of } => {
                 let kept = self.kept.iter().find(|kept| kept.key == *of);
                 kept.map_or(OnLeg::Done, |kept| {

@@ -12,6 +12,7 @@ mod life;
 mod operations;
 mod record;
 mod recording;
+mod reopening;
 mod roster;
 mod schedule;
 mod timeline;

@@ -233,7 +233,7 @@ impl CallRecord {
         }
     }
 
-    fn end_operation(&mut self, place: usize, operation: CommsOperation) -> Vec<CallEvent> {
+    pub(super) fn end_operation(&mut self, place: usize, operation: CommsOperation) -> Vec<CallEvent> {
         let pending = self.pending.remove(place);
         let outcome = if has_failed(&operation) {
             OperationOutcome::Failed(Box::new(operation))
@@ -272,6 +272,9 @@ impl CallRecord {
         if pending.kind == HostedOperation::RECORD_CALL {
             return self.keeping_failed(&pending.key, &outcome);
         }
+        if pending.kind == HostedOperation::REOPEN {
+            self.reopening_ended(&pending, &outcome);
+        }
         CallEvent::OperationEnded(Box::new(OperationEnd {
             key: pending.key,
             operation: pending.kind,
@@ -293,7 +296,7 @@ fn has_failed(operation: &CommsOperation) -> bool {
 }
 
 /// What is told of an operation that Graph took without telling anything of it.
-fn done() -> CommsOperation {
+pub(super) fn done() -> CommsOperation {
     CommsOperation {
         status: Some(OperationStatus::Completed),
         ..CommsOperation::default()

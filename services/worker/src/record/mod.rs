@@ -19,11 +19,13 @@ pub use self::entry::{Asks, Entry, EntryKind, Lane, Place, PlaceKind, SentId};
 pub use self::ring::Ring;
 
 /// Newest format that this build reads.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 /// Format of a call whose sound a leg carries: a build that does not know legs would ask Graph for what the leg is to do.
 const FORMAT_WITH_LEG: u32 = 3;
 /// Format of a call that its bot records: a build that does not know that would forget it.
 const FORMAT_WITH_KEPT: u32 = 4;
+/// Format of a call that looks for another leg: a build that does not know that would wait for an answer for ever, or reject the call.
+const FORMAT_WITH_REOPENING: u32 = 5;
 /// Format of what this build writes of an actor of that kind, unless it holds more: builds before calls refuse what they would
 /// misread.
 pub fn format_of(kind: u32) -> u32 {
@@ -210,7 +212,9 @@ impl Record {
     pub fn set_format(&mut self) {
         let Some(call) = &self.call else { return };
         let asks_host = self.outbox.iter().any(|entry| entry.kind() == EntryKind::Hosted);
-        if asks_host || !call.kept.is_empty() {
+        if call.wants_to_reopen() {
+            self.format = FORMAT_WITH_REOPENING;
+        } else if asks_host || !call.kept.is_empty() {
             self.format = FORMAT_WITH_KEPT;
         } else if call.has_leg() {
             self.format = self.format.max(FORMAT_WITH_LEG);

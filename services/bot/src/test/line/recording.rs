@@ -1,9 +1,8 @@
 //! The media host of a call that exists only in a test, as far as it records the call.
 
+use super::hosted::NO_HOST;
 use super::{Follows, Line, Sound};
-use crate::logic::{
-    CallEvent, Directions, HostedOperation, OperationOutcome, RecordedFile, RecordingNews, RecordingTold,
-};
+use crate::logic::{CallEvent, Directions, RecordedFile, RecordingNews, RecordingTold};
 
 /// A recording of the call that goes on.
 pub(super) struct Kept {
@@ -35,52 +34,26 @@ impl Kept {
 }
 
 impl Line {
-    /// The bot asks its media host.
-    pub(in crate::test) fn asked_host(&mut self, key: &str, operation: &HostedOperation) -> Follows {
-        if self.is_over() {
-            return Follows::line(format!("(the call is over: {} is not asked for)", operation.name()));
+    /// The bot records the call from now on.
+    pub(super) fn keeps(&mut self, key: &str, directions: Directions) -> Follows {
+        if self.sound != Sound::Hosted {
+            let reason = NO_HOST.to_owned();
+            return Follows::line(format!("({reason})")).and(told(key, failed(reason)));
         }
-        match operation {
-            HostedOperation::Bridge { .. } | HostedOperation::Unbridge if self.sound != Sound::Hosted => {
-                let refused = OperationOutcome::Refused {
-                    status: 409,
-                    code: "TRUNKLINE_NO_LEG".to_owned(),
-                    message: "no media host carries the sound of this call".to_owned(),
-                };
-                let ended = super::told::ended_as(key, operation.name(), refused);
-                Follows::line("(no media host carries the sound of this call)").and(ended)
-            }
-            HostedOperation::Bridge { with } => {
-                self.is_bridged = true;
-                let done = super::told::ended_as(key, operation.name(), OperationOutcome::Completed(Box::default()));
-                Follows::line(format!("bot bridges the call with {} at {}", with.leg, with.host)).and(done)
-            }
-            HostedOperation::Unbridge => {
-                self.is_bridged = false;
-                let done = super::told::ended_as(key, operation.name(), OperationOutcome::Completed(Box::default()));
-                Follows::line("bot ends the bridge").and(done)
-            }
-            HostedOperation::RecordCall(_) if self.sound != Sound::Hosted => {
-                let reason = "no media host carries the sound of this call".to_owned();
-                Follows::line(format!("({reason})")).and(told(key, failed(reason)))
-            }
-            HostedOperation::RecordCall(directions) => {
-                let kept = Kept {
-                    key: key.to_owned(),
-                    directions: *directions,
-                };
-                let name = kept.name();
-                self.kept.push(kept);
-                Follows::line("bot records the call").and(told(key, RecordingNews::Started { name }))
-            }
-            HostedOperation::StopRecordingCall { of } => {
-                let done = super::told::ended_as(key, operation.name(), OperationOutcome::Completed(Box::default()));
-                let follows = Follows::line("bot stops the recording of the call").and(done);
-                let place = self.kept.iter().position(|kept| kept.key == *of);
-                let kept = place.map(|place| self.kept.remove(place));
-                follows.then(kept.map(|kept| finished(&kept)).into_iter().collect())
-            }
-        }
+        let kept = Kept {
+            key: key.to_owned(),
+            directions,
+        };
+        let name = kept.name();
+        self.kept.push(kept);
+        Follows::line("bot records the call").and(told(key, RecordingNews::Started { name }))
+    }
+
+    /// The bot ends the recording of that key, with what is told of its files.
+    pub(super) fn keeps_no_longer(&mut self, of: &str) -> Vec<CallEvent> {
+        let place = self.kept.iter().position(|kept| kept.key == *of);
+        let kept = place.map(|place| self.kept.remove(place));
+        kept.map(|kept| finished(&kept)).into_iter().collect()
     }
 
     /// What is told of each recording that goes on.

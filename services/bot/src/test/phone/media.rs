@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Phone;
-use crate::logic::CallEvent;
+use crate::logic::{CallEvent, HostedOperation};
 use crate::state::State;
 use crate::test::line::Line;
 
@@ -13,6 +13,14 @@ impl<S: State> Phone<S> {
         let lost = CallEvent::MediaLost("the media host is gone".to_owned());
         let is_heard = self.host.logic.handles_call_event(&lost);
         self.happens("(the media host is gone)", |line| line.loses_media(lost, is_heard))
+    }
+
+    /// The next time that the bot looks for another media host ([`Call::reopen`](crate::Call::reopen)), in this call or else in the next, none
+    /// has room.
+    pub fn no_other_media_host(&mut self) -> &mut Self {
+        self.line_or_next()
+            .refuses(HostedOperation::REOPEN, 503, "TRUNKLINE_NO_MEDIA_HOST");
+        self
     }
 
     /// The media host of a call with [`Media::hosted`](crate::Media::hosted) is about to end.

@@ -68,6 +68,8 @@ pub enum OnLeg {
     Command(LegCommand),
     /// Nothing is to be done: a leg always tells keys.
     Done,
+    /// Another leg is to be opened in place of the lost one.
+    Reopen,
 }
 
 /// What an operation is in a call with a leg; `None` for one that stays Graph's.

@@ -69,6 +69,14 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// A leg that is wanted in place of this one.
+    pub(super) fn after(lost: &Self) -> Self {
+        Self {
+            last_command: lost.last_command,
+            ..Self::default()
+        }
+    }
+
     /// Another call's leg that it should be near.
     pub fn wanted_near(&self) -> Option<CallLeg> {
         (!self.near.is_empty()).then(|| CallLeg {
@@ -220,7 +228,9 @@ impl CallRecord {
             LegNews::Connected => {
                 told("leg: connected".to_owned());
                 self.is_audio_active = true;
-                self.connect(now_ms).into_iter().collect()
+                let mut events: Vec<CallEvent> = self.connect(now_ms).into_iter().collect();
+                events.extend(self.reopened());
+                events
             }
             LegNews::Tone(tone) => {
                 told("leg: a tone".to_owned());

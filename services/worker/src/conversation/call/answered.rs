@@ -278,6 +278,8 @@ impl Conversation {
         let mut events = Vec::new();
         if !key.is_empty() {
             events = call.refused(key, status, code, message);
+        } else if asked.wants_media_host() {
+            events = call.not_reopened(status, code, message);
         }
         if status == GONE && is_about_the_call(kind) {
             if is_look(asked) || call.is_ending {

@@ -178,7 +178,8 @@ impl Conversation {
                 self.has_ended();
             }
             let Some(call) = self.call_record_mut() else { return };
-            if matches!(event, CallEvent::MediaLost(_))
+            if event.leaves_no_sound()
+                && call.is_leg_gone()
                 && !(bot.handles_call_event(&event) && call.goes_on_without_sound())
             {
                 call.note(MomentKind::Host, "hangs up: nobody can be heard", now.wall_ms);

@@ -13,7 +13,7 @@ use super::super::{Conversation, Phase};
 use super::ask::AskId;
 use super::report::{Report, What};
 use crate::call::{CallRecord, Half, LOST, Lease, MomentKind, NO_HOST, NO_LEG, OnLeg, OpenedLeg};
-use crate::record::{Entry, EntryKind, Lane};
+use crate::record::{Entry, EntryKind, Lane, Record};
 
 /// A broken way to a leg is tried again for so long: with the time in which a silent host is noticed no more than two seconds.
 const PATIENCE_MS: u64 = 700;
@@ -79,9 +79,10 @@ impl Conversation {
         let leg = call.leg.as_ref()?;
         if call.is_leg_wanted() {
             let may_open = call.is_decided && (!call.is_outgoing || call.lease() == Lease::Held);
-            let latest = match call.decide_by_ms {
-                0 => now.wall_ms + OPEN_MS,
-                decide_by => decide_by.saturating_sub(BEFORE_DECISION_MS),
+            let latest = if call.decide_by_ms == 0 || call.is_reopening() {
+                now.wall_ms + OPEN_MS
+            } else {
+                call.decide_by_ms.saturating_sub(BEFORE_DECISION_MS)
             };
             let within_ms = latest.saturating_sub(now.wall_ms).clamp(1, OPEN_MS);
             let bot = self.identity.as_ref().map(|identity| &identity.bot);
@@ -169,6 +170,10 @@ impl Conversation {
 
     /// Durable with the next commit, which also lets the answer out.
     fn leg_opened(&mut self, opened: OpenedLeg, now: Now) {
+        let lane = &mut self.call_part().leg;
+        // Of one that was lost.
+        lane.is_attached = false;
+        lane.broken_since = None;
         let Some(call) = self.call_record_mut() else { return };
         let what = format!("a leg is open at {}", opened.host);
         if !call.leg_opened(opened) {
@@ -288,6 +293,12 @@ impl Conversation {
         out.push(Action::Note(Note::NoMediaHost {
             reason: reason.to_owned(),
         }));
+        if call.is_reopening() {
+            let events = call.not_reopened(status, code, reason);
+            self.happened(events, "", now);
+            self.must_write(now);
+            return;
+        }
         call.no_leg();
         if call.is_outgoing && call.id.is_none() {
             self.not_made(status, code, reason, now);
@@ -381,10 +392,22 @@ impl Conversation {
             self.happened(vec![lost], "", now);
             self.must_write(now);
         }
+        if self.asks_lost_leg() {
+            self.after_loss(Vec::new(), now);
+        }
         while let Some(events) = self.next_unasked(now) {
             self.happened(events, "", now);
             self.must_write(now);
         }
+    }
+
+    /// Whether something was let out to a leg that is no more.
+    fn asks_lost_leg(&self) -> bool {
+        let record = self.memory.as_ref().map(|memory| &memory.record);
+        let is_gone = |record: &&Record| record.call.as_ref().is_some_and(|call| call.is_leg_gone());
+        record
+            .filter(is_gone)
+            .is_some_and(|record| record.outbox.iter().any(|entry| entry.leg_command > 0))
     }
 
     /// Takes out the first operation that is not asked of the leg, because it needs nothing, or because the leg is gone or never was.
@@ -403,6 +426,7 @@ impl Conversation {
         let entry = record.outbox.remove(place);
         Some(match what {
             OnLeg::Done => call.answered(&entry.key, Told::Nothing, now.wall_ms),
+            OnLeg::Reopen => call.reopen(&entry.key, now.wall_ms),
             OnLeg::Command(_) if !has_leg => {
                 let why = "no media host carries the sound of this call";
                 call.refused(&entry.key, NO_LEG.0, NO_LEG.1, why)

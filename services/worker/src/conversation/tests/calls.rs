@@ -6,6 +6,7 @@ mod leg;
 mod operations;
 mod outgoing;
 mod recording;
+mod reopening;
 mod taking_over;
 mod witnessed;
 

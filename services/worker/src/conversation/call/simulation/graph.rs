@@ -84,6 +84,11 @@ impl World {
                 self.is_taken_up();
                 GraphAnswer::Told(Told::Nothing)
             }
+            // It has no operation for that; simulated Teams takes this one.
+            Operation::Answer(_) if is_established && self.is_hosted => {
+                self.lets_peer_in(ask);
+                GraphAnswer::Told(Told::Nothing)
+            }
             Operation::Reject(_) if self.graph.standing == Standing::Ringing => {
                 self.ends(&json!({}));
                 GraphAnswer::Told(Told::Nothing)

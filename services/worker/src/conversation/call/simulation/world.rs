@@ -13,7 +13,7 @@ use super::super::super::event::{Action, Event};
 use super::super::super::simulation::store::{SimulatedStore, no_answer};
 use super::super::super::{BotRules, Unreadable};
 use super::super::{Booked, Booking, CallSettings};
-use super::bot::{Silent, end_of, failed, told_in};
+use super::bot::{FOUND, Silent, end_of, failed, told_in};
 use super::graph::{Graph, ID, Later};
 use super::media::{AtHost, MediaHost};
 use super::owners::{Owner, Waiting};
@@ -136,8 +136,8 @@ impl World {
         }
         if faults.media && world.is_hosted {
             world.plan(4, || Happening::AtHost(AtHost::Breaks));
-            if world.below(4) == 0 {
-                world.plan(2, || Happening::AtHost(AtHost::Dies));
+            if world.below(2) == 0 {
+                world.plan(3, || Happening::AtHost(AtHost::Dies));
             }
         }
         world
@@ -381,6 +381,23 @@ impl World {
             assert!(!told.contains(&"media lost".to_owned()), "seed {seed}: {told:?}");
             assert!(told.contains(&"ended".to_owned()), "seed {seed}: {told:?}");
         }
+    }
+
+    fn record(&self) -> Option<Record> {
+        let stored = self.store.record.as_ref();
+        stored.map(|stored| Record::read(stored, None).unwrap().1)
+    }
+
+    /// Whether it is written that another leg is on its way.
+    pub(super) fn is_reopening(&self) -> bool {
+        let call = self.record().and_then(|record| record.call);
+        call.is_some_and(|call| call.is_reopening())
+    }
+
+    /// Whether the call went on at another media host.
+    pub(super) fn found_another_host(&self) -> bool {
+        let state = self.record().and_then(|record| record.state);
+        told_in(state.as_ref().map(|state| &state.bytes)).contains(&FOUND.to_owned())
     }
 
     fn check_told(&self, told: &[String], is_parked: bool) {
