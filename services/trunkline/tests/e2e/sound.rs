@@ -105,7 +105,7 @@ fn a_person_s_voice_reaches_the_media_host_comes_back_and_is_what_is_recorded() 
     let page = bot.page.clone();
     let pictures = directory.path().display().to_string();
     let browser = std::thread::spawn(move || run_script("chat.mjs", &[&page, "microphone", &pictures]));
-    let (leg, mut worker) = bot.answers(&world);
+    let (leg, mut worker) = bot.answers(&bot.rings(), &world);
     let record = What::Record(Record {
         name: "tenant/call".to_owned(),
         received: true,
@@ -127,4 +127,35 @@ fn a_person_s_voice_reaches_the_media_host_comes_back_and_is_what_is_recorded() 
         let said = sounds.iter().filter(|sound| sound.has(VOICE)).count();
         (said > 50).then_some(())
     });
+}
+
+#[test]
+fn a_person_s_call_goes_on_in_the_browser_after_its_media_host_was_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    say(directory.path());
+    let world = MediaWorld::new(directory.path());
+    let bot = EchoBot::start();
+    let media = world.media.clone();
+    let media = media.environment("TRUNKLINE_MEDIA__ORIGINS", bot.page.trim_end_matches('/'));
+    let first = media.clone().start();
+
+    let page = bot.page.clone();
+    let pictures = directory.path().display().to_string();
+    let browser = std::thread::spawn(move || run_script("chat.mjs", &[&page, "moved", &pictures]));
+    let call = bot.rings();
+    let echoes = || {
+        let (leg, mut worker) = bot.answers(&call, &world);
+        while !matches!(worker.hears(&leg), Told::Connected(_)) {}
+        let (_, ack) = worker.does(&leg, What::Relay(Relay { echo: true }));
+        assert!(matches!(ack, Ack::Accepted(_)), "{ack:?}");
+        worker
+    };
+    let _worker = echoes();
+    // The script takes it when it hears the own voice.
+    let heard = directory.path().join("sound-before.png");
+    wait_for("the voice comes back", || heard.exists().then_some(()));
+    first.kill();
+    let _second = media.start();
+    let _worker = echoes();
+    browser.join().expect("the script ends well");
 }

@@ -10,6 +10,7 @@ const speaking = (directory) => [...fake, `--use-file-for-fake-audio-capture=${j
 /** More flags of the browser, by scenario. */
 export const flags = {
   microphone: speaking,
+  moved: speaking,
   menu: speaking,
   refused: () => ['--use-fake-device-for-media-stream', '--deny-permission-prompts'],
 };
@@ -35,6 +36,21 @@ async function microphone(person, directory) {
   await picture(person, directory, 'muted');
   await person.at('mute-button').click();
   await hears(person, VOICE);
+  await person.at('hang-up-button').click();
+  await inState(person, 'terminated').waitFor();
+}
+
+/** At the same bot, whose media host is killed meanwhile: the page goes to the next one without a hand, and the microphone stays as it was. */
+async function moved(person, directory) {
+  await withoutCleaning(person.page);
+  await person.opens('Trunkline bot');
+  await calls(person);
+  await hears(person, VOICE, 500);
+  await picture(person, directory, 'before');
+  await connected(person, 2);
+  await hears(person, VOICE, 500);
+  assert.equal(await person.at('call-line').innerText(), 'The bot hears you.');
+  await picture(person, directory, 'after');
   await person.at('hang-up-button').click();
   await inState(person, 'terminated').waitFor();
 }
@@ -66,7 +82,7 @@ async function refused(person, directory) {
   await inState(person, 'terminated').waitFor();
 }
 
-export const scenarios = { microphone, menu, refused };
+export const scenarios = { microphone, moved, menu, refused };
 
 const inState = (person, state) => person.page.locator(`[data-testid=call][data-state=${state}]`);
 const picture = (person, directory, name) => person.page.screenshot({ path: join(directory, `sound-${name}.png`) });
@@ -83,8 +99,18 @@ async function withoutCleaning(page) {
 /** Calls the bot of the open chat, and puts an ear on its sound. */
 async function calls(person) {
   await person.at('call-button').click();
-  await person.page.locator('[data-testid=call-line][data-line=connected]').waitFor();
+  await connected(person, 1);
+}
+
+/** Waits until the sound of the call is connected where the bot has led it for the `number`th time, and puts an ear on it. */
+async function connected(person, number) {
+  await person.page.locator('[data-testid=call-line]').waitFor();
   const call = await person.at('call').getAttribute('data-call');
+  await person.page.waitForFunction(async ({ call, number }) => {
+    const { of } = await import('/page/line.js');
+    return of(call)?.number === number && of(call).state === 'connected' && of(call).player.srcObject;
+  }, { call, number });
+  await person.page.locator('[data-testid=call-line][data-line=connected]').waitFor();
   await person.page.evaluate(async (call) => {
     const { of } = await import('/page/line.js');
     const context = new AudioContext();

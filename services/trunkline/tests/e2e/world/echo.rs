@@ -56,9 +56,13 @@ impl EchoBot {
         }
     }
 
-    /// Waits for a call, and answers it with a leg of the media host. The leg, and who commands it.
-    pub(crate) fn answers(&self, world: &MediaWorld) -> (String, WorkerEnd) {
-        let call = self.calls.recv_timeout(PATIENCE).expect("somebody calls");
+    /// Waits for a call.
+    pub(crate) fn rings(&self) -> String {
+        self.calls.recv_timeout(PATIENCE).expect("somebody calls")
+    }
+
+    /// Answers it with a leg of the media host, or leads it there once it is up. The leg, and who commands it.
+    pub(crate) fn answers(&self, call: &str, world: &MediaWorld) -> (String, WorkerEnd) {
         let mut worker = WorkerEnd::connect(&world.control(), trunkline_cluster::channel::Connector::default).unwrap();
         let (leg, opened) = worker.opens();
         let blob = json!({ "whip": format!("{}{}", world.peers(), opened.path), "token": opened.token });
