@@ -101,6 +101,7 @@ function makeBox(id) {
     const mine = line.of(id);
     voice.hidden = !isUp;
     voice.dataset.line = mine?.state ?? "elsewhere";
+    voice.dataset.number = mine?.number ?? 0;
     voice.replaceChildren(icon(mine?.hears && !mine.muted ? "speak" : "mute"), voiceOf(mine));
   };
   const tick = () => {

@@ -25,10 +25,10 @@ export const all = () => [...lines.keys()];
 export async function connect(id, number, show) {
   const known = lines.get(id);
   if (known && (known.number >= number || known.state === "lost")) return;
-  const line = known ?? { hears: false, muted: false, player: new Audio(), show };
+  const line = known ?? { hears: false, muted: false, show };
   lines.set(id, line);
-  line.peer?.close();
-  Object.assign(line, { number, state: "connecting", peer: null, sender: null, whip: null });
+  leave(line);
+  Object.assign(line, { number, state: "connecting", player: new Audio(), peer: null, sender: null, whip: null });
   try {
     const { whip, token } = await lineOf(id);
     // The microphone is asked for once, however often the sound goes elsewhere.
@@ -137,10 +137,16 @@ function lose(id, line, notice) {
   line.show();
 }
 
-function end(line) {
+/** The connection alone. */
+function leave(line) {
   line.peer?.close();
+  if (!line.player) return;
   line.player.pause();
   line.player.srcObject = null;
+}
+
+function end(line) {
+  leave(line);
   line.silence?.close();
   if (line.microphone) stop(line.microphone);
 }

@@ -10,7 +10,7 @@ mod told;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime};
 
-use trunkline_teams::calls::{Call, CallState, ResultInfo};
+use trunkline_teams::calls::{CallState, ResultInfo};
 use trunkline_teams::graph::{Operation, OperationKind, PlayPrompt, RecordResponse};
 
 pub(super) use told::{participant_id, somebody};

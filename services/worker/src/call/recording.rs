@@ -126,7 +126,7 @@ impl CallRecord {
     }
 
     /// Teams is told that the recording failed: the people in the call are to know.
-    fn say_that_recording_failed(&mut self, now_ms: u64) {
+    pub(super) fn say_that_recording_failed(&mut self, now_ms: u64) {
         if self.is_over() || self.id.is_none() {
             return;
         }
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn without_a_leg_the_word_is_graph_s_alone() {
         let mut call = with_leg();
-        call.lose_leg("gone", 2_000, 2_000);
+        call.lose_leg("gone", false, 2_000);
         for status in [RecordingStatus::Recording, RecordingStatus::NotRecording] {
             let (word, entry) = (word(status), Entry::default());
             assert_eq!(call.graph_on_leg(&entry, &word), None);

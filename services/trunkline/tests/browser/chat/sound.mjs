@@ -46,6 +46,8 @@ async function moved(person, directory) {
   await person.opens('Trunkline bot');
   await calls(person);
   await hears(person, VOICE, 500);
+  // A call can be led elsewhere once Graph has established it.
+  await inState(person, 'established').waitFor();
   await picture(person, directory, 'before');
   await connected(person, 2);
   await hears(person, VOICE, 500);
@@ -104,13 +106,8 @@ async function calls(person) {
 
 /** Waits until the sound of the call is connected where the bot has led it for the `number`th time, and puts an ear on it. */
 async function connected(person, number) {
-  await person.page.locator('[data-testid=call-line]').waitFor();
+  await person.page.locator(`[data-testid=call-line][data-line=connected][data-number="${number}"]`).waitFor();
   const call = await person.at('call').getAttribute('data-call');
-  await person.page.waitForFunction(async ({ call, number }) => {
-    const { of } = await import('/page/line.js');
-    return of(call)?.number === number && of(call).state === 'connected' && of(call).player.srcObject;
-  }, { call, number });
-  await person.page.locator('[data-testid=call-line][data-line=connected]').waitFor();
   await person.page.evaluate(async (call) => {
     const { of } = await import('/page/line.js');
     const context = new AudioContext();

@@ -275,10 +275,7 @@ impl CallRecord {
                 told(format!("leg: its host ends in {within_ms} ms"));
                 vec![CallEvent::MediaEnds(within_ms)]
             }
-            LegNews::Ended { reason, by_peer } => {
-                let told_at = if by_peer { now_ms + PEER_LEFT_MS } else { now_ms };
-                self.lose_leg(&reason, told_at, now_ms)
-            }
+            LegNews::Ended { reason, by_peer } => self.lose_leg(&reason, by_peer, now_ms),
         })
     }
 
@@ -295,16 +292,20 @@ impl CallRecord {
         self.operation_ended(Some(&id), operation)
     }
 
-    /// The leg is no more though the call is: what was under way on it has failed, and at that time the bot is told.
-    pub fn lose_leg(&mut self, why: &str, told_at_ms: u64, now_ms: u64) -> Vec<CallEvent> {
+    /// The leg is no more though the call is: what was under way on it has failed, and the bot is told; where the peer ended the leg, only
+    /// if Graph does not soon say that the call is over. Teams is told that a recording by policy failed.
+    pub fn lose_leg(&mut self, why: &str, by_peer: bool, now_ms: u64) -> Vec<CallEvent> {
         let Some(leg) = self.leg.as_mut().filter(|leg| leg.state() == LegState::Open) else {
             return Vec::new();
         };
         leg.set_state(LegState::Gone);
         why.clone_into(&mut leg.why);
-        leg.due_ms = told_at_ms.max(1);
+        leg.due_ms = if by_peer { now_ms + PEER_LEFT_MS } else { now_ms.max(1) };
         self.is_audio_active = false;
         self.note(MomentKind::Host, format!("the leg is gone: {why}"), now_ms);
+        if !by_peer && self.is_of_policy() && self.goes_on_without_sound() {
+            self.say_that_recording_failed(now_ms);
+        }
         let mut events = self.end_pending_of_leg(&failed(i64::from(LOST.0), 0, why));
         events.extend(self.lose_kept(why));
         events

@@ -126,7 +126,7 @@ fn what_was_recorded_is_told_with_what_opens_it() {
 fn with_the_leg_everything_on_it_fails_and_the_loss_is_told_once() {
     let mut call = established();
     call.ask("a", &play("a.wav"));
-    let events = call.lose_leg("the host is gone", 5_000, 5_000);
+    let events = call.lose_leg("the host is gone", false, 5_000);
     assert!(matches!(outcome(&events), OperationOutcome::Failed(_)));
     assert!(!call.is_audio_active && call.next_due_ms() == Some(5_000));
     assert_eq!(
@@ -134,7 +134,7 @@ fn with_the_leg_everything_on_it_fails_and_the_loss_is_told_once() {
         Some(CallEvent::MediaLost("the host is gone".to_owned()))
     );
     assert_eq!(call.lost_leg(9_000), None);
-    assert_eq!(call.lose_leg("again", 6_000, 6_000), Vec::new());
+    assert_eq!(call.lose_leg("again", false, 6_000), Vec::new());
 }
 
 #[test]

@@ -353,7 +353,8 @@ fn leg_lets_leave(call: &CallRecord, entry: &Entry) -> bool {
         return entry.kind() != EntryKind::Hosted;
     }
     match call.on_leg(entry) {
-        Some(OnLeg::Command(_)) => !call.is_leg_gone(),
+        // A leg takes nothing before its peer has come.
+        Some(OnLeg::Command(_)) => !call.is_leg_gone() && !call.is_reopening(),
         Some(_) => false,
         None => {
             let wants_host = |operation: Operation| operation.wants_media_host();

@@ -257,7 +257,7 @@ impl Conversation {
         let Some(call) = self.call_record_mut().filter(|call| call.is_leg_open()) else {
             return;
         };
-        let events = call.lose_leg(reason, now.wall_ms, now.wall_ms);
+        let events = call.lose_leg(reason, false, now.wall_ms);
         out.push(Action::Note(Note::LegLost {
             reason: reason.to_owned(),
         }));

@@ -151,9 +151,28 @@ fn a_recording_that_fails_is_told_to_graph() {
     assert_eq!(desk.ask().operation, word(RecordingStatus::Failed));
 }
 
+#[test]
+fn a_leg_that_is_lost_ends_a_recording_by_policy_and_graph_is_told_unless_the_peer_left() {
+    let policy = json!({ "incomingContext": { "observedParticipantId": "p", "sourceParticipantId": "s" } });
+    for by_peer in [false, true] {
+        let mut desk = Desk::up_with(&policy);
+        desk.commits();
+        let reason = "told to".to_owned();
+        desk.leg_tells(2, LegNews::Ended { reason, by_peer });
+        desk.stage.passes(Duration::from_millis(100));
+        let told = desk.stage.asks.iter().map(|ask| ask.operation.clone());
+        let expected = if by_peer {
+            vec![]
+        } else {
+            vec![word(RecordingStatus::Failed)]
+        };
+        assert_eq!(told.collect::<Vec<_>>(), expected);
+    }
+}
+
 /// The bot asks for a recording of both directions, or for its end.
 impl Desk {
-    fn hosted_operation(&self, key: &str, operation: HostedOperation) -> Effect {
+    pub(super) fn hosted_operation(&self, key: &str, operation: HostedOperation) -> Effect {
         Effect::Hosted {
             sequence: self.stage.runs.last().unwrap().1.next_sequence,
             key: key.to_owned(),

@@ -75,15 +75,8 @@ impl Desk {
         desk
     }
 
-    fn reopens(&mut self, key: &str) -> Effect {
-        let Effect::Call { sequence, .. } = self.operation(key, Operation::Get) else {
-            panic!()
-        };
-        Effect::Hosted {
-            sequence,
-            key: key.to_owned(),
-            operation: HostedOperation::Reopen,
-        }
+    fn reopens(&self, key: &str) -> Effect {
+        self.hosted_operation(key, HostedOperation::Reopen)
     }
 
     /// Graph was asked to tell the peer, of that leg.
@@ -122,7 +115,7 @@ fn another_host_is_found_the_peer_is_told_and_what_the_bot_plays_waits_for_it() 
     assert_eq!(desk.tells_peer(), "over here");
     desk.graph_takes();
     desk.host_says(attached(0));
-    assert_eq!(desk.command(), (1, LegCommand::Play(vec!["a.wav".to_owned()])));
+    assert!(desk.stage.leg_asks.is_empty(), "a leg without a peer refuses it");
     desk.leg_tells(9, LegNews::Connected);
     assert!(desk.events().is_empty(), "the lost leg is heard");
     desk.leg_elsewhere_tells(1, LegNews::Connected);
@@ -132,6 +125,7 @@ fn another_host_is_found_the_peer_is_told_and_what_the_bot_plays_waits_for_it() 
         "{end:?}"
     );
     desk.commits();
+    assert_eq!(desk.command(), (1, LegCommand::Play(vec!["a.wav".to_owned()])));
     assert_eq!(desk.call().leg_blob(), None, "the secret stays in the record");
 }
 
