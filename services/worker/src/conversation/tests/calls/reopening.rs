@@ -94,9 +94,9 @@ impl Desk {
         self.stage.tell(Event::LegTold(Box::new(told)));
     }
 
-    fn operation_ended(&mut self) -> Box<OperationEnd> {
+    fn operation_ended(&self) -> OperationEnd {
         match self.told() {
-            CallEvent::OperationEnded(end) => end,
+            CallEvent::OperationEnded(end) => *end,
             other => panic!("{other:?}"),
         }
     }
