@@ -155,7 +155,9 @@ fn a_person_s_call_goes_on_in_the_browser_after_its_media_host_was_killed() {
     let heard = directory.path().join("sound-before.png");
     wait_for("the voice comes back", || heard.exists().then_some(()));
     first.kill();
-    let _second = media.start();
+    let second = media.start();
     let _worker = echoes();
     browser.join().expect("the script ends well");
+    let log = second.log();
+    assert!(!log.contains("rtc_dtls"), "whoever calls writes into the log:\n{log}");
 }

@@ -61,8 +61,9 @@ section! {
     pub struct LogSection {
         /// human or json.
         pub format: LogFormat = "human",
-        /// Which lines: a level (error, warn, info, debug, trace), also by target, as in "info,trunkline_worker=debug".
-        pub filter: LogFilter = "info,actix_server=warn",
+        /// Which lines: a level (error, warn, info, debug, trace), also by target, as in "info,trunkline_worker=debug". The usual one leaves
+        /// out what rtc_dtls warns of: any peer's packet can make it do that.
+        pub filter: LogFilter = "info,actix_server=warn,rtc_dtls=error",
     }
 }
 
