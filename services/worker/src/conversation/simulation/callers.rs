@@ -42,8 +42,7 @@ impl World {
             }
             return;
         }
-        self.order += 1;
-        let seq = self.order;
+        let seq = self.schedule.next_number();
         self.tickets.insert(seq, Waiting { caller, number, life });
         let body = json!({ "type": "message", "id": number.to_string(), "text": "hi", "from": { "id": "29:ines" } });
         let body: Bytes = serde_json::to_vec(&body).unwrap().into();

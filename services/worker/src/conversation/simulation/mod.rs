@@ -11,6 +11,7 @@ mod callers;
 mod faults;
 mod owners;
 mod promises;
+pub(super) mod schedule;
 pub(super) mod store;
 mod world;
 

@@ -32,8 +32,8 @@ impl World {
 
     pub(super) fn clock_of(&self, life: u64) -> Now {
         Now {
-            steady_ms: self.now,
-            wall_ms: WALL + self.now,
+            steady_ms: self.schedule.now,
+            wall_ms: WALL + self.schedule.now,
             may_begin: self.owners.get(&life).is_none_or(|owner| owner.may_begin),
         }
     }
@@ -45,7 +45,7 @@ impl World {
         }
         self.life += 1;
         let life = self.life;
-        self.epoch = (self.epoch + 1).max(WALL + self.now);
+        self.epoch = (self.epoch + 1).max(WALL + self.schedule.now);
         let token = Token {
             epoch: Epoch(self.epoch),
             holder: Incarnation(life),
@@ -81,7 +81,7 @@ impl World {
         let triple = Triple::conversation("test", "tenant", "a:1");
         let bots = Arc::new([("test".to_owned(), self.rules.clone())].into());
         let settings = Arc::new(ConversationSettings::default());
-        let seed = self.seed ^ (holding.token.epoch.0 << 20) ^ self.now;
+        let seed = self.seed ^ (holding.token.epoch.0 << 20) ^ self.schedule.now;
         Conversation::new(triple.key(), holding.clone(), Some(triple), settings, bots, seed)
     }
 
@@ -109,11 +109,11 @@ impl World {
         let Some(owner) = self.owners.get_mut(&life) else {
             return;
         };
-        if let Some(at) = owner.core.deadline(now).map(|at| at.max(self.now + 1))
-            && owner.tick_at.is_none_or(|tick| tick <= self.now || tick > at)
+        if let Some(at) = owner.core.deadline(now).map(|at| at.max(self.schedule.now + 1))
+            && owner.tick_at.is_none_or(|tick| tick <= self.schedule.now || tick > at)
         {
             owner.tick_at = Some(at);
-            self.core_later(life, at - self.now, Event::Tick);
+            self.core_later(life, at - self.schedule.now, Event::Tick);
         }
     }
 
@@ -152,7 +152,7 @@ impl World {
         if self.owners.get(&life).is_none_or(|owner| owner.held.is_some()) {
             return;
         }
-        let leaves_by = self.now + LEAVE_MS;
+        let leaves_by = self.schedule.now + LEAVE_MS;
         if let Some(owner) = self.owners.get_mut(&life) {
             owner.leaves_by = Some(leaves_by);
         }
@@ -163,7 +163,7 @@ impl World {
     /// Whether it has left yet.
     pub(super) fn leaves(&mut self, life: u64) {
         let Some(owner) = self.owners.get(&life) else { return };
-        if owner.core.is_quiet() || owner.leaves_by.is_some_and(|by| by <= self.now) {
+        if owner.core.is_quiet() || owner.leaves_by.is_some_and(|by| by <= self.schedule.now) {
             self.has_lost(life);
         } else {
             self.later(20, Happening::Leaves(life));

@@ -1,7 +1,6 @@
 //! The world around the simulated cores: time, the store, turns, the Connector and the callers.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use super::bot::{Silent, end_of, failed, number_of};
 use super::callers::Waiting;
 use super::faults::Faults;
 use super::owners::Owner;
+use super::schedule::Schedule;
 use super::store::{Replicated, no_answer};
 use crate::outbox::{Operation, SendResult};
 
@@ -64,12 +64,8 @@ pub(super) enum Happening {
 
 pub(crate) struct World {
     pub(super) seed: u64,
-    random: u64,
     pub(super) faults: Faults,
-    pub(super) now: u64,
-    pub(super) order: u64,
-    queue: BinaryHeap<Reverse<(u64, u64)>>,
-    happenings: HashMap<u64, Happening>,
+    pub(super) schedule: Schedule<Happening>,
     pub(super) store: Replicated,
     pub(super) owners: BTreeMap<u64, Owner>,
     pub(super) serving: Option<u64>,
@@ -100,12 +96,8 @@ impl World {
         let turn_limit = Duration::from_secs(20);
         let mut world = Self {
             seed,
-            random: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) | 1,
             faults,
-            now: 0,
-            order: 0,
-            queue: BinaryHeap::new(),
-            happenings: HashMap::new(),
+            schedule: Schedule::of_seed(seed),
             store: Replicated::default(),
             owners: BTreeMap::new(),
             serving: None,
@@ -153,12 +145,7 @@ impl World {
 
     /// Lets time pass until nothing is left to happen.
     pub(crate) fn run(&mut self) {
-        while let Some(Reverse((at, order))) = self.queue.pop() {
-            if at > END_AT {
-                break;
-            }
-            self.now = self.now.max(at);
-            let happening = self.happenings.remove(&order).expect("each happening is queued once");
+        while let Some(happening) = self.schedule.next(END_AT) {
             self.happens(happening);
         }
     }
@@ -197,20 +184,15 @@ impl World {
     }
 
     pub(super) fn is_faulty(&self, kind: bool) -> bool {
-        kind && self.now < CALM_AT
+        kind && self.schedule.now < CALM_AT
     }
 
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % bound
+        self.schedule.below(bound)
     }
 
     pub(super) fn later(&mut self, wait: u64, happening: Happening) {
-        self.order += 1;
-        self.queue.push(Reverse((self.now + wait, self.order)));
-        self.happenings.insert(self.order, happening);
+        self.schedule.later(wait, happening);
     }
 
     pub(super) fn core_later(&mut self, life: u64, wait: u64, event: Event) {

@@ -102,9 +102,12 @@ impl World {
                 *times += 1;
                 assert_eq!(*times, 1, "seed {}: prompt {key} is played twice", self.seed);
                 let length = 500 + self.below(4_000);
-                let begins = self.graph.sounds_end_at.max(self.now);
+                let begins = self.graph.sounds_end_at.max(self.schedule.now);
                 self.graph.sounds_end_at = begins + length;
-                self.later(begins + length - self.now, Happening::Graph(Later::SoundEnds(key)));
+                self.later(
+                    begins + length - self.schedule.now,
+                    Happening::Graph(Later::SoundEnds(key)),
+                );
                 let operation = json!({ "id": "0fe0623f-d628-42ed-b4bd-8ac290072cc5", "status": "running" });
                 GraphAnswer::Told(Told::Operation(Box::new(serde_json::from_value(operation).unwrap())))
             }
@@ -218,7 +221,7 @@ impl World {
         let mut key = self.next_key();
         for _ in 0..copies {
             let wait = 1 + self.below(if is_faulty { 1_500 } else { 30 });
-            let until = self.now + wait + 3_000;
+            let until = self.schedule.now + wait + 3_000;
             let body = body.clone();
             self.later(wait, Happening::Notification { key, body, until });
             if self.below(2) == 0 {

@@ -100,7 +100,7 @@ impl World {
     }
 
     fn wished(&mut self, life: u64, epoch: u64, wish: LegWish) -> LegAnswer {
-        let now = self.now;
+        let now = self.schedule.now;
         match wish {
             LegWish::Open { .. } => {
                 self.media.opened += 1;
@@ -155,7 +155,7 @@ impl World {
     }
 
     fn commanded(&mut self, leg: &str, epoch: u64, number: u64, command: &LegCommand) -> GraphAnswer {
-        let now = self.now;
+        let now = self.schedule.now;
         let length = 500 + self.below(4_000);
         let seed = self.seed;
         let Some(found) = self.media.legs.get_mut(leg).filter(|found| !found.is_over) else {
@@ -231,7 +231,7 @@ impl World {
                 self.leg_tells(&leg, LegNews::Tone(tone));
             }
             AtHost::Orphaned(leg) => {
-                let now = self.now;
+                let now = self.schedule.now;
                 let Some(found) = self.media.legs.get(&leg).filter(|found| !found.is_over) else {
                     return;
                 };
@@ -276,7 +276,7 @@ impl World {
     }
 
     fn is_detached(&mut self, leg: &str) {
-        let now = self.now;
+        let now = self.schedule.now;
         if let Some(leg) = self.media.legs.get_mut(leg) {
             leg.detached_at = now;
         }

@@ -44,7 +44,7 @@ impl World {
         }
         self.life += 1;
         let token = Token {
-            epoch: Epoch(WALL + self.now),
+            epoch: Epoch(WALL + self.schedule.now),
             holder: Incarnation(self.life),
             map: MapVersion(1),
         };
@@ -83,8 +83,8 @@ impl World {
 
     pub(super) fn clocks(&self, may_begin: bool) -> Now {
         Now {
-            steady_ms: self.now,
-            wall_ms: WALL + self.now,
+            steady_ms: self.schedule.now,
+            wall_ms: WALL + self.schedule.now,
             may_begin,
         }
     }
@@ -107,7 +107,7 @@ impl World {
             );
             self.act(life, action);
         }
-        let at_now = self.now;
+        let at_now = self.schedule.now;
         let Some(owner) = self.owner.as_mut().filter(|owner| owner.life == life) else {
             return;
         };
@@ -120,7 +120,7 @@ impl World {
     }
 
     pub(super) fn notify(&mut self, key: u64, body: bytes::Bytes, until: u64) {
-        if until <= self.now {
+        if until <= self.schedule.now {
             return;
         }
         let again = Again::Notification { key, body, until };
@@ -134,7 +134,7 @@ impl World {
         let told = Notified {
             ticket: self.ticket(),
             repeat_key: Some(*key),
-            remaining: Duration::from_millis(until - self.now),
+            remaining: Duration::from_millis(until - self.schedule.now),
             traceparent: String::new(),
             tenant: "tenant".to_owned(),
             received_ms: WALL + until - 3_000,
@@ -223,7 +223,7 @@ impl World {
 
     /// The shard is given to another: this owner leaves in order.
     pub(super) fn hand_over(&mut self) {
-        let leaves_by = self.now + 4_000;
+        let leaves_by = self.schedule.now + 4_000;
         let Some(owner) = self.owner.as_mut().filter(|owner| owner.leaves_by.is_none()) else {
             return;
         };
@@ -234,7 +234,7 @@ impl World {
     }
 
     pub(super) fn leaves(&mut self, life: u64) {
-        let now = self.now;
+        let now = self.schedule.now;
         let Some(owner) = self.owner.as_ref().filter(|owner| owner.life == life) else {
             return;
         };

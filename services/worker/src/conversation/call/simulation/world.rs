@@ -1,7 +1,6 @@
 //! The world around a simulated call: time, the store, the book, turns, and what must hold.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use trunkline_bot::logic::{Begin, Input, Logic};
 use trunkline_store::contract::{CallTaken, Commit};
 
 use super::super::super::event::{Action, Event};
+use super::super::super::simulation::schedule::Schedule;
 use super::super::super::simulation::store::{SimulatedStore, no_answer};
 use super::super::super::{BotRules, Unreadable};
 use super::super::{Booked, Booking, CallSettings};
@@ -76,12 +76,8 @@ pub(super) enum Happening {
 
 pub(super) struct World {
     pub(super) seed: u64,
-    random: u64,
     pub(super) faults: Faults,
-    pub(super) now: u64,
-    order: u64,
-    queue: BinaryHeap<Reverse<(u64, u64)>>,
-    happenings: HashMap<u64, Happening>,
+    pub(super) schedule: Schedule<Happening>,
     pub(super) store: SimulatedStore,
     pub(super) owner: Option<Owner>,
     pub(super) life: u64,
@@ -103,12 +99,8 @@ impl World {
         let rules = BotRules::new(logic.clone(), Duration::from_secs(20), Unreadable::Park);
         let mut world = Self {
             seed,
-            random: seed.wrapping_mul(0x2545_F491_4F6C_DD1D) | 1,
             faults,
-            now: 0,
-            order: 0,
-            queue: BinaryHeap::new(),
-            happenings: HashMap::new(),
+            schedule: Schedule::of_seed(seed),
             store: SimulatedStore::default(),
             owner: None,
             life: 0,
@@ -158,12 +150,7 @@ impl World {
     }
 
     pub(super) fn run(&mut self) {
-        while let Some(Reverse((at, order))) = self.queue.pop() {
-            if at > END_AT {
-                break;
-            }
-            self.now = self.now.max(at);
-            let happening = self.happenings.remove(&order).expect("each is queued once");
+        while let Some(happening) = self.schedule.next(END_AT) {
             self.happens(happening);
         }
     }
@@ -199,25 +186,19 @@ impl World {
     }
 
     pub(super) fn is_faulty(&self, kind: bool) -> bool {
-        kind && self.now < CALM_AT
+        kind && self.schedule.now < CALM_AT
     }
 
     pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % bound
+        self.schedule.below(bound)
     }
 
     pub(super) fn later(&mut self, wait: u64, happening: Happening) {
-        self.order += 1;
-        self.queue.push(Reverse((self.now + wait, self.order)));
-        self.happenings.insert(self.order, happening);
+        self.schedule.later(wait, happening);
     }
 
     pub(super) fn next_key(&mut self) -> u64 {
-        self.order += 1;
-        1_000 + self.order
+        1_000 + self.schedule.next_number()
     }
 
     pub(super) fn act(&mut self, life: u64, action: Action) {
