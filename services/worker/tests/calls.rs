@@ -393,18 +393,23 @@ async fn throttling_is_waited_for_and_a_refusal_is_told() {
     until("the call is answered in the end", || graph.count("answer") == 3).await;
 }
 
+/// Ines has called, and at her wish the bot has called Ada.
+async fn has_two_calls(house: &House, graph: &FakeGraph) {
+    house.ingress.notifies(&rings(CALL, "Ines")).await;
+    until("the call is answered", || graph.count("answer") == 1).await;
+    is_established(house, CALL, CALL).await;
+    presses(house, CALL, 1, "tone4").await;
+    until("ada is called", || graph.count("create") == 1).await;
+    let callback = graph.last("create").body["callbackUri"].as_str().unwrap().to_owned();
+    let other = callback.rsplit('/').next().unwrap().to_owned();
+    is_established(house, &other, MADE).await;
+}
+
 #[actix::test]
 async fn a_call_is_handed_to_a_person_with_whom_the_bot_has_another_one() {
     let graph = FakeGraph::start();
     let house = house(&graph).await;
-    house.ingress.notifies(&rings(CALL, "Ines")).await;
-    until("the call is answered", || graph.count("answer") == 1).await;
-    is_established(&house, CALL, CALL).await;
-    presses(&house, CALL, 1, "tone4").await;
-    until("ada is called", || graph.count("create") == 1).await;
-    let callback = graph.last("create").body["callbackUri"].as_str().unwrap().to_owned();
-    let other = callback.rsplit('/').next().unwrap().to_owned();
-    is_established(&house, &other, MADE).await;
+    has_two_calls(&house, &graph).await;
     presses(&house, CALL, 2, "tone5").await;
     until("ines is handed on", || graph.count("transfer") == 1).await;
     let transfer = graph.last("transfer");
@@ -416,14 +421,7 @@ async fn a_call_is_handed_to_a_person_with_whom_the_bot_has_another_one() {
 async fn a_person_with_whom_the_bot_has_another_call_is_fetched_from_there() {
     let graph = FakeGraph::start();
     let house = house(&graph).await;
-    house.ingress.notifies(&rings(CALL, "Ines")).await;
-    until("the call is answered", || graph.count("answer") == 1).await;
-    is_established(&house, CALL, CALL).await;
-    presses(&house, CALL, 1, "tone4").await;
-    until("ada is called", || graph.count("create") == 1).await;
-    let callback = graph.last("create").body["callbackUri"].as_str().unwrap().to_owned();
-    let other = callback.rsplit('/').next().unwrap().to_owned();
-    is_established(&house, &other, MADE).await;
+    has_two_calls(&house, &graph).await;
     presses(&house, CALL, 2, "tone6").await;
     until("ada is invited", || graph.count("invite") == 1).await;
     let invite = graph.last("invite");
