@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use trunkline_fleet::cluster::Node;
 use trunkline_fleet::crowd::Noticed;
+use trunkline_fleet::wait::wait_for;
 
 use crate::world::{World, plan, stock};
 
@@ -19,14 +20,28 @@ impl World {
     /// Stops a worker in order and starts this program in its place. How many shards it had moved because their owner could
     /// not read them.
     fn roll(&mut self, place: usize, program: &Path) -> u64 {
+        let worker = &self.cluster.workers[place];
+        let (name, moved) = (worker.name.clone(), moved_to_be_read(worker));
+        let log = self.replace(place, program);
+        assert_refused_nobody(&name, &log);
+        moved
+    }
+
+    /// The same, whomever it refused. What the stopped one has logged.
+    fn replace(&mut self, place: usize, program: &Path) -> String {
         let worker = &mut self.cluster.workers[place];
-        let moved = moved_to_be_read(worker);
         let log = worker.stop();
-        assert_refused_nobody(&worker.name, &log);
         worker.becomes(program);
         worker.start();
         self.cluster.wait_until_whole();
-        moved
+        log
+    }
+
+    /// How many shards the status says that their worker cannot read.
+    fn unread(&self) -> usize {
+        let status = self.cluster.status().unwrap();
+        let workers = status["unread"].as_array().unwrap().iter();
+        workers.map(|unread| unread["shards"].as_array().unwrap().len()).sum()
     }
 }
 
@@ -67,4 +82,29 @@ fn a_roll_to_the_next_version_and_back_under_load_refuses_nobody() {
     moved += world.cluster.workers.iter().map(moved_to_be_read).sum::<u64>();
     println!("  {test}: {moved} shards went to a worker that reads them");
     assert!(moved > 0, "no worker met what it could not read, so nothing was tested");
+}
+
+#[test]
+fn without_a_worker_of_the_next_version_its_conversations_are_refused_and_the_operator_reads_what_helps() {
+    let test = "the next version is gone";
+    let mut world = World::start(test, plan(2, 1));
+    let crowd = world.crowd();
+    for place in 0..2 {
+        world.roll(place, &next());
+    }
+    crowd.goes_on(&world.cluster.recorder);
+    for place in 0..2 {
+        world.replace(place, &stock());
+    }
+    let told = wait_for("the warning", || {
+        let told = world.cluster.command(&["status"]);
+        told.contains("RECORDS_UNREAD").then_some(told)
+    });
+    assert!(told.contains("start a worker of that version"), "{told}");
+    assert!(world.unread() > 0);
+    // One is enough: it gets the shards, and everybody who was refused is answered.
+    world.replace(0, &next());
+    crowd.goes_on(&world.cluster.recorder);
+    wait_for("nothing is unread", || (world.unread() == 0).then_some(()));
+    crowd.judge(test, &world.cluster.recorder);
 }
