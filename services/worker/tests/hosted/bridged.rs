@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use trunkline_bot::calls::CallLeg;
 use trunkline_bot::event::{BridgeEnded, OperationEnded};
+use trunkline_bot::logic::Logic;
 use trunkline_bot::prelude::*;
 use trunkline_caller::{Caller, CallerSettings, Codec, Heard, Sound};
 
-use super::support::until;
+use super::support::node::Node;
+use super::support::{until, until_it_is};
 use super::world::{CALL, PATIENCE, World};
 
 /// Graph's id of the second call.
@@ -24,6 +26,8 @@ impl State for Desk {}
 #[derive(Default)]
 struct Switchboard {
     first: Mutex<Option<CallLeg>>,
+    /// The second call goes to any host.
+    is_apart: bool,
     told: Mutex<Vec<String>>,
 }
 
@@ -33,8 +37,8 @@ async fn meet(ringing: &mut Ringing<App>, _: &mut Desk, _: Invitation) -> Result
     let media = Media::hosted();
     let first = ringing.app.first.lock().unwrap();
     Ok(Decision::Answer(match &*first {
-        Some(first) => media.near(first),
-        None => media,
+        Some(first) if !ringing.app.is_apart => media.near(first),
+        _ => media,
     }))
 }
 
@@ -75,22 +79,29 @@ async fn hears(caller: &Caller, hz: u16) {
         .unwrap();
 }
 
+fn bot(app: &App) -> Arc<dyn Logic> {
+    CallBot::answering("test", app.clone(), meet)
+        .on(calls::connected(), connect)
+        .on(calls::operation_ended(), done)
+        .on(calls::bridge_ended(), over)
+        .build()
+        .unwrap()
+}
+
+async fn first_call(world: &World, worker: &Node, app: &App) -> Caller {
+    let settings = CallerSettings::default();
+    let caller = world.caller_as(CALL, worker, &json!({}), settings).await;
+    until("the first call has its leg", || app.first.lock().unwrap().is_some()).await;
+    caller
+}
+
 #[actix::test]
 async fn two_callers_of_different_codecs_hear_each_other_until_one_hangs_up() {
     let world = World::new();
     let _host = world.host("media-1").await;
     let app = App::default();
-    let bot = CallBot::answering("test", app.clone(), meet)
-        .on(calls::connected(), connect)
-        .on(calls::operation_ended(), done)
-        .on(calls::bridge_ended(), over)
-        .build()
-        .unwrap();
-    let worker = world.worker_of("a", bot).await;
-    let one = world
-        .caller_as(CALL, &worker, &json!({}), CallerSettings::default())
-        .await;
-    until("the first call has its leg", || app.first.lock().unwrap().is_some()).await;
+    let worker = world.worker_of("a", bot(&app)).await;
+    let one = first_call(&world, &worker, &app).await;
     let in_pcmu = CallerSettings {
         codec: Codec::Pcmu,
         ..CallerSettings::default()
@@ -114,4 +125,30 @@ async fn two_callers_of_different_codecs_hear_each_other_until_one_hangs_up() {
     })
     .await;
     assert_eq!(app.told.lock().unwrap()[1..], ["over"]);
+}
+
+#[actix::test]
+async fn two_callers_at_different_hosts_are_not_bridged_and_stay() {
+    let world = World::new();
+    let _one = world.host("media-1").await;
+    let app = App::new(Switchboard {
+        is_apart: true,
+        ..Switchboard::default()
+    });
+    let worker = world.worker_of("a", bot(&app)).await;
+    let one = first_call(&world, &worker, &app).await;
+    // The next call goes to whoever has fewer.
+    let _other = world.host("media-2").await;
+    until_it_is("a host with a call and one without", async || {
+        let mut legs = world.legs().await;
+        legs.sort_unstable();
+        legs == [0, 1]
+    })
+    .await;
+    let settings = CallerSettings::default();
+    let other = world.caller_as(OTHER, &worker, &json!({}), settings).await;
+    until("the bot is told", || app.told.lock().unwrap().len() == 1).await;
+    let told = app.told.lock().unwrap()[0].clone();
+    assert!(told.contains("TRUNKLINE_LEG_REFUSED"), "{told}");
+    assert!(!one.has_ended() && !other.has_ended());
 }

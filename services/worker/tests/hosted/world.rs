@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prost::Message as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use trunkline_bot::logic::Logic;
 use trunkline_bot::prelude::*;
 use trunkline_caller::{Caller, CallerSettings, tone_file};
+use trunkline_proto::media::Host;
 use trunkline_store::SharedStore;
+use trunkline_store::contract::MediaEntry;
 use trunkline_worker::conversation::CallSettings;
 use trunkline_worker::{HostedBot, HostedCalls};
 
@@ -122,10 +125,18 @@ impl World {
     pub(crate) async fn host(&self, name: &str) -> MediaNode {
         let node = MediaNode::start(name, self.store.clone(), self.directory.path()).await;
         until_it_is("the host says that it lives", async || {
-            !self.store.media().media_hosts().await.unwrap().is_empty()
+            let entries = self.store.media().media_hosts().await.unwrap();
+            entries.iter().any(|entry| entry.name == name)
         })
         .await;
         node
+    }
+
+    /// How many legs each media host says that it has.
+    pub(crate) async fn legs(&self) -> Vec<u32> {
+        let entries = self.store.media().media_hosts().await.unwrap();
+        let legs = |entry: MediaEntry| Host::decode(entry.entry).unwrap().legs;
+        entries.into_iter().map(legs).collect()
     }
 
     /// A worker that serves everything, or will once another one is gone.
