@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use rtc_srtp::protection_profile::ProtectionProfile;
@@ -33,6 +34,31 @@ async fn audio_comes_back_in_both_modes() {
         }
         let statistics = host.media.statistics(caller.leg).await.unwrap();
         assert_eq!((statistics.received_packets, statistics.sent_packets), (20, 20));
+    }
+}
+
+#[tokio::test]
+async fn one_host_has_peers_of_both_families_in_both_modes() {
+    if UdpSocket::bind("[::1]:0").is_err() {
+        println!("not shown: this machine has no IPv6");
+        return;
+    }
+    for config in both_modes(21_120..=21_139) {
+        let mut host = Host::start(ThreadConfig {
+            bind: Ipv6Addr::UNSPECIFIED.into(),
+            advertised: vec![Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()],
+            ..config
+        });
+        for place in 0..2 {
+            let mut caller = host.open_at(place).await;
+            caller.connect();
+            host.event(caller.leg, |event| *event == LegEvent::Connected).await;
+            host.media.relay(caller.leg, Relay::Echo).await.unwrap();
+            echoes(&mut caller, b"before");
+            caller.rebind();
+            caller.nominate();
+            echoes(&mut caller, b"after");
+        }
     }
 }
 

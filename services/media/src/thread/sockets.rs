@@ -18,6 +18,10 @@ pub(super) const OWN_BUFFER: usize = 64 * 1024;
 pub(super) fn bind(address: IpAddr, port: u16, buffer: usize) -> io::Result<UdpSocket> {
     let address = SocketAddr::new(address, port);
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    if address.is_ipv6() {
+        // Whatever the system's default is: peers of both families come to one socket.
+        socket.set_only_v6(false)?;
+    }
     // What the system allows is taken.
     let _ = socket.set_recv_buffer_size(buffer);
     socket.set_nonblocking(true)?;

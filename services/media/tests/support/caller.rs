@@ -150,7 +150,7 @@ impl Caller {
         let candidates = answer.lines().filter_map(|line| line.strip_prefix("a=candidate:"));
         let address = |line: &str| {
             let words: Vec<_> = line.split(' ').collect();
-            format!("{}:{}", words[4], words[5]).parse().ok()
+            Some(SocketAddr::new(words[4].parse().ok()?, words[5].parse().ok()?))
         };
         candidates.filter_map(address).collect()
     }

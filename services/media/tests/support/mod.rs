@@ -47,6 +47,11 @@ impl Host {
 
     /// Opens a leg; gives its caller, which has not sent anything yet.
     pub async fn open(&mut self) -> UdpCaller {
+        self.open_at(0).await
+    }
+
+    /// The same for a caller that takes this one of the host's addresses.
+    pub async fn open_at(&mut self, place: usize) -> UdpCaller {
         self.next += 1;
         let mut caller = Caller::new(&self.callers, self.next);
         let offer = Offer::read(&caller.offer()).unwrap();
@@ -61,11 +66,11 @@ impl Host {
             source: opened.source,
             candidates: &opened.candidates,
         };
-        let host = caller.answered(&answer.to_string())[0];
+        let host = caller.answered(&answer.to_string())[place];
         UdpCaller {
             line: Line {
                 caller,
-                socket: bound(),
+                socket: bound_for(host),
                 host,
                 host_checks: false,
             },
@@ -130,7 +135,12 @@ pub fn setting(name: &str, default: u32) -> u32 {
 
 /// A socket that waits for 50 ms.
 pub fn bound() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    bound_for(SocketAddr::from(([127, 0, 0, 1], 0)))
+}
+
+/// The same for this machine's addresses of the host's family.
+pub fn bound_for(host: SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind(SocketAddr::new(host.ip(), 0)).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     socket
 }
@@ -197,7 +207,7 @@ impl Line {
 
     /// Goes to another port, as behind a NAT that rebinds.
     pub fn rebind(&mut self) {
-        self.socket = bound();
+        self.socket = bound_for(self.host);
     }
 
     pub fn send(&self, datagram: &[u8]) {
