@@ -1,5 +1,5 @@
 //! The media thread over real sockets, in both modes.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod support;
 
@@ -114,11 +114,7 @@ async fn there_are_no_more_legs_than_allowed() {
     assert!(host.open_for(negotiated()).await.is_ok());
     assert_eq!(host.media.statistics(first.leg).await, Err(LegError::Gone));
 
-    let free = std::net::UdpSocket::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let none = Host::start(ThreadConfig::loopback(Ports::Range(free..=free)));
     assert!(none.open_for(negotiated()).await.is_ok());
     assert_eq!(none.open_for(negotiated()).await.err(), Some(OpenError::NoPort));
