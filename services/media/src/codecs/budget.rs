@@ -18,6 +18,8 @@ const LIMIT: u32 = 13_000;
 pub enum Purpose {
     /// Finds speech in Opus.
     Speech,
+    /// Finds keys in what a leg hears.
+    Keys(Codec),
     /// Makes frames of what a leg hears.
     Listen(Codec),
     /// Makes packets of frames.
@@ -38,12 +40,13 @@ impl Purpose {
     pub const fn price(self) -> u32 {
         match self {
             Self::Speech => 20,
+            Self::Keys(Codec::Opus) => 24,
             Self::Listen(Codec::Opus) => 40,
             Self::Speak(Codec::Opus) => 60,
             Self::Transcode(Codec::Opus, _) => 30,
             Self::Transcode(_, Codec::Opus) => 50,
             Self::Listen(_) => 12,
-            Self::Speak(_) => 8,
+            Self::Speak(_) | Self::Keys(_) => 8,
             // Two directions to decode, one packet to encode.
             Self::Mix(codec) => 2 * Self::Listen(codec).price() + Self::Speak(Codec::Opus).price(),
             Self::Transcode(..) => 4,

@@ -1,4 +1,4 @@
-//! From the packets of one direction to samples at 16 kHz: in order, with what was lost recovered or concealed.
+//! From the packets of one direction to samples: in order, with what was lost recovered or concealed.
 
 use std::time::Instant;
 
@@ -8,8 +8,10 @@ use crate::audio::{Doubler, g711};
 use crate::codec::Codec;
 use crate::record::Recorded;
 
-/// Samples a second.
+/// Samples a second of what is listened to.
 pub(super) const RATE: u32 = 16_000;
+/// Samples a second of G.711.
+const TELEPHONE_RATE: u32 = 8_000;
 
 /// What is heard next.
 #[derive(Debug, Clone, Copy)]
@@ -23,19 +25,45 @@ pub(super) enum Decoded<'a> {
 /// Decodes one direction.
 pub(super) struct Decoding {
     codec: Codec,
-    opus: Decoder,
-    doubler: Doubler,
+    rate: u32,
+    voice: Voice,
     order: JitterBuffer,
     pieces: Vec<Piece>,
     samples: Vec<i16>,
 }
 
+/// What makes samples of payloads.
+enum Voice {
+    Opus(Box<Decoder>),
+    /// G.711 as it is, and at twice its rate.
+    Plain,
+    Doubled(Doubler),
+}
+
+impl Voice {
+    fn new(codec: Codec, rate: u32) -> Result<Self, CodecError> {
+        Ok(match (codec, rate) {
+            (Codec::Opus, _) => Self::Opus(Box::new(Decoder::at(rate)?)),
+            (_, TELEPHONE_RATE) => Self::Plain,
+            _ => Self::Doubled(Doubler::default()),
+        })
+    }
+
+    fn g711(&mut self, samples: &[i16], out: &mut Vec<i16>) {
+        match self {
+            Self::Doubled(doubler) => doubler.push(samples, out),
+            Self::Plain | Self::Opus(_) => out.extend_from_slice(samples),
+        }
+    }
+}
+
 impl Decoding {
-    pub(super) fn new(codec: Codec) -> Result<Self, CodecError> {
+    /// Of that codec to 8,000 or 16,000 samples a second.
+    pub(super) fn new(codec: Codec, rate: u32) -> Result<Self, CodecError> {
         Ok(Self {
             codec,
-            opus: Decoder::at(RATE)?,
-            doubler: Doubler::default(),
+            rate,
+            voice: Voice::new(codec, rate)?,
             order: JitterBuffer::new(codec),
             pieces: Vec::new(),
             samples: Vec::new(),
@@ -44,7 +72,7 @@ impl Decoding {
 
     /// Goes on with a decoder that has heard nothing.
     pub(super) fn renew(&mut self) -> Result<(), CodecError> {
-        self.opus = Decoder::at(RATE)?;
+        self.voice = Voice::new(self.codec, self.rate)?;
         Ok(())
     }
 
@@ -64,7 +92,7 @@ impl Decoding {
         for piece in waiting.drain(..) {
             if let Piece::LeftOut(ticks) = piece {
                 heard(Decoded::LeftOut(
-                    ticks * u64::from(RATE) / u64::from(self.codec.clock_rate()),
+                    ticks * u64::from(self.rate) / u64::from(self.codec.clock_rate()),
                 ));
                 continue;
             }
@@ -100,29 +128,31 @@ impl Decoding {
 
     /// `false` for what is no packet of the codec.
     fn packet(&mut self, payload: &[u8]) -> bool {
-        if self.codec == Codec::Opus {
-            let Ok(samples) = self.opus.decode(payload) else {
+        if let Voice::Opus(decoder) = &mut self.voice {
+            let Ok(samples) = decoder.decode(payload) else {
                 return false;
             };
             self.samples.extend_from_slice(samples);
         } else {
             let samples: Vec<i16> = payload.iter().map(|byte| g711::decoded(self.codec, *byte)).collect();
-            self.doubler.push(&samples, &mut self.samples);
+            self.voice.g711(&samples, &mut self.samples);
         }
         true
     }
 
     /// Sound of that length in place of what was lost, out of the packet after it if there is a copy in it.
     fn make_up(&mut self, next: Option<&[u8]>, ticks: u32) {
-        let samples = ticks as usize * RATE as usize / self.codec.clock_rate() as usize;
-        if self.codec == Codec::Opus {
+        let samples_in = |rate: u32| ticks as usize * rate as usize / self.codec.clock_rate() as usize;
+        if let Voice::Opus(decoder) = &mut self.voice {
+            let samples = samples_in(self.rate);
             let made_up = match next {
-                Some(next) => self.opus.recover(next, samples),
-                None => self.opus.conceal(samples),
+                Some(next) => decoder.recover(next, samples),
+                None => decoder.conceal(samples),
             };
             self.samples.extend_from_slice(made_up.unwrap_or_default());
         } else {
-            self.doubler.push(&vec![0; samples / 2], &mut self.samples);
+            let silence = vec![0; samples_in(TELEPHONE_RATE)];
+            self.voice.g711(&silence, &mut self.samples);
         }
     }
 }

@@ -27,6 +27,11 @@ pub struct Ear {
 }
 
 impl Ear {
+    /// Of a job that tells by itself what it hears.
+    pub(super) fn of(job: Held) -> Self {
+        Self { job, listened: None }
+    }
+
     /// Hands a packet over, with its timestamp and source. Never waits.
     pub fn hear(&mut self, payload: Bytes, (timestamp, source): (u32, u32), at: Instant) {
         self.job.give(Input::Heard(Recorded {
@@ -51,10 +56,7 @@ pub(super) fn listen(thread: &CodecThread, seat: Arc<Seat>, listener: Listener) 
         detector: SpeechDetector::default(),
         listener,
     };
-    Ok(Ear {
-        job: thread.begin(Box::new(speech), seat)?,
-        listened: None,
-    })
+    thread.begin(Box::new(speech), seat).map(Ear::of)
 }
 
 /// An ear that makes frames of what a leg of that codec hears.

@@ -84,7 +84,7 @@ struct Voice {
 impl Voice {
     fn new(codec: Codec) -> Result<Self, CodecError> {
         Ok(Self {
-            decoding: Decoding::new(codec)?,
+            decoding: Decoding::new(codec, RATE)?,
             next: None,
         })
     }

@@ -3,8 +3,8 @@
 //! What is to be done for a leg is a `thread::Job` of one thread: a leg's ear and mouth are on the same. What it costs is known
 //! before ([`Purpose`]), and no thread is charged with more than it can do (`budget.rs`): what does not fit is refused, and takes
 //! nothing from what is there. A leg hands its packets over a bounded queue and never waits; where the queue is full a packet is
-//! dropped and counted. Whether somebody speaks goes back to the leg as a command of its media thread; sound goes to whoever
-//! listens, as [`Frames`].
+//! dropped and counted. Whether somebody speaks, and keys that are heard, go back to the leg as commands of its media thread; sound
+//! goes to whoever listens, as [`Frames`].
 
 mod budget;
 mod decoding;
@@ -12,6 +12,7 @@ mod ear;
 mod figures;
 mod frames;
 mod jitter;
+mod keys;
 mod mixer;
 mod mouth;
 mod sound;
@@ -29,6 +30,7 @@ pub use budget::{Purpose, Seat};
 pub use ear::{Ear, Listener};
 pub use figures::CodecFigures;
 pub use frames::{Frames, HeardFrame};
+pub use keys::KeyListener;
 pub use mixer::Mixing;
 pub use mouth::{Mouth, Voice};
 use thread::CodecThread;
@@ -98,6 +100,15 @@ impl Codecs {
     pub fn listen(&self, listener: Listener) -> Result<Ear, NoCodecs> {
         let seat = self.seat(&[Purpose::Speech])?;
         ear::listen(self.at(&seat)?, seat, listener)
+    }
+
+    /// An ear that finds keys in the sound of a leg of that codec.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn hear_keys(&self, codec: Codec, listener: KeyListener) -> Result<Ear, NoCodecs> {
+        let seat = self.seat(&[Purpose::Keys(codec)])?;
+        keys::hear(self.at(&seat)?, seat, codec, listener)
     }
 
     /// Hears a leg of that codec and speaks on it, in a seat for [`Purpose::live`] of that codec.

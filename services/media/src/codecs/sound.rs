@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::decoding::{Decoded, Decoding};
+use super::decoding::{Decoded, Decoding, RATE};
 use super::frames::{FramesIn, HeardFrame};
 use super::thread::{Input, Job};
 use crate::audio::level_of;
@@ -29,7 +29,7 @@ struct Whole {
 impl Sound {
     pub(super) fn new(codec: Codec, frames: FramesIn) -> Result<Self, CodecError> {
         Ok(Self {
-            decoding: Decoding::new(codec)?,
+            decoding: Decoding::new(codec, RATE)?,
             whole: Whole {
                 pending: Vec::new(),
                 number: 0,
@@ -87,7 +87,6 @@ mod tests {
     use bytes::Bytes;
     use futures_util::FutureExt as _;
 
-    use super::super::decoding::RATE;
     use super::super::frames::frames;
     use super::*;
     use crate::audio::g711;

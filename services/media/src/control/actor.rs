@@ -1,5 +1,6 @@
 //! The actor of one leg.
 
+mod keys;
 mod live;
 mod obey;
 mod recordings;
@@ -166,6 +167,8 @@ pub(super) struct Actor {
     /// A policy demands that the call is recorded, and that this was confirmed before.
     is_compliance: bool,
     tells_speech: bool,
+    /// Keys are found in the sound.
+    hears_keys: bool,
     live: LiveSound,
     /// The leg that it will be bridged with.
     near: Option<LegId>,
@@ -201,6 +204,7 @@ impl Actor {
             tenant: wish.tenant,
             is_compliance: wish.is_compliance,
             tells_speech: wish.tells_speech,
+            hears_keys: false,
             live: LiveSound::of(seat),
             near: wish.near,
             answers: Answers::default(),
@@ -440,6 +444,9 @@ impl Actor {
             && let Err((_, error)) = self.tell_speech(opened.leg, true).await
         {
             tracing::error!(leg = %self.leg, error, "speech on a leg is not told");
+        }
+        if negotiated.tones.is_none() {
+            self.hear_keys_if_there_is_room(opened.leg, negotiated.codec).await;
         }
         self.has_peer().await;
         Ok(Answered {

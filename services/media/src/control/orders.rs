@@ -41,8 +41,13 @@ pub enum Order {
     },
     /// Record what the peer answers to prompts.
     RecordAnswer(AnswerOrder),
-    /// Tell speech and silence, or not any more.
-    TellSpeech(bool),
+    /// Say what is heard of the peer.
+    Listen {
+        /// Speech and silence are told, or not any more.
+        speech: bool,
+        /// Keys are found in the sound also of a peer that can send them as events, until the leg ends.
+        in_band: bool,
+    },
     /// Stop recording an operation, or all that is recorded.
     StopRecording(Option<u64>),
     /// Give the figures.

@@ -260,7 +260,10 @@ fn order_of(what: What) -> Option<Order> {
             confirmed_by: record.confirmed_by,
         },
         What::RecordAnswer(answer) => Order::RecordAnswer(answer_order(answer)),
-        What::Listen(listen) => Order::TellSpeech(listen.speech),
+        What::Listen(listen) => Order::Listen {
+            speech: listen.speech,
+            in_band: listen.in_band,
+        },
         What::StopRecording(stop) => Order::StopRecording(Some(stop.of).filter(|of| *of != 0)),
         What::Statistics(_) => Order::Statistics,
         What::Close(_) => Order::Close,

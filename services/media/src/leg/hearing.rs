@@ -1,5 +1,5 @@
 //! Whether the peer of a leg speaks: by the level that it tells (RFC 6464), by the samples of G.711, or by what a codec thread
-//! finds in Opus.
+//! finds in Opus. And what else codec threads listen for.
 
 use std::time::Instant;
 
@@ -21,6 +21,8 @@ pub(super) struct Hearing {
     is_speaking: bool,
     /// Who listens to the sound.
     follower: Option<Ear>,
+    /// Where keys are found in the sound.
+    keys: Option<Ear>,
 }
 
 impl Hearing {
@@ -34,6 +36,10 @@ impl Hearing {
 
     pub(super) fn set_follower(&mut self, ear: Ear) {
         self.follower = Some(ear);
+    }
+
+    pub(super) fn set_key_ear(&mut self, ear: Ear) {
+        self.keys = Some(ear);
     }
 
     pub(super) fn has_ear(&self) -> bool {
@@ -55,7 +61,7 @@ impl Hearing {
         out: &mut Out,
     ) {
         self.follower.take_if(|ear| ear.is_left());
-        if let Some(ear) = &mut self.follower {
+        for ear in [&mut self.follower, &mut self.keys].into_iter().flatten() {
             ear.hear(frame.payload.clone(), (frame.timestamp, frame.source), now);
         }
         if !self.is_told && !player.has_answer() {

@@ -18,7 +18,7 @@ use crate::record::Direction;
 use crate::rtp::{Arrival, Header, Reception, Report, goodbye, is_control, low32, opinion_score, read_control};
 use crate::sdp::{Negotiated, Tones};
 use crate::srtp::{Closed, Protection};
-use crate::tone::{ToneHeard, ToneReceiver, ToneStep};
+use crate::tone::{Heard as HeardAs, KeySound, Presses, ToneHeard, ToneReceiver, ToneStep};
 
 /// Packets of audio that are looked at in a second: four times what 20 ms make.
 const PACKETS_A_SECOND: u32 = 200;
@@ -59,6 +59,9 @@ pub(super) struct Media {
     outbound: Outbound,
     pacer: Pacer,
     tones: Option<(Tones, ToneReceiver)>,
+    presses: Presses,
+    /// Keys that were heard in the sound.
+    key_sounds: u64,
     inbound: Option<Inbound>,
     received: (u64, u64),
     budget: Budget,
@@ -100,6 +103,8 @@ impl Media {
             tones: negotiated
                 .tones
                 .map(|tones| (tones, ToneReceiver::new(tones.clock_rate))),
+            presses: Presses::default(),
+            key_sounds: 0,
             inbound: None,
             received: (0, 0),
             budget: Budget::new(PACKETS_A_SECOND, now),
@@ -159,7 +164,7 @@ impl Media {
         {
             let payload = &packet[header.begin..header.end];
             for heard in receiver.packet(header.source, header.timestamp, payload, now) {
-                tell_tone(heard, way, out);
+                tell_event(heard, &mut self.presses, way, now, out);
             }
             return Ok(());
         }
@@ -188,6 +193,32 @@ impl Media {
             Relay::Bridge => out.bridge(Bridged::Audio(frame)),
         }
         Ok(())
+    }
+
+    /// A key was heard in the peer's sound, where it goes over a bridge by itself.
+    pub(super) fn key_sound(&mut self, sound: KeySound, way: &mut Way<'_>, at: Instant, out: &mut Out) {
+        let heard = match sound {
+            KeySound::Began(key) => {
+                self.key_sounds += 1;
+                ToneHeard::Started {
+                    key,
+                    sequence: self.key_sounds,
+                }
+            }
+            KeySound::Ended {
+                key,
+                duration,
+                end_seen,
+            } => ToneHeard::Ended {
+                key,
+                duration,
+                sequence: self.key_sounds,
+                end_seen,
+            },
+        };
+        if let Some(heard) = self.presses.hear(HeardAs::Sound, heard, at) {
+            tell_tone(heard, way.player, out);
+        }
     }
 
     /// Counts a packet in its stream; a new source begins a new one.
@@ -221,7 +252,7 @@ impl Media {
         }
         let silent = self.tones.as_mut().and_then(|(_, receiver)| receiver.tick(now));
         if let Some(heard) = silent {
-            tell_tone(heard, way, out);
+            tell_event(heard, &mut self.presses, way, now, out);
         }
         way.hearing.tick(way.player, now, out);
         way.player.tick(now, out);
@@ -359,29 +390,36 @@ impl Media {
     }
 }
 
-/// A key that begins stops what a key may stop; a key that was pressed is told, and goes over the bridge.
-fn tell_tone(heard: ToneHeard, way: &mut Way<'_>, out: &mut Out) {
+/// What an event says goes over the bridge as an event, whether or not it was heard as sound before.
+fn tell_event(heard: ToneHeard, presses: &mut Presses, way: &mut Way<'_>, now: Instant, out: &mut Out) {
+    if let ToneHeard::Ended { key, .. } = heard
+        && way.relay == Relay::Bridge
+    {
+        out.bridge(Bridged::Tone(key));
+    }
+    if let Some(heard) = presses.hear(HeardAs::Event, heard, now) {
+        tell_tone(heard, way.player, out);
+    }
+}
+
+/// A key that begins stops what a key may stop; a key that was pressed is told.
+fn tell_tone(heard: ToneHeard, player: &mut Player, out: &mut Out) {
     match heard {
         ToneHeard::Started { key, sequence } => {
             out.event(LegEvent::ToneStarted { key, sequence });
-            way.player.tone_heard(key, out);
+            player.tone_heard(key, out);
         }
         ToneHeard::Ended {
             key,
             duration,
             sequence,
             end_seen,
-        } => {
-            out.event(LegEvent::Tone {
-                key,
-                duration,
-                sequence,
-                end_seen,
-            });
-            if way.relay == Relay::Bridge {
-                out.bridge(Bridged::Tone(key));
-            }
-        }
+        } => out.event(LegEvent::Tone {
+            key,
+            duration,
+            sequence,
+            end_seen,
+        }),
     }
 }
 

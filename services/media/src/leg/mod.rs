@@ -25,7 +25,7 @@ use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
 use crate::record::Tap;
 use crate::sdp::Negotiated;
 use crate::speech::SpeechChange;
-use crate::tone::Key;
+use crate::tone::{Key, KeySound};
 
 pub use answer::{AnswerEnd, AnswerLimits, RecordAnswer};
 pub use facts::{EndReason, LegEvent, Refusals, Statistics};
@@ -238,6 +238,30 @@ impl Leg {
     pub fn hears_speech(&self) -> bool {
         let tells_levels = self.negotiated.audio_level.is_some() || self.negotiated.codec != Codec::Opus;
         tells_levels || self.hearing.has_ear()
+    }
+
+    /// Gives the leg an ear for keys: those that the peer presses are found in its sound, too. Another one takes the place of the one
+    /// before.
+    pub fn set_key_ear(&mut self, ear: Ear) -> bool {
+        let is_running = self.ended.is_none();
+        if is_running {
+            self.hearing.set_key_ear(ear);
+        }
+        is_running
+    }
+
+    /// That ear heard a key, at that time.
+    pub fn key_sound(&mut self, sound: KeySound, at: Instant, out: &mut Out) {
+        if let (Some(media), Some(to), None) = (self.media.as_mut(), self.ice.selected(), self.ended) {
+            let mut way = Way {
+                relay: self.relay,
+                to,
+                player: &mut self.player,
+                taps: &mut self.taps,
+                hearing: &mut self.hearing,
+            };
+            media.key_sound(sound, &mut way, at, out);
+        }
     }
 
     /// Somebody follows what the peer says and speaks live: what is said goes out whenever no prompt plays and no answer is recorded,

@@ -1,6 +1,7 @@
 //! What a media thread is told.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -13,7 +14,7 @@ use crate::leg::{EndReason, Play, RecordAnswer, Relay, Statistics};
 use crate::record::Tap;
 use crate::sdp::Negotiated;
 use crate::speech::SpeechChange;
-use crate::tone::Key;
+use crate::tone::{Key, KeySound};
 
 /// A leg that was opened: what its answer must say.
 #[derive(Debug, Clone)]
@@ -173,6 +174,17 @@ pub(super) enum Command {
     Speech {
         leg: LegKey,
         change: SpeechChange,
+    },
+    SetKeyEar {
+        leg: LegKey,
+        ear: Ear,
+        reply: Reply<()>,
+    },
+    KeySound {
+        leg: LegKey,
+        sound: KeySound,
+        /// When it was heard.
+        at: Instant,
     },
     Stop,
 }

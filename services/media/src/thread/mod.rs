@@ -209,6 +209,18 @@ impl MediaThread {
         self.ask(|reply| Command::SetEar { leg, ear, reply }).await
     }
 
+    /// Finds the keys that the peer of a leg of that codec presses in its sound, too, from now on.
+    pub async fn hear_keys(&self, leg: LegKey, codec: Codec, codecs: &Codecs) -> Result<(), LegError> {
+        let (commands, waker) = (self.commands.clone(), self.waker.clone());
+        let listener = move |sound, at| {
+            if commands.try_send(Command::KeySound { leg, sound, at }).is_ok() {
+                let _ = waker.wake();
+            }
+        };
+        let ear = codecs.hear_keys(codec, Box::new(listener))?;
+        self.ask(|reply| Command::SetKeyEar { leg, ear, reply }).await
+    }
+
     /// Lets somebody follow what a leg's peer says, and speak live.
     pub async fn set_live(&self, leg: LegKey, ear: Ear, voice: Voice) -> Result<(), LegError> {
         self.ask(|reply| Command::SetLive { leg, ear, voice, reply }).await

@@ -1,8 +1,13 @@
-//! Keys of a telephone as events in RTP (RFC 4733): received in any order, lost and repeated; sent as the standard asks.
+//! Keys of a telephone as events in RTP (RFC 4733): received in any order, lost and repeated; sent as the standard asks. And as the
+//! sound that they are, of peers that send no events.
 
+pub(crate) mod in_band;
+mod presses;
 mod receive;
 mod send;
 
+pub use in_band::KeySound;
+pub(crate) use presses::{Heard, Presses};
 pub(crate) use receive::{ToneHeard, ToneReceiver};
 pub(crate) use send::{ToneSender, ToneStep};
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bridges;
+mod keys;
 mod owners;
 mod peers;
 mod recordings;

@@ -43,7 +43,7 @@ fn an_answer_is_recorded_told_and_fetched_by_whoever_has_its_token() {
         // The sender tells no level: a codec thread hears it.
         let speech = worker.event(&leg, |told| matches!(told, Told::Speech(_))).await;
         assert!(matches!(speech, Told::Speech(speech) if speech.speaks));
-        worker.accepts(&leg, What::Listen(Listen { speech: false })).await;
+        worker.accepts(&leg, What::Listen(Listen::default())).await;
         let packet = caller.caller.packet(TONES, true, 990_000, &[11, 10, 0x12, 0xC0]);
         caller.send(&packet);
         let told = worker.event(&leg, |told| matches!(told, Told::Answered(_))).await;

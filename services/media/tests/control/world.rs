@@ -175,10 +175,25 @@ impl World {
 
     /// The same for a leg that is opened so.
     pub(crate) async fn call_of(&mut self, worker: &mut Worker, open: Open) -> (String, Line, Session) {
+        self.call_without(worker, open, "no such line").await
+    }
+
+    /// The same of a caller whose offer lacks the lines that have this in them.
+    pub(crate) async fn call_without(
+        &mut self,
+        worker: &mut Worker,
+        open: Open,
+        lacks: &str,
+    ) -> (String, Line, Session) {
         let (leg, opened) = worker.opens(open).await;
         worker.attach(&leg, 0).await;
         let mut caller = self.caller();
-        let answer = self.post(&opened.path, &opened.token, SDP, caller.offer()).await;
+        let offer = caller.offer();
+        let offer: String = offer
+            .split_inclusive('\n')
+            .filter(|line| !line.contains(lacks))
+            .collect();
+        let answer = self.post(&opened.path, &opened.token, SDP, offer).await;
         assert_eq!(answer.status(), StatusCode::CREATED);
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         let session = Session {

@@ -117,8 +117,11 @@ impl Actor {
                 Ok(())
             }
             Order::RecordAnswer(order) => self.record_answer(key, codec, operation, order).await?,
-            Order::TellSpeech(is_told) => {
-                self.tell_speech(key, is_told).await?;
+            Order::Listen { speech, in_band } => {
+                self.tell_speech(key, speech).await?;
+                if in_band {
+                    self.hear_keys(key, codec).await?;
+                }
                 Ok(())
             }
             Order::StopRecording(of) => media.stop_recording(key, of).await,

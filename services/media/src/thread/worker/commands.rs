@@ -129,6 +129,11 @@ impl Worker {
                 answer_to(reply, result);
             }
             Command::Speech { leg, change } => self.serve(leg, now, |leg, _, out| leg.speech(change, out)),
+            Command::SetKeyEar { leg, ear, reply } => {
+                let result = self.act(leg, now, |leg, _| leg.set_key_ear(ear), LegError::Gone);
+                answer_to(reply, result);
+            }
+            Command::KeySound { leg, sound, at } => self.serve(leg, now, |leg, _, out| leg.key_sound(sound, at, out)),
             Command::Stop => {}
         }
     }
