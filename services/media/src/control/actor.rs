@@ -2,28 +2,33 @@
 
 mod keys;
 mod live;
+mod loading;
+mod message;
 mod obey;
+mod queue;
 mod recordings;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+pub(crate) use self::live::FollowRefusal;
 use self::live::LiveSound;
-pub(crate) use self::live::{FollowRefusal, FollowReply};
+use self::loading::{Load, Refusal, loaded};
+pub use self::message::Wish;
+pub(crate) use self::message::{Answered, Attached, Listener, Message, Patched, PeerRefusal, Verdict};
 use self::obey::refusal;
+use self::queue::Queue;
 use super::answers::{Answers, EndedAnswer};
 use super::host::{Host, LegId};
 use super::setups::Setup;
-use super::{Admission, Happening, Numbered, Order, Outcome, Ownership, Reason, RecordedFile};
-use super::{Step, Watch};
+use super::{Admission, Happening, Ownership, Step, Watch};
 use crate::codec::Codec;
 use crate::codecs::Seat;
 use crate::leg::{EndReason, LegEvent};
 use crate::record::Direction;
-use crate::sdp::{Answer, Fragment, Offer, SdpError};
+use crate::sdp::{Answer, Fragment, Offer};
 use crate::thread::{LegError, LegKey, OpenError};
 use crate::whip::{Patch, Session, SessionRefusal};
 
@@ -33,126 +38,6 @@ const TICK: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The end of a leg is told so late at most, when the disk is slow with the last pages of its recordings.
 const LAST_PAGES: Duration = Duration::from_secs(5);
-
-/// What was wished of a leg when it was opened.
-#[derive(Debug, Clone, Default)]
-pub struct Wish {
-    /// Of its owner.
-    pub epoch: u64,
-    /// In the order in which they are preferred.
-    pub codecs: Vec<Codec>,
-    /// Entra tenant of the call, whose keys its recordings are encrypted with; empty for the operator's.
-    pub tenant: String,
-    /// A policy demands that the call is recorded: nothing of it may be kept before that was confirmed.
-    pub is_compliance: bool,
-    /// Speech and silence of the peer are told.
-    pub tells_speech: bool,
-    /// Its sound will be followed: room for its codecs is kept for it.
-    pub is_live: bool,
-    /// A leg that it will be bridged with: it gets the same thread, if that leg has a peer by then.
-    pub near: Option<LegId>,
-}
-
-/// Why a peer's request is refused.
-#[derive(Debug, PartialEq)]
-pub(crate) enum PeerRefusal {
-    Session(SessionRefusal),
-    Offer(SdpError),
-    NoRoom,
-}
-
-impl From<SessionRefusal> for PeerRefusal {
-    fn from(refusal: SessionRefusal) -> Self {
-        Self::Session(refusal)
-    }
-}
-
-/// An offer that was answered.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) location: String,
-    pub(crate) tag: String,
-    pub(crate) answer: String,
-}
-
-/// A PATCH that was carried out.
-#[derive(Debug)]
-pub(crate) enum Patched {
-    Restarted { tag: String, fragment: String },
-    NothingToDo,
-}
-
-/// A command that was looked at.
-#[derive(Debug)]
-pub(crate) enum Verdict {
-    Fenced(u64),
-    Outcome(Outcome),
-}
-
-/// An owner that was attached.
-#[derive(Debug)]
-pub(crate) struct Attached {
-    pub(crate) missed: Vec<Numbered>,
-    pub(crate) events_lost: bool,
-    pub(crate) has_peer: bool,
-    pub(crate) last_operation: u64,
-}
-
-/// Where an owner hears of its legs.
-pub(crate) type Listener = mpsc::Sender<(LegId, Numbered)>;
-
-/// What an actor is told.
-#[derive(Debug)]
-pub(crate) enum Message {
-    Post {
-        bearer: String,
-        offer: String,
-        reply: oneshot::Sender<Result<Answered, PeerRefusal>>,
-    },
-    Patch {
-        bearer: String,
-        condition: Option<String>,
-        fragment: String,
-        reply: oneshot::Sender<Result<Patched, PeerRefusal>>,
-    },
-    Delete {
-        bearer: String,
-        reply: oneshot::Sender<Result<(), PeerRefusal>>,
-    },
-    Order {
-        epoch: u64,
-        operation: u64,
-        order: Order,
-        reply: oneshot::Sender<Verdict>,
-    },
-    Attach {
-        epoch: u64,
-        last_event: u64,
-        listener: Listener,
-        reply: oneshot::Sender<Result<Attached, u64>>,
-    },
-    /// An owner wants the sound.
-    Follow {
-        epoch: u64,
-        reply: FollowReply,
-    },
-    /// The host ends the leg.
-    End(EndReason),
-    /// It will, within this time.
-    EndsWithin(Duration),
-    Event(LegEvent),
-    RecordingEnded {
-        operation: u64,
-        direction: Direction,
-        result: Result<RecordedFile, String>,
-    },
-    /// The recording of an answer is on the disk with that SHA-256, or `None`: it was given up.
-    AnswerWritten {
-        operation: u64,
-        file: PathBuf,
-        sha256: Option<String>,
-    },
-}
 
 pub(super) struct Actor {
     host: Arc<Host>,
@@ -176,6 +61,9 @@ pub(super) struct Actor {
     setup: Setup,
     /// Of a leg with keys: what its figures say, and when they are looked at next.
     watch: Option<(Watch, Instant)>,
+    /// Orders that are not carried out yet: what the first of them needs is loaded.
+    waiting: Queue,
+    loading: Option<Load>,
     /// Directions that are being recorded, and until when the end of the leg waits for them.
     recording: Vec<(u64, Direction)>,
     ending: Option<(LegEvent, Instant)>,
@@ -210,6 +98,8 @@ impl Actor {
             answers: Answers::default(),
             setup: Setup::new(Instant::now()),
             watch: None,
+            waiting: Queue::default(),
+            loading: None,
             recording: Vec::new(),
             ending: None,
             own_mailbox,
@@ -225,12 +115,17 @@ impl Actor {
                     Some(message) => self.message(message).await,
                     None => true,
                 },
+                loaded = loaded(&mut self.loading) => {
+                    self.has_loaded(loaded).await;
+                    false
+                }
                 _ = ticks.tick() => self.tick().await,
             };
             if is_over {
                 break;
             }
         }
+        self.give_up_waiting();
         self.host.forget(&self.leg, self.location.as_deref());
     }
 
@@ -299,6 +194,7 @@ impl Actor {
             return false;
         }
         if is_over {
+            self.give_up_waiting();
             // Nobody is there to be told later.
             let ended = self.answers.cut();
             self.tell_answers(ended);
@@ -384,6 +280,7 @@ impl Actor {
             // It has ended: the last pages are on their way to the disk.
             return false;
         }
+        self.give_up_waiting();
         if let Some((key, _)) = self.key
             && let Ok(media) = self.host.media.of(key)
             && media.close(key, reason).await.is_ok()
@@ -456,7 +353,7 @@ impl Actor {
         })
     }
 
-    async fn tell_speech(&self, key: LegKey, is_told: bool) -> Result<(), (Reason, String)> {
+    async fn tell_speech(&self, key: LegKey, is_told: bool) -> Result<(), Refusal> {
         let media = self.host.media.of(key).map_err(refusal)?;
         media.hear_speech(key, &self.host.codecs).await.map_err(refusal)?;
         media.tell_speech(key, is_told).await.map_err(refusal)
@@ -497,7 +394,7 @@ impl Actor {
             missed,
             events_lost,
             has_peer: self.session.has_peer(),
-            last_operation: self.ownership.last_operation(),
+            last_operation: self.ownership.last_operation(self.waiting.lowest_operation()),
         })
     }
 }

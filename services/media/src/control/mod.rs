@@ -7,6 +7,7 @@
 mod actor;
 mod answers;
 mod clips;
+mod commands;
 mod host;
 mod orders;
 mod ownership;

@@ -56,6 +56,18 @@ pub enum Order {
     Close,
 }
 
+impl Order {
+    /// Whether it is something to play, which [`Self::StopPlaying`] ends.
+    pub(super) fn plays(&self) -> bool {
+        matches!(self, Self::Play { .. } | Self::RecordAnswer(_))
+    }
+
+    /// Whether it waits for orders before it that still load their prompts. What ends them, or only looks, does not.
+    pub(super) fn waits_its_turn(&self) -> bool {
+        !matches!(self, Self::StopPlaying(_) | Self::Statistics | Self::Close)
+    }
+}
+
 /// An answer that is to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerOrder {

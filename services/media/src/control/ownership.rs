@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Clip, Outcome, Seen};
+use super::{Clip, Outcome, Reason, Seen};
 use crate::leg::{AnswerEnd, LegEvent};
 
 /// A leg that nobody is attached to ends after so long, unless set otherwise.
@@ -117,8 +117,12 @@ impl Ownership {
         known.map_or(Admission::New, |(_, outcome)| Admission::Known(outcome.clone()))
     }
 
-    /// What came of an operation.
+    /// What came of an operation. A refusal for want of time or room is not remembered: nothing was done, and who asks again may
+    /// have more luck.
     pub fn completed(&mut self, operation: u64, outcome: Outcome) {
+        if matches!(outcome, Outcome::Refused(Reason::Busy, _)) {
+            return;
+        }
         if self.operations.len() == OPERATIONS {
             self.operations.pop_front();
         }
@@ -126,10 +130,11 @@ impl Ownership {
         self.last_operation = self.last_operation.max(operation);
     }
 
-    /// The highest number of an operation that was looked at, of whatever owner: a new one knows by it what an earlier one had
-    /// asked.
-    pub fn last_operation(&self) -> u64 {
-        self.last_operation
+    /// The number up to which every operation was done or refused, of whatever owner: a new one knows by it what an earlier one
+    /// had asked. `waiting` is the lowest of those that are not done yet: from there on it asks again, and is told what comes of it.
+    pub fn last_operation(&self, waiting: Option<u64>) -> u64 {
+        let before = waiting.map_or(u64::MAX, |waiting| waiting.saturating_sub(1));
+        self.last_operation.min(before)
     }
 
     /// An owner listens.
@@ -210,7 +215,32 @@ mod tests {
         // A new owner counts anew, and the old one is fenced from now on.
         assert_eq!(ownership.admit(4, 1), Admission::New);
         assert_eq!(ownership.admit(3, 9), Admission::Fenced(4));
-        assert_eq!(ownership.last_operation(), 1, "it knows what earlier owners had asked");
+        assert_eq!(
+            ownership.last_operation(None),
+            1,
+            "it knows what earlier owners had asked"
+        );
+    }
+
+    #[test]
+    fn a_new_owner_asks_again_from_what_waits_on() {
+        let mut ownership = Ownership::new(1, ORPHANED_AFTER, Instant::now());
+        for operation in [1, 2, 4] {
+            ownership.completed(operation, Outcome::Accepted);
+        }
+        assert_eq!(ownership.last_operation(Some(3)), 2);
+        assert_eq!(ownership.last_operation(Some(5)), 4);
+        assert_eq!(ownership.last_operation(Some(0)), 0);
+    }
+
+    #[test]
+    fn what_there_was_no_time_for_may_be_asked_again() {
+        let mut ownership = Ownership::new(1, ORPHANED_AFTER, Instant::now());
+        ownership.completed(1, Outcome::Refused(Reason::Busy, String::new()));
+        assert_eq!(
+            (ownership.admit(1, 1), ownership.last_operation(None)),
+            (Admission::New, 0)
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod bridges;
 mod keys;
+mod loading;
 mod owners;
 mod peers;
 mod recordings;

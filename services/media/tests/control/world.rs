@@ -19,7 +19,7 @@ use trunkline_proto::media::media_client::MediaClient;
 use trunkline_proto::media::media_server::MediaServer;
 use trunkline_proto::media::to_host::Message as ToHostMessage;
 use trunkline_proto::media::to_worker::Message as ToWorkerMessage;
-use trunkline_proto::media::{Attach, Command, Event, Hello, Open, Opened, Refused, ToHost, ToWorker};
+use trunkline_proto::media::{Acknowledgement, Attach, Command, Event, Hello, Open, Opened, Refused, ToHost, ToWorker};
 
 use crate::support::caller::{Caller, CallerIdentity, Heard};
 use crate::support::{Line, PATIENCE, bound};
@@ -122,6 +122,7 @@ impl World {
             commands,
             incoming,
             events: Vec::new(),
+            acknowledged: Vec::new(),
             operation: 0,
             epoch: 1,
         };
@@ -238,6 +239,8 @@ pub(crate) struct Worker {
     commands: mpsc::Sender<ToHost>,
     incoming: tonic::Streaming<ToWorker>,
     events: Vec<Event>,
+    /// What came of commands that nobody waited for yet.
+    acknowledged: Vec<Acknowledgement>,
     operation: u64,
     pub(crate) epoch: u64,
 }
@@ -251,6 +254,12 @@ impl Worker {
     }
 
     pub(crate) async fn send(&mut self, leg: &str, operation: u64, what: What) -> (String, Ack) {
+        self.tell_again(leg, operation, what).await;
+        self.acknowledged(operation).await
+    }
+
+    /// Tells a command without waiting for what comes of it.
+    pub(crate) async fn tell_again(&mut self, leg: &str, operation: u64, what: What) {
         let command = Command {
             operation,
             epoch: self.epoch,
@@ -261,14 +270,37 @@ impl Worker {
             message: Some(ToHostMessage::Command(command)),
         };
         self.commands.send(message).await.unwrap();
+    }
+
+    /// The same for a new operation; gives its number.
+    pub(crate) async fn tell(&mut self, leg: &str, what: What) -> u64 {
+        self.operation += 1;
+        self.tell_again(leg, self.operation, what).await;
+        self.operation
+    }
+
+    /// Waits for what came of a command.
+    pub(crate) async fn acknowledged(&mut self, operation: u64) -> (String, Ack) {
         loop {
-            match self.next().await {
-                ToWorkerMessage::Acknowledgement(ack) if ack.operation == operation => {
-                    return (ack.leg, ack.what.unwrap());
-                }
-                ToWorkerMessage::Event(event) => self.events.push(event),
-                other => panic!("unexpected {other:?}"),
+            let is_it = |ack: &Acknowledgement| ack.operation == operation;
+            if let Some(index) = self.acknowledged.iter().position(is_it) {
+                let ack = self.acknowledged.remove(index);
+                return (ack.leg, ack.what.unwrap());
             }
+            self.hear().await;
+        }
+    }
+
+    /// Whether a command was answered before what was heard last.
+    pub(crate) fn is_acknowledged(&self, operation: u64) -> bool {
+        self.acknowledged.iter().any(|ack| ack.operation == operation)
+    }
+
+    async fn hear(&mut self) {
+        match self.next().await {
+            ToWorkerMessage::Acknowledgement(ack) => self.acknowledged.push(ack),
+            ToWorkerMessage::Event(event) => self.events.push(event),
+            other @ ToWorkerMessage::Welcome(_) => panic!("unexpected {other:?}"),
         }
     }
 
@@ -318,9 +350,7 @@ impl Worker {
             if let Some(index) = index {
                 return self.events.remove(index).what.unwrap();
             }
-            if let ToWorkerMessage::Event(event) = self.next().await {
-                self.events.push(event);
-            }
+            self.hear().await;
         }
     }
 }

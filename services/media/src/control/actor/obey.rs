@@ -2,11 +2,14 @@
 
 use tokio::sync::oneshot;
 
+use super::loading::{Refusal, outcome_of};
+use super::queue::Admitted;
 use super::{Actor, Verdict};
+use crate::codec::Codec;
 use crate::control::{Admission, Order, Outcome, Reason};
-use crate::leg::{EndReason, Play};
+use crate::leg::EndReason;
 use crate::record::{Direction, Subject};
-use crate::thread::LegError;
+use crate::thread::{LegError, LegKey};
 use crate::tone::Key;
 
 pub(super) const KEYS: &str = "keys are digits, *, #, A to D";
@@ -19,58 +22,74 @@ impl Actor {
         order: Order,
         reply: oneshot::Sender<Verdict>,
     ) -> bool {
-        let is_close = order == Order::Close;
-        let verdict = match self.ownership.admit(epoch, operation) {
+        match self.ownership.admit(epoch, operation) {
             Admission::Fenced(highest) => {
                 self.host.tally.fenced_one();
-                Verdict::Fenced(highest)
+                let _ = reply.send(Verdict::Fenced(highest));
+                false
             }
-            Admission::Known(outcome) => Verdict::Outcome(outcome),
-            Admission::New if is_close => {
+            Admission::Known(outcome) => {
+                let _ = reply.send(Verdict::Outcome(outcome));
+                false
+            }
+            Admission::New => self.new_order(operation, order, reply).await,
+        }
+    }
+
+    async fn new_order(&mut self, operation: u64, order: Order, reply: oneshot::Sender<Verdict>) -> bool {
+        let Err(reply) = self.waiting.joined_by(operation, &order, reply) else {
+            return false;
+        };
+        let must_wait = order.waits_its_turn() && !self.waiting.is_empty();
+        let admitted = Admitted::new(operation, order, reply);
+        match admitted.order {
+            Order::Close => {
                 let is_over = self.end(EndReason::Closed).await;
-                self.ownership.completed(operation, Outcome::Accepted);
-                let _ = reply.send(Verdict::Outcome(Outcome::Accepted));
+                self.completed(admitted, &Outcome::Accepted);
                 return is_over;
             }
-            Admission::New => {
-                let outcome = match self.carry_out(operation, order).await {
-                    Ok(outcome) => outcome,
-                    Err((reason, detail)) => Outcome::Refused(reason, detail),
-                };
-                self.ownership.completed(operation, outcome.clone());
-                Verdict::Outcome(outcome)
+            Order::StopPlaying(of) => {
+                let outcome = outcome_of(self.stop_playing(of).await);
+                self.completed(admitted, &outcome);
             }
-        };
-        let _ = reply.send(verdict);
+            _ if !must_wait => self.begin(admitted).await,
+            _ if self.waiting.has_room() => self.waiting.push(admitted),
+            _ => {
+                let detail = "too many commands wait for a prompt".to_owned();
+                self.completed(admitted, &Outcome::Refused(Reason::Busy, detail));
+            }
+        }
         false
     }
 
-    async fn carry_out(&mut self, operation: u64, order: Order) -> Result<Outcome, (Reason, String)> {
-        let (key, codec) = self.key.ok_or_else(|| invalid("the leg has no peer yet"))?;
+    /// Carries an order out, or has loaded what it needs for that.
+    pub(super) async fn begin(&mut self, admitted: Admitted) {
+        let done = match self.load_for(admitted.operation, &admitted.order).await {
+            Ok(Some(loading)) => {
+                self.waiting.begins(admitted);
+                self.loading = Some(loading);
+                return;
+            }
+            Ok(None) => self.carry_out(admitted.operation, admitted.order.clone()).await,
+            Err(refusal) => Err(refusal),
+        };
+        self.completed(admitted, &outcome_of(done));
+    }
+
+    pub(super) fn completed(&mut self, admitted: Admitted, outcome: &Outcome) {
+        self.ownership.completed(admitted.operation, outcome.clone());
+        admitted.answer(outcome);
+    }
+
+    /// The leg's key on the media threads, and the codec that it speaks.
+    pub(super) fn peer(&self) -> Result<(LegKey, Codec), Refusal> {
+        self.key.ok_or_else(|| invalid("the leg has no peer yet"))
+    }
+
+    async fn carry_out(&mut self, operation: u64, order: Order) -> Result<Outcome, Refusal> {
+        let (key, codec) = self.peer()?;
         let media = self.host.media.of(key).map_err(refusal)?;
         let done = match order {
-            Order::Play {
-                prompts,
-                repeat,
-                stops_at_tone,
-            } => {
-                let library = self.host.library.clone();
-                let load = move || {
-                    prompts
-                        .iter()
-                        .map(|name| library.prompt(name, codec))
-                        .collect::<Result<Vec<_>, _>>()
-                };
-                let loaded = tokio::task::spawn_blocking(load).await.map_err(invalid)?;
-                let play = Play {
-                    operation,
-                    prompts: loaded.map_err(invalid)?,
-                    repeat,
-                    stops_at_tone,
-                };
-                media.play(key, play).await
-            }
-            Order::StopPlaying(of) => media.stop(key, of).await,
             Order::SendTones(keys) => {
                 let keys = Key::all_of(&keys).ok_or_else(|| invalid(KEYS))?;
                 media.send_tones(key, operation, keys).await
@@ -116,7 +135,6 @@ impl Actor {
                 }
                 Ok(())
             }
-            Order::RecordAnswer(order) => self.record_answer(key, codec, operation, order).await?,
             Order::Listen { speech, in_band } => {
                 self.tell_speech(key, speech).await?;
                 if in_band {
@@ -129,8 +147,8 @@ impl Actor {
                 let statistics = media.statistics(key).await.map_err(refusal)?;
                 return Ok(Outcome::Statistics(Box::new(statistics)));
             }
-            // Handled before: it ends the actor.
-            Order::Close => Ok(()),
+            // Handled before: they end what waits, or are loaded for.
+            Order::Close | Order::StopPlaying(_) | Order::Play { .. } | Order::RecordAnswer(_) => Ok(()),
         };
         done.map_err(refusal)?;
         Ok(Outcome::Accepted)

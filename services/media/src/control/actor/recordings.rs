@@ -1,4 +1,4 @@
-//! What an actor records: its leg's two directions, and answers.
+//! What an actor records: its leg's two directions; and when an answer ends.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,53 +11,25 @@ use crate::codec::Codec;
 use crate::codecs::Purpose;
 use crate::control::clips::LONGEST_MINUTES;
 use crate::control::{AnswerOrder, Happening, Reason, RecordedFile};
-use crate::leg::{AnswerLimits, RecordAnswer};
+use crate::leg::AnswerLimits;
 use crate::record::{Direction, Finished, Subject};
-use crate::thread::{LegError, LegKey};
+use crate::thread::LegKey;
 use crate::tone::Key;
 
 /// The longest answer.
 const LONGEST_ANSWER: Duration = Duration::from_secs(60 * LONGEST_MINUTES);
 
-impl Actor {
-    pub(super) async fn record_answer(
-        &self,
-        key: LegKey,
-        codec: Codec,
-        operation: u64,
-        order: AnswerOrder,
-    ) -> Result<Result<(), LegError>, (Reason, String)> {
-        if self.is_compliance {
-            return Err(invalid("answers of a call that a policy records are not kept apart"));
-        }
-        let limits = AnswerLimits {
-            first_silence: order.first_silence,
-            silence: order.silence,
-            longest: order.longest.min(LONGEST_ANSWER),
-            stop_keys: Key::all_of(&order.stop_keys).ok_or_else(|| invalid(KEYS))?,
-        };
-        let (library, recorder) = (self.host.library.clone(), self.host.recorder.clone());
-        let tenant = self.tenant.clone();
-        let load = move || {
-            let prompts = order.prompts.iter().map(|name| library.prompt(name, codec));
-            let beep = order.beep.then(|| library.beep(codec));
-            let prompts = prompts.chain(beep).collect::<Result<Vec<_>, _>>().map_err(invalid)?;
-            let begun = recorder.begin_answer(&tenant, operation, codec).map_err(invalid)?;
-            Ok::<_, (Reason, String)>((prompts, begun))
-        };
-        let media = self.host.media.of(key).map_err(refusal)?;
-        media.hear_speech(key, &self.host.codecs).await.map_err(refusal)?;
-        let (prompts, ((tap, finished), file)) = tokio::task::spawn_blocking(load).await.map_err(invalid)??;
-        let answer = RecordAnswer {
-            operation,
-            prompts,
-            limits,
-            tap,
-        };
-        tokio::spawn(tell_answer(self.own_mailbox.clone(), operation, file, finished));
-        Ok(media.record_answer(key, answer, order.barge_in).await)
-    }
+/// When an answer ends.
+pub(super) fn limits_of(order: &AnswerOrder) -> Result<AnswerLimits, (Reason, String)> {
+    Ok(AnswerLimits {
+        first_silence: order.first_silence,
+        silence: order.silence,
+        longest: order.longest.min(LONGEST_ANSWER),
+        stop_keys: Key::all_of(&order.stop_keys).ok_or_else(|| invalid(KEYS))?,
+    })
+}
 
+impl Actor {
     pub(super) async fn record(
         &mut self,
         key: LegKey,
@@ -118,7 +90,7 @@ impl Actor {
 }
 
 /// Carries the end of an answer's recording to the actor, if that still lives.
-async fn tell_answer(mailbox: mpsc::WeakSender<Message>, operation: u64, file: PathBuf, finished: Finished) {
+pub(super) async fn tell_answer(mailbox: mpsc::WeakSender<Message>, operation: u64, file: PathBuf, finished: Finished) {
     let sha256 = match finished.await {
         Ok(Ok(manifest)) => Some(manifest.sha256),
         // It was given up, or is not to be kept.
