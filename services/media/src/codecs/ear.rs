@@ -61,7 +61,7 @@ pub(super) fn listen(thread: &CodecThread, seat: Arc<Seat>, listener: Listener) 
 
 /// An ear that makes frames of what a leg of that codec hears.
 pub(super) fn follow(thread: &CodecThread, seat: Arc<Seat>, codec: Codec) -> Result<(Ear, Frames), NoCodecs> {
-    let (frames, listened, out) = frames();
+    let (frames, listened, out) = frames(thread.shared_figures());
     let sound = Sound::new(codec, frames).map_err(|_| NoCodecs::Broken)?;
     let ear = Ear {
         job: thread.begin(Box::new(sound), seat)?,

@@ -14,6 +14,7 @@ pub struct CodecFigures {
     ratio: AtomicU64,
     dropped: AtomicU64,
     restarts: AtomicU64,
+    unheard: AtomicU64,
 }
 
 impl CodecFigures {
@@ -36,6 +37,15 @@ impl CodecFigures {
     /// Times that something made it panic and it began anew.
     pub fn restarts(&self) -> u64 {
         self.restarts.load(Ordering::Relaxed)
+    }
+
+    /// Frames of live sound that a listener was too slow for.
+    pub fn unheard(&self) -> u64 {
+        self.unheard.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn unheard_one(&self) {
+        self.unheard.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn dropped_one(&self) {

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::figures::CodecFigures;
+
 /// Frames that wait for a listener: half a second. One that is slower loses the oldest.
 const FRAMES: usize = 25;
 
@@ -40,7 +42,10 @@ struct Shared {
 
 /// The end of a codec thread. Dropping it ends the sound.
 #[derive(Debug)]
-pub(super) struct FramesIn(Arc<Shared>);
+pub(super) struct FramesIn {
+    shared: Arc<Shared>,
+    figures: Arc<CodecFigures>,
+}
 
 /// The end of a listener.
 #[derive(Debug)]
@@ -50,17 +55,23 @@ pub struct Frames(Arc<Shared>);
 #[derive(Debug, Clone)]
 pub(super) struct Listened(Arc<Shared>);
 
-pub(super) fn frames() -> (FramesIn, Listened, Frames) {
+/// Frames that a listener is too slow for are counted there.
+pub(super) fn frames(figures: Arc<CodecFigures>) -> (FramesIn, Listened, Frames) {
     let shared = Arc::new(Shared::default());
-    (FramesIn(shared.clone()), Listened(shared.clone()), Frames(shared))
+    let into = FramesIn {
+        shared: shared.clone(),
+        figures,
+    };
+    (into, Listened(shared.clone()), Frames(shared))
 }
 
 impl FramesIn {
     pub(super) fn push(&self, mut frame: HeardFrame) {
-        let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.frames.len() >= FRAMES
             && let Some(oldest) = waiting.frames.pop_front()
         {
+            self.figures.unheard_one();
             let lost = oldest.dropped_before + 1;
             match waiting.frames.front_mut() {
                 Some(next) => next.dropped_before += lost,
@@ -69,14 +80,16 @@ impl FramesIn {
         }
         waiting.frames.push_back(frame);
         drop(waiting);
-        self.0.came.notify_one();
+        self.shared.came.notify_one();
     }
 }
 
 impl Drop for FramesIn {
     fn drop(&mut self) {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_over = true;
-        self.0.came.notify_one();
+        let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.is_over = true;
+        drop(waiting);
+        self.shared.came.notify_one();
     }
 }
 
@@ -127,12 +140,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_listener_loses_the_oldest_and_is_told() {
-        let (into, listened, mut out) = frames();
+        let figures = Arc::new(CodecFigures::default());
+        let (into, listened, mut out) = frames(figures.clone());
         for number in 0..30 {
             into.push(frame(number));
         }
         let first = out.next().await.unwrap();
         assert_eq!((first.number, first.dropped_before), (5, 5));
+        assert_eq!(figures.unheard(), 5);
         let second = out.next().await.unwrap();
         assert_eq!((second.number, second.dropped_before), (6, 0));
         drop(into);

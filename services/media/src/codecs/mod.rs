@@ -162,6 +162,11 @@ impl Codecs {
         self.threads.iter().map(CodecThread::figures)
     }
 
+    /// A figure of all threads together.
+    pub fn sum(&self, figure: fn(&CodecFigures) -> u64) -> u64 {
+        self.figures().map(figure).sum()
+    }
+
     /// Packets that found a queue full.
     pub fn dropped(&self) -> u64 {
         self.figures().map(CodecFigures::dropped).sum()

@@ -82,6 +82,7 @@ impl Job for Sound {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use bytes::Bytes;
@@ -94,7 +95,7 @@ mod tests {
 
     /// Packets that come each 20 ms at their places, if at all; time passes until nothing more is to come.
     fn heard(codec: Codec, packets: &[(u32, Bytes)]) -> Vec<HeardFrame> {
-        let (into, _listened, mut out) = frames();
+        let (into, _listened, mut out) = frames(Arc::default());
         let mut sound = Sound::new(codec, into).unwrap();
         let start = Instant::now();
         let mut heard = Vec::new();

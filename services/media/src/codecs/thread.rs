@@ -103,6 +103,10 @@ impl CodecThread {
         taken.map(|()| held).map_err(|_| NoCodecs::Late)
     }
 
+    pub(super) fn shared_figures(&self) -> Arc<CodecFigures> {
+        self.figures.clone()
+    }
+
     pub(super) fn figures(&self) -> &CodecFigures {
         &self.figures
     }

@@ -399,6 +399,12 @@ impl Host {
         self.registry().by_name.len()
     }
 
+    /// Legs that wait for a peer.
+    pub fn legs_without_peer(&self) -> usize {
+        let registry = self.registry();
+        registry.by_name.len().saturating_sub(registry.keys.len())
+    }
+
     fn registry(&self) -> MutexGuard<'_, Registry> {
         // Each change is whole, whoever panicked.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)

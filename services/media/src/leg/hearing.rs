@@ -42,6 +42,11 @@ impl Hearing {
         self.keys = Some(ear);
     }
 
+    /// Somebody listens, or has gone since the last packet.
+    pub(super) fn is_followed(&self) -> bool {
+        self.follower.is_some()
+    }
+
     pub(super) fn has_ear(&self) -> bool {
         self.ear.is_some()
     }

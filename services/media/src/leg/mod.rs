@@ -13,6 +13,7 @@ mod out;
 mod outbound;
 mod pacer;
 mod player;
+mod standing;
 mod taps;
 
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use media::{Media, Way};
 pub use out::{Bridged, Frame, Out};
 use player::Player;
 pub use player::{Play, PlayEnd};
+pub use standing::{Mode, Standing};
 use taps::Taps;
 
 /// Handshake datagrams of a leg that are looked at in a second.
@@ -290,6 +292,14 @@ impl Leg {
     /// Sends keys; prompts wait meanwhile. `false`: the peer takes none, or the queue is full.
     pub fn send_tones(&mut self, operation: u64, keys: &[Key]) -> bool {
         self.ended.is_none() && self.negotiated.tones.is_some() && self.player.add_tones(operation, keys)
+    }
+
+    /// How it stands, and what its sound is for.
+    pub fn standing(&self) -> Standing {
+        Standing {
+            is_connected: self.media.is_some(),
+            mode: Mode::of(self.hearing.is_followed(), self.relay),
+        }
     }
 
     /// Says where received audio goes.

@@ -33,17 +33,16 @@ pub(super) fn encode_codecs(encoder: &mut DescriptorEncoder<'_>, codecs: &Codecs
         let thread = [("thread", number.to_string())];
         busy.encode_family(&thread)?.encode_gauge(&figures.busy_ratio())?;
     }
-    let sum = |figure: fn(&CodecFigures) -> u64| codecs.figures().map(figure).sum::<u64>();
     let counters = [
         (
             "codec_packets_dropped",
             "Packets and frames that found the queue of a codec thread full",
-            sum(CodecFigures::dropped),
+            codecs.sum(CodecFigures::dropped),
         ),
         (
             "codec_restarts",
             "Times that something made a codec thread panic and it began anew",
-            sum(CodecFigures::restarts),
+            codecs.sum(CodecFigures::restarts),
         ),
     ];
     encode_counters(encoder, counters)

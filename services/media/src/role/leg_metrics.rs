@@ -9,14 +9,16 @@ use prometheus_client::registry::Unit;
 
 use super::overflow::socket_overflow;
 use super::series::encode_counters;
+use crate::codecs::CodecFigures;
 use crate::control::{Host, Setups, Step};
-use crate::leg::EndReason;
-use crate::thread::REFUSED;
+use crate::leg::{EndReason, Mode, Standing};
+use crate::thread::{Figures, REFUSED};
 
 /// A family of counters with one label.
 type Family<'a> = (&'static str, &'static str, &'static str, Vec<(&'a str, u64)>);
 
 pub(super) fn encode_legs(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<(), fmt::Error> {
+    encode_standing(encoder, host)?;
     encode_setups(encoder, host.tally().setups())?;
     let mut refused = [0; REFUSED.len()];
     for figures in host.threads().figures() {
@@ -58,9 +60,14 @@ pub(super) fn encode_legs(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> R
         ),
         (
             "ring_dropped",
-            "Packets that found a ring full",
+            "Packets and frames that found a ring full",
             "ring",
-            vec![("recording", host.tally().gap_packets())],
+            vec![
+                ("recording", host.tally().gap_packets()),
+                ("bridge", host.threads().sum(Figures::bridged_lost)),
+                ("codec", host.codecs().sum(CodecFigures::dropped)),
+                ("live", host.codecs().sum(CodecFigures::unheard)),
+            ],
         ),
     ];
     for (name, help, label, counts) in families {
@@ -83,6 +90,33 @@ pub(super) fn encode_legs(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> R
         )
     });
     encode_counters(encoder, std::iter::once(orphaned).chain(overflow))
+}
+
+/// Legs by how they stand, and by what their sound is for. Without a peer, and when the sound has ended, it is for nothing.
+fn encode_standing(encoder: &mut DescriptorEncoder<'_>, host: &Host) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(
+        "trunkline_media_legs",
+        "Legs by how they stand, and by what is done with their sound",
+        None,
+        MetricType::Gauge,
+    )?;
+    let (all, waiting) = (host.legs() as u64, host.legs_without_peer() as u64);
+    let mut with_sound = 0;
+    for (is_connected, state) in [(false, "connecting"), (true, "connected")] {
+        for mode in Mode::ALL {
+            let standing = Standing { is_connected, mode };
+            let count = host.threads().sum(|thread| thread.census().count(standing));
+            with_sound += count;
+            let labels = [("state", state), ("mode", mode.name())];
+            family.encode_family(&labels)?.encode_gauge(&count)?;
+        }
+    }
+    let ending = all.saturating_sub(waiting + with_sound);
+    for (state, count) in [("waiting", waiting), ("ending", ending)] {
+        let labels = [("state", state), ("mode", "none")];
+        family.encode_family(&labels)?.encode_gauge(&count)?;
+    }
+    Ok(())
 }
 
 fn encode_setups(encoder: &mut DescriptorEncoder<'_>, setups: &Setups) -> Result<(), fmt::Error> {

@@ -77,7 +77,6 @@ impl Collector for HostMetrics {
                 "Bytes of prompts that are kept in memory",
                 count(host.prompt_bytes()),
             ),
-            ("legs", "Legs that wait for a peer or have one", count(host.legs())),
             (
                 "legs_limit",
                 "Legs that this host may have at a time",

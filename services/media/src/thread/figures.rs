@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::Spread;
+use super::{Census, Spread};
 use crate::leg::{Refusals, Statistics};
 
 /// Counters since the start, and gauges.
 #[derive(Debug)]
 pub struct Figures {
     pub(super) legs: AtomicU64,
+    pub(super) census: Census,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
     pub(super) strangers: AtomicU64,
@@ -37,6 +38,7 @@ impl Default for Figures {
     fn default() -> Self {
         Self {
             legs: AtomicU64::default(),
+            census: Census::default(),
             received: AtomicU64::default(),
             sent: AtomicU64::default(),
             strangers: AtomicU64::default(),
@@ -63,6 +65,11 @@ impl Figures {
     /// Legs now.
     pub fn legs(&self) -> u64 {
         self.legs.load(Ordering::Relaxed)
+    }
+
+    /// How they stand.
+    pub fn census(&self) -> &Census {
+        &self.census
     }
 
     /// Datagrams that came.

@@ -8,6 +8,7 @@
 //! by the address that the check nominated. A datagram from anywhere else costs one look-up and leaves nothing behind.
 
 mod bridge;
+mod census;
 mod command;
 mod config;
 mod figures;
@@ -38,6 +39,7 @@ use crate::sdp::Negotiated;
 use crate::tone::Key;
 
 use bridge::{Across, Crossing, RING, Ring};
+pub use census::Census;
 use command::Command;
 pub use command::{LegError, OpenError, Opened};
 pub use config::{Ports, ThreadConfig};

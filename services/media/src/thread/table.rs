@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use mio::net::UdpSocket;
 
 use super::bridge::Bridge;
-use crate::leg::Leg;
+use crate::leg::{Leg, Standing};
 
 /// Names a leg of a host's threads; a leg that took the place of an ended one has another generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +28,8 @@ pub(super) struct Entry {
     pub(super) scheduled: Option<u64>,
     /// The leg that gets its audio.
     pub(super) bridge: Option<Bridge>,
+    /// As what it is counted.
+    pub(super) counted: Option<Standing>,
     /// The address that it is found by, and the one before.
     addresses: [Option<SocketAddr>; 2],
 }
@@ -39,6 +41,7 @@ impl Entry {
             socket,
             scheduled: None,
             bridge: None,
+            counted: None,
             addresses: [None; 2],
         }
     }

@@ -261,6 +261,7 @@ impl Worker {
         if result.is_ok() {
             self.carry_out(key, out);
             self.schedule(key, now);
+            self.recount(key);
         } else {
             count(&self.figures.panics);
             tracing::error!(leg = key.index, "an input made a leg panic, the leg is ended");
@@ -309,10 +310,21 @@ impl Worker {
         }
     }
 
+    /// Counts a leg as what it is now.
+    fn recount(&mut self, key: LegKey) {
+        let Some(entry) = self.table.get(key) else { return };
+        let standing = Some(entry.leg.standing());
+        if entry.counted != standing {
+            let before = std::mem::replace(&mut entry.counted, standing);
+            self.figures.census.changes(before, standing);
+        }
+    }
+
     fn remove(&mut self, key: LegKey, now: Instant) {
         let Some(mut entry) = self.table.remove(key) else {
             return;
         };
+        self.figures.census.changes(entry.counted, None);
         self.figures.leg_ended(&entry.leg.statistics(now));
         if let Some(socket) = &mut entry.socket {
             let port = socket.local_addr().map(|address| address.port());
@@ -339,6 +351,7 @@ impl Worker {
         if let Some(entry) = self.table.get(key) {
             entry.bridge = None;
             entry.leg.set_relay(Relay::Nothing);
+            self.recount(key);
             self.tell(key, LegEvent::BridgeEnded);
         }
     }

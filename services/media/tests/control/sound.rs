@@ -16,13 +16,13 @@ use crate::support::caller::OPUS;
 use crate::world::{World, run, speech};
 
 /// The sound of a leg at a worker's end.
-struct Sound {
+pub(crate) struct Sound {
     say: mpsc::Sender<SoundToHost>,
     heard: tonic::Streaming<SoundToWorker>,
 }
 
 impl Sound {
-    async fn of(world: &World, leg: &str, epoch: u64) -> Result<Self, tonic::Status> {
+    pub(crate) async fn of(world: &World, leg: &str, epoch: u64) -> Result<Self, tonic::Status> {
         let mut client = MediaClient::connect(world.grpc.clone()).await.unwrap();
         let (say, stream) = mpsc::channel(4);
         let follow = FollowLeg {

@@ -42,7 +42,21 @@ fn a_media_host_is_announced_drains_when_it_is_told_to_stop_and_ends_with_its_la
     let session = answer.headers()["location"].to_str().unwrap().to_owned();
     wait_for("the legs in the list", || (world.hosts()[0]["legs"] == 2).then_some(()));
     let (_, metrics) = world.admin("metrics");
-    assert!(metrics.contains("\ntrunkline_media_legs 2\n"), "{metrics}");
+    for series in [
+        r#"legs{state="waiting",mode="none"} 1"#,
+        r#"legs{state="connecting",mode="plain"} 1"#,
+        r#"legs{state="connected",mode="live"} 0"#,
+        r#"legs{state="ending",mode="none"} 0"#,
+        r#"ring_dropped_total{ring="recording"} 0"#,
+        r#"ring_dropped_total{ring="bridge"} 0"#,
+        r#"ring_dropped_total{ring="codec"} 0"#,
+        r#"ring_dropped_total{ring="live"} 0"#,
+    ] {
+        assert!(
+            metrics.contains(&format!("\ntrunkline_media_{series}\n")),
+            "{series}: {metrics}"
+        );
+    }
     promtool_accepts(&metrics);
 
     process.signal("TERM");

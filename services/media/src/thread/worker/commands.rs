@@ -188,6 +188,7 @@ impl Worker {
         };
         let leg = Leg::new(setup, &self.identity, now);
         self.table.insert(key, Entry::new(leg, socket));
+        self.recount(key);
         self.schedule(key, now);
         self.figures.legs.store(self.table.len() as u64, Ordering::Relaxed);
         Ok(opened)
@@ -216,7 +217,9 @@ impl Worker {
     fn relay(&mut self, leg: LegKey, relay: Relay) -> Result<(), LegError> {
         let entry = self.table.get(leg).ok_or(LegError::Gone)?;
         entry.leg.set_relay(relay);
-        match entry.bridge.take() {
+        let bridge = entry.bridge.take();
+        self.recount(leg);
+        match bridge {
             Some(Bridge::Here(other)) => self.unbridge(other),
             // What is dropped tells the other end.
             Some(Bridge::Across(_)) | None => {}
