@@ -25,6 +25,8 @@ pub enum Sound {
     /// Nothing: packets of silence, as a microphone in a quiet room sends them.
     #[default]
     Silence,
+    /// Nothing, and no packets either, as of somebody who is muted or out of reach. Keys are sent all the same.
+    Nothing,
     /// A sine wave of this many Hz; multiples of [`crate::spectrum::STEP`] are recognised best.
     Tone(u16),
 }
@@ -44,7 +46,7 @@ impl Mouth {
     /// The next 20 ms.
     pub(crate) fn frame(&mut self, sound: Sound) -> Result<Vec<u8>, CallerError> {
         let samples = match sound {
-            Sound::Silence => [0; FRAME_SAMPLES],
+            Sound::Silence | Sound::Nothing => [0; FRAME_SAMPLES],
             Sound::Tone(hz) => sine(hz, self.frame),
         };
         self.frame = self.frame.wrapping_add(1);
@@ -110,6 +112,11 @@ impl Voice {
                     pause = PAUSE;
                 }
                 let sound = *orders.sound.borrow_and_update();
+                if sound == Sound::Nothing {
+                    // Packets that are not sent are no lost ones: their numbers are not used up.
+                    header.sequence_number = header.sequence_number.wrapping_sub(1);
+                    continue;
+                }
                 let header = Header {
                     payload_type: self.codec.payload_type(),
                     ..header.clone()

@@ -9,7 +9,7 @@ pub use call::{
     BridgeEnded, CallRecording, Clip, Connected, Done, Ended, Gathered, InDoubt, Invitation, Invited, Joined, Left,
     Lobby, MediaEnds, MediaLost, Muted, NotDone, OperationEnded, PromptEnded, Recorded, RecordedFile, RecordedJoins,
     RecordedLeft, RecordingEnd, RecordingInvitation, RecordingNews, SharingEnded, SharingStarted, Speech,
-    StatusUpdated, Tone, TonesSent, TransferFailed, participant_name,
+    StatusUpdated, Tone, TonesSent, TransferFailed, Trouble, TroubleKind, participant_name,
 };
 pub(crate) use chat::change_of;
 pub use chat::{

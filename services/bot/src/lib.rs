@@ -70,7 +70,7 @@ pub mod calls {
     pub use crate::route::calls::{
         CallRoute, any, bridge_ended, call_recording, connected, gathered, in_doubt, invited, joined, left, lobby,
         media_ends, media_lost, muted, operation_ended, prompt_ended, recorded, recorded_joins, recorded_left,
-        sharing_ended, sharing_started, signal, speech, status_updated, tone, tones_sent, transfer_failed,
+        sharing_ended, sharing_started, signal, speech, status_updated, tone, tones_sent, transfer_failed, trouble,
     };
     pub use trunkline_teams::calls::{
         CallOptions, CallState, ChatInfo, Identity, IdentitySet, JoinUrlError, MeetingInfo, Modality, Participant,

@@ -24,7 +24,9 @@ mod sound;
 pub use self::call::{
     CallAbout, CallEnd, CallEvent, CallNow, CallsDescription, EndedBy, OperationEnd, OperationOutcome, RecordedLeft,
 };
-pub use self::hosted::{CallLeg, Directions, HostedOperation, RecordedFile, RecordingNews, RecordingTold};
+pub use self::hosted::{
+    CallLeg, Directions, HostedOperation, RecordedFile, RecordingNews, RecordingTold, TroubleKind, TroubleTold,
+};
 pub use self::sound::{Said, SoundEnds, SoundFrame};
 
 /// A bot as the worker sees it.

@@ -19,8 +19,8 @@ pub use recorded::{RecordedJoins, RecordedLeft};
 pub use sharing::{SharingEnded, SharingStarted};
 
 use crate::call::{Digits, GatherEnd, Op, WholeCall};
-use crate::logic::{CallAbout, CallEnd, EndedBy, RecordingTold};
-pub use crate::logic::{RecordedFile, RecordingNews};
+use crate::logic::{CallAbout, CallEnd, EndedBy, RecordingTold, TroubleTold};
+pub use crate::logic::{RecordedFile, RecordingNews, TroubleKind};
 
 /// Somebody calls.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +114,27 @@ pub struct Speech {
 impl Speech {
     pub(crate) fn new(speaks: bool) -> Self {
         Self { speaks }
+    }
+}
+
+/// Something is wrong with the sound of the call, or not any more. Told in calls with [`crate::Media::hosted`], by what the media host
+/// measures, within some seconds; each trouble once when it begins and once when it is over. What is wrong at the end of a call is not told
+/// to be over. It is for what a bot can do about it: to ask "are you there?", to speak more slowly, to hang up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Trouble {
+    /// What is wrong.
+    pub kind: TroubleKind,
+    /// It is so no more.
+    pub is_over: bool,
+}
+
+impl Trouble {
+    pub(crate) fn new(told: TroubleTold) -> Self {
+        Self {
+            kind: told.kind,
+            is_over: told.is_over,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use trunkline_teams::calls::{
 };
 use trunkline_teams::graph::OperationKind;
 
-use super::hosted::{CallLeg, HostedOperation, RecordingTold};
+use super::hosted::{CallLeg, HostedOperation, RecordingTold, TroubleTold};
 
 /// A call as its bot sees it when a turn begins: everything that is remembered of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +112,8 @@ pub enum CallEvent {
     MediaEnds(u64),
     /// Somebody began to speak (`true`), or fell silent half a second ago. Only calls whose sound a media host of ours carries.
     Speech(bool),
+    /// Something is wrong with the sound, or not any more. Only calls whose sound a media host of ours carries.
+    Trouble(TroubleTold),
     /// The other call of the bridge ended, or its bot used it otherwise.
     BridgeEnded,
     /// Something about the recording of the call by a media host of ours.

@@ -204,3 +204,39 @@ mod tests {
         assert!(!Directions::Sent.has_received() && !Directions::Received.has_sent());
     }
 }
+
+/// What is wrong with the sound of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum TroubleKind {
+    /// Nothing has come from the other side for 5 s: it has vanished, or sends nothing while it is muted.
+    NothingComes,
+    /// What has come for 30 s is next to nothing (below -70 dBov), though the other side sends. Only where it tells how loud it is.
+    NothingHeard,
+    /// The other side reports that nothing of what is sent to it arrives.
+    NothingArrives,
+    /// More than 5 % of what the other side sent within 10 s did not come: it is hard to understand.
+    Losses,
+}
+
+impl TroubleKind {
+    /// All there are.
+    pub const ALL: [Self; 4] = [
+        Self::NothingComes,
+        Self::NothingHeard,
+        Self::NothingArrives,
+        Self::Losses,
+    ];
+}
+
+/// Something is wrong with the sound of a call from now on, or not any more. Stored as JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TroubleTold {
+    /// What.
+    pub kind: TroubleKind,
+    /// Not any more.
+    #[serde(default)]
+    pub is_over: bool,
+}

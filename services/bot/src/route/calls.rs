@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::event::{
     BridgeEnded, CallRecording, Connected, Gathered, InDoubt, Invited, Joined, Left, Lobby, MediaEnds, MediaLost,
     Muted, OperationEnded, PromptEnded, Recorded, RecordedJoins, RecordedLeft, SharingEnded, SharingStarted, Speech,
-    StatusUpdated, Tone, TonesSent, TransferFailed,
+    StatusUpdated, Tone, TonesSent, TransferFailed, Trouble,
 };
 use crate::logic::{CallEvent, Input, OperationEnd};
 use crate::signal::Signal;
@@ -291,6 +291,18 @@ pub fn speech() -> Listen<Speech, Then> {
         |event| matches!(event, CallEvent::Speech(_)),
         |event| match event {
             CallEvent::Speech(speaks) => Some(Speech::new(speaks)),
+            _ => None,
+        },
+    )
+}
+
+/// Something is wrong with the sound, or not any more, see [`Trouble`].
+pub fn trouble() -> Listen<Trouble, Then> {
+    of_call(
+        Shape::Kind("trouble"),
+        |event| matches!(event, CallEvent::Trouble(_)),
+        |event| match event {
+            CallEvent::Trouble(told) => Some(Trouble::new(told)),
             _ => None,
         },
     )

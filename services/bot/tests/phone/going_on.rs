@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use trunkline_bot::Error;
+use trunkline_bot::event::TroubleKind;
 use trunkline_bot::prelude::*;
 use trunkline_bot::test::{Crash, Phone};
 
@@ -132,6 +133,31 @@ fn a_bot_is_told_when_somebody_speaks_and_falls_silent() {
     let mut phone = Phone::with(CallBot::answering("hosted", (), meet).on(calls::speech(), heard));
     phone.rings().speech(true).speech(false);
     assert_eq!(notes(&phone), ["speaks: true", "speaks: false"]);
+}
+
+#[test]
+fn a_bot_is_told_what_is_wrong_with_the_sound_and_when_it_is_well_again() {
+    async fn meet(_: &mut Ringing, _: &mut Notes, _: Invitation) -> Result<Decision> {
+        Ok(Decision::Answer(Media::hosted()))
+    }
+    async fn troubled(_: &mut Call, notes: &mut Notes, trouble: trunkline_bot::event::Trouble) -> Result<Then> {
+        notes
+            .lines
+            .push(format!("{:?}, over: {}", trouble.kind, trouble.is_over));
+        Ok(Then::Stay)
+    }
+    let mut phone = Phone::with(CallBot::answering("hosted", (), meet).on(calls::trouble(), troubled));
+    phone
+        .rings()
+        .trouble(TroubleKind::NothingComes, false)
+        .trouble(TroubleKind::NothingComes, true)
+        .trouble(TroubleKind::Losses, false);
+    let told = [
+        "NothingComes, over: false",
+        "NothingComes, over: true",
+        "Losses, over: false",
+    ];
+    assert_eq!(notes(&phone), told);
 }
 
 #[test]

@@ -330,7 +330,8 @@ impl CallRecord {
             | CallEvent::Left(_)
             | CallEvent::Muted(_)
             | CallEvent::Tone(_)
-            | CallEvent::Speech(_) => true,
+            | CallEvent::Speech(_)
+            | CallEvent::Trouble(_) => true,
             CallEvent::Recording(told) => matches!(told.news, RecordingNews::Gap { .. }),
             _ => false,
         };
@@ -427,6 +428,8 @@ pub fn name_of(event: &CallEvent) -> &'static str {
         CallEvent::MediaEnds(_) => "media ends",
         CallEvent::Speech(true) => "speech",
         CallEvent::Speech(false) => "silence",
+        CallEvent::Trouble(told) if told.is_over => "trouble over",
+        CallEvent::Trouble(_) => "trouble",
         CallEvent::BridgeEnded => "bridge ended",
         CallEvent::Recording(_) => "call recording",
         CallEvent::Ended(_) => "ended",

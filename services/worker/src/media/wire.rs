@@ -1,6 +1,7 @@
 //! Commands and events of calls in the words of `media.proto`.
 
 use serde::Serialize;
+use trunkline_bot::logic::{TroubleKind, TroubleTold};
 use trunkline_proto::media as wire;
 use trunkline_proto::media::acknowledgement::What as Ack;
 use trunkline_proto::media::command::What;
@@ -192,7 +193,7 @@ fn news_of(told: Told) -> LegNews {
         Told::Offered(_) => LegNews::Other("the peer's offer is answered"),
         Told::FirstPacket(first) if first.received => LegNews::Other("the first packet came"),
         Told::FirstPacket(_) => LegNews::Other("the first packet was sent"),
-        Told::Alarm(alarm) => LegNews::Other(alarm_words(&alarm.kind, alarm.over)),
+        Told::Alarm(alarm) => trouble(&alarm),
     }
 }
 
@@ -222,20 +223,19 @@ fn recording_ended(ended: wire::RecordingEnded) -> LegNews {
     }
 }
 
-/// An alarm for people.
-fn alarm_words(kind: &str, over: bool) -> &'static str {
-    match (kind, over) {
-        ("no_audio_in", false) => "alarm: nothing comes from the peer",
-        ("no_audio_in", true) => "no alarm any more: the peer sends again",
-        ("silent_in", false) => "alarm: the peer is not heard, though it sends",
-        ("silent_in", true) => "no alarm any more: the peer is heard again",
-        ("one_way", false) => "alarm: the peer reports that nothing arrives",
-        ("one_way", true) => "no alarm any more: the peer hears us again",
-        ("loss_high", false) => "alarm: more than 5 % of what the peer sends is lost",
-        ("loss_high", true) => "no alarm any more: losses are low again",
-        (_, false) => "an alarm that this build does not know",
-        (_, true) => "the end of an alarm that this build does not know",
-    }
+fn trouble(alarm: &wire::Alarm) -> LegNews {
+    let kind = match alarm.kind.as_str() {
+        "no_audio_in" => TroubleKind::NothingComes,
+        "silent_in" => TroubleKind::NothingHeard,
+        "one_way" => TroubleKind::NothingArrives,
+        "loss_high" => TroubleKind::Losses,
+        _ if alarm.over => return LegNews::Other("the end of an alarm that this build does not know"),
+        _ => return LegNews::Other("an alarm that this build does not know"),
+    };
+    LegNews::Trouble(TroubleTold {
+        kind,
+        is_over: alarm.over,
+    })
 }
 
 fn answer_end(reason: &str) -> AnswerEnd {
@@ -306,18 +306,17 @@ mod tests {
     }
 
     #[test]
-    fn alarms_are_told_in_words_and_so_is_their_end() {
-        let words = |kind: &str, over| {
+    fn each_alarm_is_a_trouble_of_its_own_and_a_newer_host_s_is_told_to_people() {
+        let heard = |kind: &str, over| {
             let kind = kind.to_owned();
-            let told = news_of(Told::Alarm(wire::Alarm { kind, over }));
-            let LegNews::Other(words) = told else {
-                panic!("{told:?}")
-            };
-            words
+            news_of(Told::Alarm(wire::Alarm { kind, over }))
         };
-        for kind in ["no_audio_in", "silent_in", "one_way", "loss_high", "of a newer host"] {
-            assert!(words(kind, false).contains("alarm"), "{kind}");
-            assert_ne!(words(kind, false), words(kind, true));
+        let kinds = ["no_audio_in", "silent_in", "one_way", "loss_high"];
+        for (name, kind) in kinds.into_iter().zip(TroubleKind::ALL) {
+            for is_over in [false, true] {
+                assert_eq!(heard(name, is_over), LegNews::Trouble(TroubleTold { kind, is_over }));
+            }
+            assert!(matches!(heard("of a newer host", false), LegNews::Other(words) if words.contains("alarm")));
         }
     }
 

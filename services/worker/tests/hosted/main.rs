@@ -8,6 +8,7 @@ mod bridged;
 mod host;
 mod kept;
 mod live;
+mod troubled;
 mod world;
 
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Phone;
-use crate::logic::{CallEvent, HostedOperation};
+use crate::logic::{CallEvent, HostedOperation, TroubleKind, TroubleTold};
 use crate::state::State;
 use crate::test::line::Line;
 
@@ -37,6 +37,19 @@ impl<S: State> Phone<S> {
         assert!(is_wanted, "the bot does not want to know: add .on(calls::speech(), ..)");
         let line = if speaks { "(somebody speaks)" } else { "(silence)" };
         self.happens(line, |line| line.is_hosted_still(CallEvent::Speech(speaks)))
+    }
+
+    /// The media host of a call with [`Media::hosted`](crate::Media::hosted) finds that something is wrong with its sound, or not any more.
+    pub fn trouble(&mut self, kind: TroubleKind, is_over: bool) -> &mut Self {
+        let told = CallEvent::Trouble(TroubleTold { kind, is_over });
+        let is_heard = self.host.logic.handles_call_event(&told);
+        assert!(is_heard, "the bot does not want to know: add .on(calls::trouble(), ..)");
+        let line = if is_over {
+            "(the sound is well again)"
+        } else {
+            "(something is wrong with the sound)"
+        };
+        self.happens(line, |line| line.is_hosted_still(told))
     }
 
     /// The call that the bot has bridged this one with ends.

@@ -16,7 +16,7 @@ use trunkline_teams::graph::Operation;
 pub(super) use self::command::on_leg;
 pub use self::command::{AnswerToRecord, LegCommand, OnLeg};
 pub use self::news::{AnswerEnd, Clip, LegDirection, LegEnd, LegNews};
-use self::news::{CANCELLED, answered, failed};
+use self::news::{CANCELLED, answered, failed, words_of};
 use super::record::CallRecord;
 use super::timeline::MomentKind;
 
@@ -245,6 +245,10 @@ impl CallRecord {
                 self.operation_ended(Some(&command.to_string()), answered(how, clip))
             }
             LegNews::Speech(speaks) => vec![CallEvent::Speech(speaks)],
+            LegNews::Trouble(trouble) => {
+                told(format!("leg: {}", words_of(trouble)));
+                vec![CallEvent::Trouble(trouble)]
+            }
             LegNews::BridgeEnded => {
                 told("leg: the bridge ended".to_owned());
                 vec![CallEvent::BridgeEnded]

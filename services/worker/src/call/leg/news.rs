@@ -1,5 +1,6 @@
 //! What a leg tells, and what it means in Graph's words.
 
+use trunkline_bot::logic::{TroubleKind, TroubleTold};
 use trunkline_teams::calls::{CommsOperation, OperationStatus, ResultInfo, Secret, Tone};
 
 use super::LOST;
@@ -33,6 +34,8 @@ pub enum LegNews {
     },
     /// The peer began to speak, or fell silent.
     Speech(bool),
+    /// Something is wrong with the sound, or not any more.
+    Trouble(TroubleTold),
     /// The leg that it was bridged with ended, or is used otherwise.
     BridgeEnded,
     /// The host's disk was too slow for a recording of the call.
@@ -125,6 +128,22 @@ pub struct Clip {
     pub location: String,
     /// Opens it, as bearer.
     pub token: Secret,
+}
+
+/// Trouble for people.
+pub(super) fn words_of(told: TroubleTold) -> &'static str {
+    match (told.kind, told.is_over) {
+        (TroubleKind::NothingComes, false) => "alarm: nothing comes from the peer",
+        (TroubleKind::NothingComes, true) => "no alarm any more: the peer sends again",
+        (TroubleKind::NothingHeard, false) => "alarm: the peer is not heard, though it sends",
+        (TroubleKind::NothingHeard, true) => "no alarm any more: the peer is heard again",
+        (TroubleKind::NothingArrives, false) => "alarm: the peer reports that nothing arrives",
+        (TroubleKind::NothingArrives, true) => "no alarm any more: the peer hears us again",
+        (TroubleKind::Losses, false) => "alarm: more than 5 % of what the peer sends is lost",
+        (TroubleKind::Losses, true) => "no alarm any more: losses are low again",
+        (_, false) => "an alarm that has no words",
+        (_, true) => "the end of an alarm that has no words",
+    }
 }
 
 /// The end of an answer in Graph's words; sub-codes as in [`trunkline_bot::event::RecordingEnd`].

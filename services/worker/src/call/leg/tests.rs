@@ -1,6 +1,6 @@
 //! Legs in the record of a call.
 
-use trunkline_bot::logic::OperationOutcome;
+use trunkline_bot::logic::{OperationOutcome, TroubleKind, TroubleTold};
 use trunkline_teams::calls::{Call, MediaConfig, MediaInfo, Tone};
 use trunkline_teams::graph::{Answer, PlayPrompt, RecordResponse};
 
@@ -54,6 +54,25 @@ fn a_call_with_a_leg_is_connected_when_the_leg_is() {
     assert_eq!(events, [CallEvent::Connected]);
     assert_eq!(call.hear_leg("leg", 1, LegNews::Connected, 3_000), None);
     assert_eq!(call.hear_leg("another", 2, LegNews::Tone(Tone::Pound), 3_000), None);
+}
+
+#[test]
+fn trouble_with_the_sound_is_told_to_the_bot_and_stands_in_the_timeline() {
+    let mut call = established();
+    let trouble = |is_over| TroubleTold {
+        kind: TroubleKind::NothingArrives,
+        is_over,
+    };
+    for (number, is_over) in [(1, false), (2, true)] {
+        let told = call.hear_leg("leg", number, LegNews::Trouble(trouble(is_over)), 3_000);
+        assert_eq!(told.unwrap(), [CallEvent::Trouble(trouble(is_over))]);
+    }
+    let said: Vec<&str> = call.timeline.iter().map(|moment| moment.what.as_str()).collect();
+    let alarms = [
+        "leg: alarm: the peer reports that nothing arrives",
+        "leg: no alarm any more: the peer hears us again",
+    ];
+    assert!(said.ends_with(&alarms), "{said:?}");
 }
 
 #[test]
