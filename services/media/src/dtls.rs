@@ -19,8 +19,6 @@ use rtc_shared::TransportProtocol;
 
 use crate::srtp::{KeyError, Protection};
 
-/// A handshake that takes longer failed.
-pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes that a peer may spend on its handshake.
 const HANDSHAKE_BYTES: usize = 32 * 1024;
 /// A lost flight is sent again so soon, then after twice as long, up to the longest.
@@ -92,7 +90,7 @@ pub(crate) enum HandshakeError {
     /// Keys could not be made of it.
     #[error(transparent)]
     Keys(#[from] KeyError),
-    /// It took more than [`HANDSHAKE_DEADLINE`] or [`HANDSHAKE_BYTES`].
+    /// It took more than [`crate::patience::Patience::handshake`] or [`HANDSHAKE_BYTES`].
     #[error("the handshake took too long or too much")]
     Exhausted,
 }
@@ -110,6 +108,8 @@ pub(crate) enum Progress {
 /// The handshake of one leg, kept after it is done: a peer may repeat its last flight, and says here that it closes.
 pub(crate) struct Handshake {
     endpoint: Endpoint,
+    /// How long it may take.
+    patience: Duration,
     deadline: Instant,
     bytes_left: usize,
     is_done: bool,
@@ -122,10 +122,11 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    pub(crate) fn new(identity: &Identity, now: Instant) -> Self {
+    pub(crate) fn new(identity: &Identity, patience: Duration, now: Instant) -> Self {
         Self {
             endpoint: Endpoint::new(ANY_ADDRESS, TransportProtocol::UDP, Some(identity.config.clone())),
-            deadline: now + HANDSHAKE_DEADLINE,
+            patience,
+            deadline: now + patience,
             bytes_left: HANDSHAKE_BYTES,
             is_done: false,
             retransmission: FIRST_RETRANSMISSION,
@@ -138,7 +139,7 @@ impl Handshake {
     /// Begins to count the time: there is an address now that a handshake may come from.
     pub(crate) fn begin(&mut self, now: Instant) {
         if !self.is_done {
-            self.deadline = now + HANDSHAKE_DEADLINE;
+            self.deadline = now + self.patience;
         }
     }
 

@@ -14,9 +14,9 @@ pub mod codec;
 pub mod codecs;
 pub mod control;
 pub mod dtls;
-
 pub mod ice;
 pub mod leg;
+pub mod patience;
 pub mod prompt;
 pub mod record;
 pub mod role;

@@ -185,7 +185,7 @@ fn open(host: &Arc<Host>, epoch: u64, open: &wire::Open) -> Result<(String, Ack)
     let what = wire::Opened {
         path: format!("/legs/{}", opened.leg),
         token: opened.token,
-        expires_ms: u32::try_from(Host::token_valid().as_millis()).unwrap_or(u32::MAX),
+        expires_ms: u32::try_from(host.token_valid().as_millis()).unwrap_or(u32::MAX),
     };
     Ok((opened.leg.to_string(), Ack::Opened(what)))
 }

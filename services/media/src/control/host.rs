@@ -20,7 +20,7 @@ use crate::leg::EndReason;
 use crate::prompt::{Library, StandIn};
 use crate::record::{HandOn, Recorder, RecorderConfig, RecorderError};
 use crate::thread::{Events, LegKey, MediaThreads, ThreadConfig};
-use crate::whip::{Session, TOKEN_VALID};
+use crate::whip::Session;
 
 /// Messages that may wait for a leg's actor.
 const MAILBOX: usize = 1_024;
@@ -137,7 +137,7 @@ impl Wishes {
 pub struct OpenedLeg {
     /// Its name; its offer goes to `/legs/` and this.
     pub leg: LegId,
-    /// The peer's bearer token, valid for [`TOKEN_VALID`]. A secret.
+    /// The peer's bearer token, valid for [`Host::token_valid`]. A secret.
     pub token: String,
 }
 
@@ -173,6 +173,7 @@ pub struct Host {
     pub(super) tally: Tally,
     public_address: OnceLock<String>,
     pub(super) orphaned_after: Duration,
+    token_valid: Duration,
     registry: Mutex<Registry>,
     incarnation: u64,
     limit: usize,
@@ -204,6 +205,7 @@ impl Host {
             tally: Tally::default(),
             public_address: OnceLock::new(),
             orphaned_after: config.orphaned_after,
+            token_valid: config.thread.patience.offer,
             registry: Mutex::default(),
             incarnation: rand::random(),
             limit,
@@ -254,15 +256,15 @@ impl Host {
             }
             registry.by_name.insert(leg.clone(), mailbox.clone());
         }
-        let session = Session::new(&token, Instant::now());
+        let session = Session::new(&token, self.token_valid, Instant::now());
         let actor = Actor::new(self.clone(), leg.clone(), wish, session, seat, mailbox.downgrade());
         tokio::spawn(actor.run(messages));
         Ok(OpenedLeg { leg, token })
     }
 
     /// So long a token of [`Self::open`] is valid.
-    pub const fn token_valid() -> Duration {
-        TOKEN_VALID
+    pub fn token_valid(&self) -> Duration {
+        self.token_valid
     }
 
     pub(crate) fn by_name(&self, leg: &LegId) -> Option<Mailbox> {

@@ -3,9 +3,11 @@
 //! [`LiteAgent`] is the machine of one leg. A datagram goes in with its source and the time; what it means comes out. Anything
 //! that is not an authentic check of the peer changes nothing and is never answered: no oracle, no reflection.
 //!
-//! Two decisions beyond the letter of the standard. A nomination is obeyed at once and always, also when a pair is already
-//! selected: that is what survives a NAT that rebinds and a telephone that leaves Wi-Fi. And because a lite agent cannot ask
-//! for consent (RFC 7675), authentic checks of the peer count as consent.
+//! Three decisions beyond the letter of the standard. A nomination is obeyed at once and always, also when a pair is already
+//! selected: that is what survives a NAT that rebinds and a telephone that leaves Wi-Fi. Peers that nominate once and never again
+//! (`rtc-ice`, pion) do not notice that a NAT gave them another address: whose checks come from elsewhere, and from the nominated
+//! address no more, is followed there ([`Patience::moved`]). And because a lite agent cannot ask for consent (RFC 7675), authentic
+//! checks of the peer count as consent.
 
 mod credentials;
 mod message;
@@ -15,12 +17,10 @@ use std::time::{Duration, Instant};
 
 use message::{Answer, BindingRequest, write_answer};
 
+use crate::patience::Patience;
+
 pub use credentials::{Credentials, HIGHEST_HOST, HIGHEST_SLOT};
 
-/// Without a check for so long a leg is reported as unstable.
-pub const UNSTABLE_AFTER: Duration = Duration::from_secs(7);
-/// Without a check for so long the peer no longer consents to be sent to (RFC 7675 section 5.1).
-pub const CONSENT: Duration = Duration::from_secs(30);
 /// So long the address that a nomination replaced may still be received from.
 pub const OLD_ADDRESS: Duration = Duration::from_secs(5);
 /// Checks of one leg that are looked at in a second; beyond them not even the hash is computed.
@@ -58,9 +58,9 @@ pub enum Checked {
 /// What time alone changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lapse {
-    /// No check for [`UNSTABLE_AFTER`]. Reported once, until the next check.
+    /// No check for [`Patience::unstable`]. Reported once, until the next check.
     Unstable,
-    /// No check for [`CONSENT`]: nothing may be sent any more.
+    /// No check for [`Patience::consent`]: nothing may be sent any more.
     ConsentExpired,
 }
 
@@ -85,7 +85,10 @@ pub struct LiteAgent {
     current: Box<Generation>,
     /// After a restart, until the first check with the new credentials: both are good.
     next: Option<Box<Generation>>,
+    patience: Patience,
     selected: Option<SocketAddr>,
+    /// The last check from there.
+    selected_check: Instant,
     old: Option<(SocketAddr, Instant)>,
     last_check: Instant,
     is_unstable: bool,
@@ -94,11 +97,13 @@ pub struct LiteAgent {
 
 impl LiteAgent {
     /// Begins to wait for checks. The peer's password is not needed: only who sends checks uses it.
-    pub fn new(ours: Credentials, peer_fragment: String, now: Instant) -> Self {
+    pub fn new(ours: Credentials, peer_fragment: String, patience: Patience, now: Instant) -> Self {
         Self {
             current: Box::new(Generation { ours, peer_fragment }),
             next: None,
+            patience,
             selected: None,
+            selected_check: now,
             old: None,
             last_check: now,
             is_unstable: false,
@@ -142,14 +147,23 @@ impl LiteAgent {
         }
         self.last_check = now;
         self.is_unstable = false;
-        if kind == Answer::Success && request.nominates() {
+        if self.selected == Some(from) {
+            self.selected_check = now;
+        }
+        if kind == Answer::Success && (request.nominates() || self.has_moved(now)) {
             Ok(self.nominate(from, now))
         } else {
             Ok(Checked::Alive)
         }
     }
 
+    /// Whether the peer has left the nominated address: no check has come from there lately.
+    fn has_moved(&self, now: Instant) -> bool {
+        self.selected.is_some() && now.saturating_duration_since(self.selected_check) >= self.patience.moved
+    }
+
     fn nominate(&mut self, address: SocketAddr, now: Instant) -> Checked {
+        self.selected_check = now;
         match self.selected.replace(address) {
             None => Checked::Nominated(address),
             Some(same) if same == address => Checked::Alive,
@@ -163,7 +177,7 @@ impl LiteAgent {
         }
     }
 
-    /// Where the peer is to be sent to: what it nominated last.
+    /// Where the peer is to be sent to: what it nominated last, or where it went since.
     pub fn selected(&self) -> Option<SocketAddr> {
         self.selected
     }
@@ -173,7 +187,7 @@ impl LiteAgent {
         self.selected == Some(address) || self.old.is_some_and(|(old, until)| old == address && now < until)
     }
 
-    /// Whether the peer is silent for [`UNSTABLE_AFTER`] and that was told.
+    /// Whether the peer is silent for [`Patience::unstable`] and that was told.
     pub fn is_unstable(&self) -> bool {
         self.is_unstable
     }
@@ -186,10 +200,10 @@ impl LiteAgent {
     /// What passed by time; `None` if nothing did.
     pub fn lapse(&mut self, now: Instant) -> Option<Lapse> {
         let silence = now.saturating_duration_since(self.last_check);
-        if silence >= CONSENT {
+        if silence >= self.patience.consent {
             return Some(Lapse::ConsentExpired);
         }
-        if silence >= UNSTABLE_AFTER && !self.is_unstable && self.selected.is_some() {
+        if silence >= self.patience.unstable && !self.is_unstable && self.selected.is_some() {
             self.is_unstable = true;
             return Some(Lapse::Unstable);
         }
@@ -199,7 +213,12 @@ impl LiteAgent {
     /// When [`Self::lapse`] is to be asked next.
     pub fn next_lapse(&self) -> Instant {
         let is_reported = self.is_unstable || self.selected.is_none();
-        self.last_check + if is_reported { CONSENT } else { UNSTABLE_AFTER }
+        self.last_check
+            + if is_reported {
+                self.patience.consent
+            } else {
+                self.patience.unstable
+            }
     }
 }
 

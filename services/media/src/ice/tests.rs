@@ -20,7 +20,7 @@ impl World {
         let username = format!("{}:peer", ours.fragment());
         let password = ours.password().to_owned();
         Self {
-            agent: LiteAgent::new(ours, "peer".to_owned(), start),
+            agent: LiteAgent::new(ours, "peer".to_owned(), Patience::default(), start),
             start,
             username,
             password,
@@ -78,6 +78,27 @@ fn a_peer_whose_address_changes_is_followed_at_its_next_check() {
 }
 
 #[test]
+fn a_peer_that_nominates_once_and_then_checks_from_elsewhere_is_followed_when_its_address_is_silent() {
+    let mut world = World::new();
+    let nomination = world.nomination();
+    let check = Request::controlling(&world.username).sealed(&world.password);
+    let (one, other) = ("192.0.2.1:1000", "198.51.100.9:2000");
+    assert_eq!(world.send(other, &check, 0.0).0, Ok(Checked::Alive));
+    assert!(world.send(one, &nomination, 1.0).0.is_ok());
+    // A second way that is tried now and then is no move while the first is in use.
+    for second in 2..20 {
+        let from = if second % 3 == 0 { one } else { other };
+        assert_eq!(world.send(from, &check, f64::from(second)).0, Ok(Checked::Alive));
+    }
+    // The first was used last at 18 s.
+    assert_eq!(world.send(other, &check, 21.9).0, Ok(Checked::Alive));
+    let (from, to) = (address(one), address(other));
+    assert_eq!(world.send(other, &check, 22.0).0, Ok(Checked::Moved { from, to }));
+    assert_eq!(world.agent.selected(), Some(to));
+    assert_eq!(world.send(one, &check, 23.0).0, Ok(Checked::Alive));
+}
+
+#[test]
 fn a_controlled_peer_is_told_of_the_conflict_and_selects_nothing() {
     let mut world = World::new();
     let check = Request::controlled(&world.username)
@@ -125,7 +146,7 @@ fn whoever_does_not_know_the_credentials_is_not_answered() {
     assert_eq!(world.agent.selected(), None);
     assert_eq!(
         world.agent.next_lapse(),
-        world.start + CONSENT,
+        world.start + Patience::default().consent,
         "a forged check is no consent"
     );
 }

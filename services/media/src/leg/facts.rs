@@ -11,9 +11,9 @@ use crate::tone::Key;
 /// Why a leg ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
-    /// The peer was silent for [`crate::ice::CONSENT`].
+    /// The peer was silent for [`crate::patience::Patience::consent`].
     ConsentExpired,
-    /// The handshake broke, or took longer than [`crate::dtls::HANDSHAKE_DEADLINE`].
+    /// The handshake broke, or took longer than [`crate::patience::Patience::handshake`].
     HandshakeFailed,
     /// The peer's certificate is not the one of its offer.
     WrongCertificate,
@@ -78,7 +78,7 @@ pub enum LegEvent {
         /// Where it is.
         to: SocketAddr,
     },
-    /// The peer is silent for [`crate::ice::UNSTABLE_AFTER`].
+    /// The peer is silent for [`crate::patience::Patience::unstable`].
     Unstable,
     /// The peer is heard again.
     Stable,

@@ -23,6 +23,7 @@ use crate::codec::Codec;
 use crate::codecs::{Ear, Mixing, Voice};
 use crate::dtls::{Handshake, HandshakeError, Identity, Peer, Progress};
 use crate::ice::{Budget, Checked, Credentials, Lapse, LiteAgent};
+use crate::patience::Patience;
 use crate::record::Tap;
 use crate::sdp::Negotiated;
 use crate::speech::SpeechChange;
@@ -53,6 +54,8 @@ pub struct Setup {
     pub source: u32,
     /// Where the numbers begin that must not be guessed: first sequence and timestamp, times of reports.
     pub seed: u64,
+    /// How long its peer is waited for.
+    pub patience: Patience,
 }
 
 /// One peer's audio connection.
@@ -78,8 +81,8 @@ impl Leg {
     pub fn new(setup: Setup, identity: &Identity, now: Instant) -> Self {
         let peer_fragment = setup.negotiated.peer_fragment.clone();
         Self {
-            ice: LiteAgent::new(setup.credentials, peer_fragment, now),
-            handshake: Handshake::new(identity, now),
+            ice: LiteAgent::new(setup.credentials, peer_fragment, setup.patience, now),
+            handshake: Handshake::new(identity, setup.patience.handshake, now),
             handshake_budget: Budget::new(HANDSHAKES_A_SECOND, now),
             negotiated: setup.negotiated,
             source: setup.source,

@@ -50,6 +50,7 @@ impl Call {
             negotiated,
             source: 77,
             seed: 9,
+            patience: Patience::default(),
         };
         Self {
             leg: Leg::new(setup, &identity, now),
@@ -438,20 +439,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     /// Whatever happens, a leg sends only to addresses from which an authentic check came, and audio only to one that was
-    /// nominated.
+    /// nominated, or that checks while the one in use does not.
     #[test]
     fn nothing_is_ever_sent_to_an_address_that_was_not_proven(steps in steps()) {
         let mut call = Call::connected();
         call.leg.set_relay(Relay::Echo);
         let mut checked = std::collections::BTreeSet::from([call.address]);
         let mut nominated = checked.clone();
+        call.check(true);
+        let mut in_use = (call.address, call.now);
         for step in steps {
             let at = |port| SocketAddr::from(([203, 0, 113, 1], port));
             let (from, datagram) = match step {
                 Step::Check { port, nominate } => {
                     checked.insert(at(port));
-                    if nominate {
+                    let is_silent = call.now - in_use.1 >= Patience::default().moved;
+                    if nominate || is_silent {
                         nominated.insert(at(port));
+                        in_use = (at(port), call.now);
+                    } else if at(port) == in_use.0 {
+                        in_use.1 = call.now;
                     }
                     (at(port), call.caller.check(nominate))
                 }

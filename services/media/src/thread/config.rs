@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use crate::ice::HIGHEST_SLOT;
+use crate::patience::Patience;
 
 /// How the peers of a thread reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct ThreadConfig {
     pub legs: u32,
     /// Goes before all usual work of the machine, where the system permits it.
     pub is_realtime: bool,
+    /// How long peers are waited for.
+    pub patience: Patience,
 }
 
 impl ThreadConfig {
@@ -48,6 +51,7 @@ impl ThreadConfig {
             ports,
             legs: Self::DEFAULT_LEGS,
             is_realtime: false,
+            patience: Patience::default(),
         }
     }
 

@@ -7,4 +7,4 @@ mod server;
 mod session;
 
 pub use server::{Settings, serve};
-pub use session::{Patch, Session, SessionRefusal, TOKEN_VALID};
+pub use session::{Patch, Session, SessionRefusal};

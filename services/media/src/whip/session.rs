@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 
-/// So long a token may be used for the first POST.
-pub const TOKEN_VALID: Duration = Duration::from_secs(30);
 /// Offers that are refused until the token is spent.
 const FAILURES: u32 = 5;
 
@@ -49,12 +47,12 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session whose peer has a token.
-    pub fn new(token: &str, now: Instant) -> Self {
+    /// A session whose peer has a token, which may be used for the first POST as long as it is valid.
+    pub fn new(token: &str, valid: Duration, now: Instant) -> Self {
         Self {
             token: hash(token),
             state: State::Waiting {
-                until: now + TOKEN_VALID,
+                until: now + valid,
                 failures: 0,
             },
         }
@@ -149,9 +147,11 @@ fn hash(token: &str) -> [u8; 32] {
 mod tests {
     use super::*;
 
+    const VALID: Duration = Duration::from_secs(30);
+
     fn session() -> (Session, Instant) {
         let now = Instant::now();
-        (Session::new("token", now), now)
+        (Session::new("token", VALID, now), now)
     }
 
     #[test]
@@ -159,13 +159,13 @@ mod tests {
         let (mut session, now) = session();
         assert_eq!(session.may_post("another", now), Err(SessionRefusal::Unauthorised));
         assert_eq!(
-            session.may_post("token", now + TOKEN_VALID),
+            session.may_post("token", now + VALID),
             Err(SessionRefusal::Unauthorised)
         );
-        assert!(session.is_expired(now + TOKEN_VALID));
+        assert!(session.is_expired(now + VALID));
         assert_eq!(session.may_post("token", now), Ok(()));
         session.established();
-        assert!(!session.is_expired(now + TOKEN_VALID));
+        assert!(!session.is_expired(now + VALID));
         assert_eq!(session.may_post("token", now), Err(SessionRefusal::Conflict));
         assert_eq!(session.may_post("another", now), Err(SessionRefusal::Unauthorised));
     }

@@ -7,6 +7,7 @@ use prometheus_client::registry::Registry;
 use trunkline_cluster::channel::TlsFiles;
 use trunkline_media::control::HostConfig;
 use trunkline_media::ice::HIGHEST_HOST;
+use trunkline_media::patience::Patience;
 use trunkline_media::record::{HandOn, UploadConfig, UploadToken};
 use trunkline_media::role::{MediaConfig, MediaError, MediaRole, Transport};
 use trunkline_media::thread::{Ports, ThreadConfig};
@@ -70,6 +71,7 @@ pub(super) fn host(section: &MediaSection) -> HostConfig {
             },
             legs: section.legs,
             is_realtime: section.realtime,
+            patience: Patience::default(),
         },
         prompts: section.prompts.clone(),
         stand_in: None,

@@ -174,6 +174,7 @@ impl Worker {
             negotiated,
             source: random.random(),
             seed: random.random(),
+            patience: self.config.patience,
         };
         let opened = Opened {
             leg: key,
