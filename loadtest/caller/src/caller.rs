@@ -13,9 +13,11 @@ use crate::codec::Codec;
 use crate::connection::{Connection, Stand};
 use crate::ear::Ear;
 use crate::error::CallerError;
+use crate::faults::Faults;
 use crate::heard::Heard;
 use crate::invitation::Invitation;
 use crate::keys::{NoSuchKey, Press};
+use crate::network::Tasks;
 use crate::voice::{Orders, Sound};
 use crate::whip::{self, Session};
 
@@ -25,7 +27,7 @@ const KEYS: usize = 256;
 /// How callers come in.
 #[derive(Debug, Clone)]
 pub struct CallerSettings {
-    /// The address of this machine that calls come from. Default: 127.0.0.1.
+    /// The address of this machine that calls come from, both their offers and their sound. Default: 127.0.0.1.
     pub from: IpAddr,
     /// The certificate by which hosts are trusted; `None` trusts those of the system.
     pub root: Option<Certificate>,
@@ -33,6 +35,11 @@ pub struct CallerSettings {
     pub patience: Duration,
     /// What is offered. Default: Opus.
     pub codec: Codec,
+    /// Whether each packet tells how loud it is (RFC 6464), as browsers do, so that a host knows who speaks without decoding. Default:
+    /// yes, if the host takes it.
+    pub levels: bool,
+    /// What goes wrong on purpose. Default: nothing.
+    pub faults: Faults,
 }
 
 impl Default for CallerSettings {
@@ -42,8 +49,61 @@ impl Default for CallerSettings {
             root: None,
             patience: Duration::from_secs(15),
             codec: Codec::default(),
+            levels: true,
+            faults: Faults::default(),
         }
     }
+}
+
+/// A caller that has its offer ready.
+pub(crate) struct Prepared {
+    connection: Connection,
+    offer: String,
+    settings: CallerSettings,
+}
+
+impl Prepared {
+    pub(crate) async fn new(settings: &CallerSettings) -> Result<Self, CallerError> {
+        let mut connection = Connection::new(settings, rand::random()).await?;
+        Ok(Self {
+            offer: connection.offer().await?,
+            connection,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Posts the offer, and comes back when there are keys.
+    pub(crate) async fn connect(self, invitation: &Invitation) -> Result<Caller, CallerError> {
+        let patience = self.settings.patience;
+        in_time(patience, self.try_connect(invitation)).await
+    }
+
+    async fn try_connect(self, invitation: &Invitation) -> Result<Caller, CallerError> {
+        let Self {
+            mut connection,
+            offer,
+            settings,
+        } = self;
+        let client = whip::client(&settings)?;
+        let (session, answer) = Session::open(
+            client,
+            &invitation.with(&settings.faults),
+            offer,
+            settings.faults.repeats,
+        )
+        .await?;
+        connection.accept(answer).await?;
+        Ok(Caller::of(connection, session, settings.codec))
+    }
+}
+
+async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, CallerError>>) -> Result<T, CallerError> {
+    tokio::time::timeout(patience, work).await.unwrap_or_else(|_| {
+        Err(CallerError::Late {
+            what: "the connection".to_owned(),
+            waited: patience,
+        })
+    })
 }
 
 /// A call whose connection has its keys. It says silence until it is told otherwise; dropped, it vanishes without a word.
@@ -56,6 +116,7 @@ pub struct Caller {
     keys: mpsc::Sender<Press>,
     codec: Codec,
     _tasks: JoinSet<()>,
+    _library: Tasks,
 }
 
 impl Caller {
@@ -64,26 +125,15 @@ impl Caller {
     /// # Errors
     /// Whatever keeps it from that.
     pub async fn connect(invitation: &Invitation, settings: &CallerSettings) -> Result<Self, CallerError> {
-        let connected = tokio::time::timeout(settings.patience, Self::try_connect(invitation, settings));
-        connected.await.unwrap_or_else(|_| {
-            Err(CallerError::Late {
-                what: "the connection".to_owned(),
-                waited: settings.patience,
-            })
-        })
+        let connected = async { Prepared::new(settings).await?.connect(invitation).await };
+        in_time(settings.patience, connected).await
     }
 
-    async fn try_connect(invitation: &Invitation, settings: &CallerSettings) -> Result<Self, CallerError> {
-        let client = whip::client(settings.root.as_ref())?;
-        let mut connection = Connection::new(settings.from, settings.codec, rand::random()).await?;
-        let offer = connection.offer().await?;
-        let (session, answer) = Session::open(client, invitation, offer).await?;
-        connection.accept(answer).await?;
-
+    fn of(connection: Connection, session: Session, codec: Codec) -> Self {
         let (sound, wanted) = watch::channel(Sound::default());
         let (keys, pressed) = mpsc::channel(KEYS);
         let (voice, stand) = (connection.voice(), Arc::clone(&connection.stand));
-        let (peer, listening) = connection.split();
+        let (peer, library, listening) = connection.split();
         let ear = Arc::new(Ear::new());
         let mut tasks = JoinSet::new();
         let orders = Orders {
@@ -92,16 +142,17 @@ impl Caller {
         };
         spawn(&mut tasks, "voice", stand.subscribe(), voice.speak(orders));
         spawn(&mut tasks, "ear", stand.subscribe(), listening.listen(Arc::clone(&ear)));
-        Ok(Self {
+        Self {
             peer,
             session,
             stand,
             ear,
             sound,
             keys,
-            codec: settings.codec,
+            codec,
             _tasks: tasks,
-        })
+            _library: library,
+        }
     }
 
     /// Says this from now on.

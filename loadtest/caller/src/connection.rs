@@ -1,6 +1,6 @@
 //! The peer connection: how it is made, and its state, which everything that waits watches.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,8 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::MIME_TYPE_TELEPHONE_EVENT;
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RTCRtpHeaderExtensionCapability, RtpCodecKind,
 };
 use tokio::sync::{mpsc, watch};
 use webrtc::media_stream::track_local::TrackLocal;
@@ -18,15 +19,18 @@ use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
     RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
 };
-use webrtc::runtime::default_runtime;
 
+use crate::caller::CallerSettings;
 use crate::codec::Codec;
 use crate::ear::{Decoding, Ear};
 use crate::error::CallerError;
+use crate::network::Tasks;
 use crate::voice::Voice;
 
 /// The number of keys in our offer.
 pub(crate) const KEYS: u8 = 110;
+/// What carries the level of each packet (RFC 6464).
+const LEVELS: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// How often the host is asked whether it is there, how long it may be silent, and how long then until it counts as lost: a
 /// host that is killed is noticed after some 6 s. The defaults of the library take 30 s.
 const KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -54,6 +58,9 @@ pub(crate) struct Connection {
     track: Arc<TrackLocalStaticRTP>,
     codec: Codec,
     source: u32,
+    /// The number of levels, once the host takes them.
+    levels: Option<u8>,
+    tasks: Tasks,
 }
 
 /// What the library tells. It is called from within the library's own loop, so it only notes.
@@ -92,8 +99,9 @@ impl PeerConnectionEventHandler for Notes {
 }
 
 impl Connection {
-    /// Makes a connection from an address of this machine.
-    pub(crate) async fn new(from: IpAddr, codec: Codec, source: u32) -> Result<Self, CallerError> {
+    /// Makes a connection.
+    pub(crate) async fn new(settings: &CallerSettings, source: u32) -> Result<Self, CallerError> {
+        let codec = settings.codec;
         let stand = Arc::new(watch::Sender::new(Stand::Connecting));
         let (gathered, is_gathered) = watch::channel(false);
         let (tracks, arriving) = mpsc::channel(TRACKS);
@@ -102,18 +110,18 @@ impl Connection {
             gathered,
             tracks,
         };
-        let settings = SettingEngineBuilder::new()
+        let engine = SettingEngineBuilder::new()
             .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEP_ALIVE))
             // Where no multicast is routed, nothing works with it.
             .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .build();
-        let runtime = default_runtime().ok_or_else(|| webrtc::error::Error::Other("there is no runtime".to_owned()))?;
+        let tasks = Tasks::new();
         let building = PeerConnectionBuilder::new()
-            .with_media_engine(codecs(codec)?)
-            .with_setting_engine(settings)
+            .with_media_engine(media(codec, settings.levels)?)
+            .with_setting_engine(engine)
             .with_handler(Arc::new(notes))
-            .with_runtime(runtime)
-            .with_udp_addrs(vec![format!("{from}:0")])
+            .with_runtime(tasks.runtime(settings.faults))
+            .with_udp_addrs(vec![SocketAddr::new(settings.from, 0)])
             .build();
         // Twenty kilobytes of it.
         let peer = Box::pin(building).await?;
@@ -127,6 +135,8 @@ impl Connection {
             track,
             codec,
             source,
+            levels: None,
+            tasks,
         })
     }
 
@@ -142,6 +152,7 @@ impl Connection {
 
     /// Takes the answer, and waits for the keys.
     pub(crate) async fn accept(&mut self, answer: String) -> Result<(), CallerError> {
+        self.levels = number_of_levels(&answer);
         let answer = RTCSessionDescription::answer(answer)?;
         self.peer.set_remote_description(answer).await?;
         let mut stand = self.stand.subscribe();
@@ -158,15 +169,20 @@ impl Connection {
             track: Arc::clone(&self.track),
             source: self.source,
             codec: self.codec,
+            levels: self.levels,
         }
     }
 
-    /// The end that tells the host, and what is heard.
-    pub(crate) fn split(self) -> (Arc<dyn PeerConnection>, Listening) {
+    /// The end that tells the host, what keeps it going, and what is heard.
+    pub(crate) fn split(self) -> (Arc<dyn PeerConnection>, Tasks, Listening) {
         let Self {
-            peer, tracks, codec, ..
+            peer,
+            tasks,
+            tracks,
+            codec,
+            ..
         } = self;
-        (peer, Listening { tracks, codec })
+        (peer, tasks, Listening { tracks, codec })
     }
 }
 
@@ -199,8 +215,16 @@ impl Listening {
     }
 }
 
-/// The codec and keys, both by the same clock.
-fn codecs(codec: Codec) -> Result<MediaEngine, CallerError> {
+/// The number by which the answer takes levels.
+fn number_of_levels(answer: &str) -> Option<u8> {
+    let extensions = answer.lines().filter_map(|line| line.strip_prefix("a=extmap:"));
+    let mut named = extensions.filter_map(|line| line.trim_end().split_once(' '));
+    let (number, _) = named.find(|(_, name)| *name == LEVELS)?;
+    number.parse().ok()
+}
+
+/// The codec and keys, both by the same clock, and levels if they are wanted.
+fn media(codec: Codec, levels: bool) -> Result<MediaEngine, CallerError> {
     let mut engine = MediaEngine::default();
     let both = [(codec.described(), codec.payload_type()), (keys(codec), KEYS)];
     for (rtp_codec, payload_type) in both {
@@ -209,6 +233,10 @@ fn codecs(codec: Codec) -> Result<MediaEngine, CallerError> {
             payload_type,
         };
         engine.register_codec(codec, RtpCodecKind::Audio)?;
+    }
+    if levels {
+        let extension = RTCRtpHeaderExtensionCapability { uri: LEVELS.to_owned() };
+        engine.register_header_extension(extension, RtpCodecKind::Audio, None)?;
     }
     Ok(engine)
 }
@@ -235,4 +263,16 @@ fn own_track(codec: Codec, source: u32) -> MediaStreamTrack {
     let codings = vec![coding(codec.described()), coding(keys(codec))];
     let [stream, track, label] = ["call", "voice", "a caller"].map(str::to_owned);
     MediaStreamTrack::new(stream, track, label, RtpCodecKind::Audio, codings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_sent_by_the_number_of_the_answer_if_it_has_one() {
+        let answer = "a=mid:0\r\na=extmap:2 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:7 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n";
+        assert_eq!(number_of_levels(answer), Some(7));
+        assert_eq!(number_of_levels("a=mid:0\r\n"), None);
+    }
 }

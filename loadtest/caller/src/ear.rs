@@ -110,7 +110,7 @@ mod tests {
             let (ear, mut mouth) = (Ear::new(), Mouth::new(codec).unwrap());
             let mut decoding = Decoding::new(codec).unwrap();
             for number in 0..50_u16 {
-                let payload = mouth.frame(Sound::Tone(700)).unwrap();
+                let payload = mouth.frame(Sound::Tone(700)).unwrap().payload;
                 let packet = packet(number, u32::from(number) * codec.frame_ticks(), payload);
                 decoding.audio(&packet, Instant::now(), &ear);
             }

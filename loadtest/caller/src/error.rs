@@ -22,6 +22,9 @@ pub enum CallerError {
         /// What the body says.
         says: String,
     },
+    /// The token of an invitation let more than one offer in.
+    #[error("one token let more than one offer in")]
+    LetInAgain,
     /// The connection cannot be made.
     #[error("the connection cannot be made")]
     Connection(#[from] webrtc::error::Error),

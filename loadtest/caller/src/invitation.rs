@@ -6,6 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::error::CallerError;
+use crate::faults::Faults;
 
 /// Where an offer is posted, and the token that lets it in; the token is a secret and is not printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -31,6 +32,18 @@ impl Invitation {
         } else {
             Err(CallerError::NoInvitation("its address or its token".to_owned()))
         }
+    }
+}
+
+impl Invitation {
+    /// As a caller with these faults has it.
+    pub(crate) fn with(&self, faults: &Faults) -> Self {
+        let mut invitation = self.clone();
+        if faults.wrong_token {
+            // As long as the right one.
+            invitation.token = invitation.token.chars().rev().collect();
+        }
+        invitation
     }
 }
 

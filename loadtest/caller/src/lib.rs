@@ -7,30 +7,41 @@
 //!
 //! The way of what is said: [`Sound`], 20 ms of samples, [`Codec`], a packet each 20 ms. The way back: packet, codec, 20 ms of samples,
 //! the strongest frequencies in them ([`spectrum`]), a [`Frame`] of [`Heard`]; samples are not kept.
+//!
+//! Whatever is to go wrong stands in one description, [`Faults`] of [`CallerSettings`]: what the network does to datagrams is done below the
+//! library, between its sockets and the system's, so that it notices as little as in a real network. [`storm`] lets many callers come at
+//! once.
 
 mod caller;
 mod codec;
 mod connection;
 mod ear;
 mod error;
+mod faults;
 mod file;
 mod heard;
 mod invitation;
 mod keys;
+mod network;
+mod path;
 mod recording;
+mod socket;
 pub mod spectrum;
+mod storm;
 mod voice;
 mod whip;
 
 pub use caller::{Caller, CallerSettings};
 pub use codec::Codec;
 pub use error::CallerError;
+pub use faults::{Faults, Stop};
 pub use file::tone_file;
 pub use heard::{Frame, Heard};
 pub use invitation::Invitation;
 pub use keys::NoSuchKey;
 pub use recording::recorded;
 pub use spectrum::Spectrum;
+pub use storm::storm;
 pub use voice::Sound;
 
 /// What one packet holds, in milliseconds.

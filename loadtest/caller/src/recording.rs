@@ -87,7 +87,9 @@ mod tests {
         let mut mouth = Mouth::new(crate::Codec::Opus).unwrap();
         let mut file = page_of(&[b"OpusHead".to_vec(), vec![b'x'; 600]]);
         for _ in 0..4 {
-            let sounds: Vec<_> = (0..10).map(|_| mouth.frame(Sound::Tone(700)).unwrap()).collect();
+            let sounds: Vec<_> = (0..10)
+                .map(|_| mouth.frame(Sound::Tone(700)).unwrap().payload)
+                .collect();
             file.extend(page_of(&sounds));
         }
         let spectra = recorded(&file).unwrap();

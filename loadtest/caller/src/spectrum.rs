@@ -12,6 +12,8 @@ pub const RANGE: std::ops::RangeInclusive<u16> = 200..=3_400;
 const PEAKS: usize = 3;
 /// Below it, 20 ms are silence.
 const SILENCE_DBOV: f32 = -60.0;
+/// The level of nothing.
+const LOWEST_DBOV: i16 = -127;
 
 /// A frequency, and its share of the energy of its frame.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -35,11 +37,10 @@ impl Spectrum {
     /// Of a frame of 20 ms at 16 kHz. A frame of another length is taken for its sounds as well, only less exactly.
     #[allow(clippy::cast_precision_loss, reason = "samples and counts are small")]
     pub fn of(samples: &[i16]) -> Self {
-        let energy: f32 = samples.iter().map(|sample| f32::from(*sample).powi(2)).sum();
+        let energy = energy(samples);
         let count = samples.len().max(1) as f32;
-        let power = energy / count / f32::from(i16::MAX).powi(2);
         let mut spectrum = Self {
-            dbov: (10.0 * power.max(1e-12).log10()).max(-127.0),
+            dbov: dbov(samples),
             peaks: [Peak::default(); PEAKS],
         };
         if spectrum.is_silent() {
@@ -74,6 +75,23 @@ impl Spectrum {
             .iter()
             .any(|peak| peak.hz.abs_diff(hz) <= STEP / 2 && peak.share >= 0.2)
     }
+}
+
+fn energy(samples: &[i16]) -> f32 {
+    samples.iter().map(|sample| f32::from(*sample).powi(2)).sum()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts are small")]
+fn dbov(samples: &[i16]) -> f32 {
+    let power = energy(samples) / samples.len().max(1) as f32 / f32::from(i16::MAX).powi(2);
+    (10.0 * power.max(1e-13).log10()).max(f32::from(LOWEST_DBOV))
+}
+
+/// How loud samples are, as RFC 6464 tells it: decibels below overload, from 0 to 127 for nothing.
+pub(crate) fn level(samples: &[i16]) -> u8 {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 127")]
+    let level = (-dbov(samples)).round().clamp(0.0, 127.0) as u8;
+    level
 }
 
 /// The squared magnitude at one frequency (Goertzel).
@@ -122,6 +140,14 @@ mod tests {
         let spectrum = Spectrum::of(&mixed);
         assert!(spectrum.has(600) && spectrum.has(1_500), "{spectrum:?}");
         assert!(!spectrum.has(1_000));
+    }
+
+    #[test]
+    fn levels_are_those_of_rfc_6464() {
+        assert_eq!(level(&[0; FRAME_SAMPLES]), 127);
+        assert_eq!(level(&[i16::MAX; FRAME_SAMPLES]), 0);
+        // A third of full scale are 9.5 dB, and a sine wave has 3 dB less than a square wave.
+        assert!((12..=13).contains(&level(&sine(700, 3))));
     }
 
     #[test]

@@ -13,11 +13,14 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use crate::codec::{Codec, Encoder};
 use crate::connection::KEYS;
 use crate::keys::Press;
-use crate::spectrum::sine;
+use crate::spectrum::{level, sine};
 use crate::{CallerError, FRAME_MS, FRAME_SAMPLES};
 
 /// Slots without a key after one: 80 ms.
 const PAUSE: u32 = 4;
+/// The level of nothing (RFC 6464), and the bit of a packet that somebody speaks in.
+const SILENT: u8 = 127;
+const IS_VOICE: u8 = 0x80;
 
 /// What somebody says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +32,13 @@ pub enum Sound {
     Nothing,
     /// A sine wave of this many Hz; multiples of [`crate::spectrum::STEP`] are recognised best.
     Tone(u16),
+}
+
+/// 20 ms of a sound.
+pub(crate) struct Spoken {
+    pub(crate) payload: Vec<u8>,
+    /// How loud it is: decibels below overload, 0 to 127, as RFC 6464 counts them.
+    pub(crate) level: u8,
 }
 
 /// Makes packets of sounds.
@@ -44,13 +54,16 @@ impl Mouth {
     }
 
     /// The next 20 ms.
-    pub(crate) fn frame(&mut self, sound: Sound) -> Result<Vec<u8>, CallerError> {
+    pub(crate) fn frame(&mut self, sound: Sound) -> Result<Spoken, CallerError> {
         let samples = match sound {
             Sound::Silence | Sound::Nothing => [0; FRAME_SAMPLES],
             Sound::Tone(hz) => sine(hz, self.frame),
         };
         self.frame = self.frame.wrapping_add(1);
-        self.encoder.encode(&samples)
+        Ok(Spoken {
+            payload: self.encoder.encode(&samples)?,
+            level: level(&samples),
+        })
     }
 }
 
@@ -65,6 +78,8 @@ pub(crate) struct Voice {
     pub(crate) track: Arc<TrackLocalStaticRTP>,
     pub(crate) source: u32,
     pub(crate) codec: Codec,
+    /// The number of the header extension that carries levels, if the host takes them.
+    pub(crate) levels: Option<u8>,
 }
 
 impl Voice {
@@ -117,16 +132,24 @@ impl Voice {
                     header.sequence_number = header.sequence_number.wrapping_sub(1);
                     continue;
                 }
-                let header = Header {
-                    payload_type: self.codec.payload_type(),
-                    ..header.clone()
-                };
-                Packet {
-                    header,
-                    payload: mouth.frame(sound)?.into(),
-                }
+                self.packet(&header, mouth.frame(sound)?)?
             };
             self.track.write_rtp(packet).await?;
         }
+    }
+
+    fn packet(&self, header: &Header, spoken: Spoken) -> Result<Packet, CallerError> {
+        let mut header = Header {
+            payload_type: self.codec.payload_type(),
+            ..header.clone()
+        };
+        if let Some(number) = self.levels {
+            let voice = if spoken.level < SILENT { IS_VOICE } else { 0 };
+            header.set_extension(number, vec![voice | spoken.level].into())?;
+        }
+        Ok(Packet {
+            header,
+            payload: spoken.payload.into(),
+        })
     }
 }

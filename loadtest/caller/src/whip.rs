@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Response, header};
+use reqwest::{Client, Response, header};
+use tokio::task::JoinSet;
 use url::Url;
 
+use crate::caller::CallerSettings;
 use crate::error::CallerError;
 use crate::invitation::Invitation;
 
@@ -16,13 +18,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Bytes of an answer that are read.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
-/// A client for media hosts. `root` is the certificate that they are trusted by, in place of the system's.
+/// A client for media hosts.
 ///
 /// # Errors
 /// The certificate or the client cannot be used.
-pub(crate) fn client(root: Option<&Certificate>) -> Result<Client, CallerError> {
+pub(crate) fn client(settings: &CallerSettings) -> Result<Client, CallerError> {
     let builder = Client::builder().no_proxy().timeout(PATIENCE);
-    let builder = match root {
+    let builder = builder.local_address(settings.from);
+    let builder = match &settings.root {
         Some(root) => builder.tls_certs_only([root.clone()]),
         None => builder,
     };
@@ -37,12 +40,27 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Posts an offer. Gives the session and the answer.
+    /// Posts an offer, and as many times more as it is repeated, all at once. Gives the session and the answer.
     pub(crate) async fn open(
         client: Client,
         invitation: &Invitation,
         offer: String,
+        repeats: u32,
     ) -> Result<(Self, String), CallerError> {
+        let mut repeated = JoinSet::new();
+        for _ in 0..repeats {
+            repeated.spawn(Self::post(client.clone(), invitation.clone(), offer.clone()));
+        }
+        let first = Self::post(client, invitation.clone(), offer).await;
+        let others = repeated.join_all().await.into_iter();
+        others.fold(first, |one, other| match (one, other) {
+            (Ok(_), Ok(_)) | (Err(CallerError::LetInAgain), _) => Err(CallerError::LetInAgain),
+            (Ok(opened), Err(_)) | (Err(_), Ok(opened)) => Ok(opened),
+            (Err(refused), Err(_)) => Err(refused),
+        })
+    }
+
+    async fn post(client: Client, invitation: Invitation, offer: String) -> Result<(Self, String), CallerError> {
         let mut tries = 0;
         let answer = loop {
             let request = client.post(invitation.whip.clone()).bearer_auth(&invitation.token);
@@ -69,7 +87,7 @@ impl Session {
                 Self {
                     client,
                     location,
-                    token: invitation.token.clone(),
+                    token: invitation.token,
                 },
                 says,
             )),

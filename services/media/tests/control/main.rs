@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bridges;
+mod faults;
 mod keys;
 mod loading;
 mod owners;

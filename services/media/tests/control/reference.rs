@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use trunkline_caller::{Caller, CallerSettings, Codec, Invitation, Sound};
+use trunkline_media::codecs::Purpose;
 use trunkline_media::thread::{Ports, ThreadConfig};
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
@@ -26,17 +27,26 @@ async fn call(world: &World, worker: &mut Worker) -> (String, Caller) {
 
 /// The same in a codec, of a leg that is opened so.
 pub(crate) async fn call_in(world: &World, worker: &mut Worker, codec: Codec, open: Open) -> (String, Caller) {
+    call_as(world, worker, open, |settings| CallerSettings { codec, ..settings }).await
+}
+
+/// The same of a caller with settings of its own.
+async fn call_as(
+    world: &World,
+    worker: &mut Worker,
+    open: Open,
+    with: impl FnOnce(CallerSettings) -> CallerSettings,
+) -> (String, Caller) {
     let (leg, opened) = worker.opens(open).await;
     worker.attach(&leg, 0).await;
     let invitation = Invitation {
         whip: format!("{}{}", world.https, opened.path).parse().unwrap(),
         token: opened.token,
     };
-    let settings = CallerSettings {
+    let settings = with(CallerSettings {
         root: Some(world.root.clone()),
-        codec,
         ..CallerSettings::default()
-    };
+    });
     let caller = Caller::connect(&invitation, &settings).await.unwrap();
     worker.event(&leg, |told| matches!(told, Told::Connected(_))).await;
     (leg, caller)
@@ -139,5 +149,31 @@ fn a_wrong_token_lets_nobody_in() {
         };
         let refused = Caller::connect(&invitation, &settings).await.err().unwrap();
         assert!(refused.to_string().contains("401"), "{refused}");
+    });
+}
+
+#[test]
+fn a_caller_that_tells_levels_is_heard_to_speak_without_a_codec_thread() {
+    run(async {
+        let world = World::start(10).await;
+        let mut worker = world.worker().await;
+        for (levels, price) in [(true, 0), (false, Purpose::Speech.price())] {
+            let open = Open {
+                speech: true,
+                ..Open::default()
+            };
+            let with = |settings: CallerSettings| CallerSettings { levels, ..settings };
+            let (leg, caller) = call_as(&world, &mut worker, open, with).await;
+            assert_eq!(world.host.codecs().used(), price);
+            for (sound, speaks) in [(Sound::Tone(700), true), (Sound::Silence, false)] {
+                caller.say(sound);
+                let Told::Speech(speech) = worker.event(&leg, |told| matches!(told, Told::Speech(_))).await else {
+                    panic!()
+                };
+                assert_eq!(speech.speaks, speaks);
+            }
+            assert_eq!(caller.hang_up().await.unwrap(), 200);
+            worker.event(&leg, |told| matches!(told, Told::Ended(_))).await;
+        }
     });
 }
