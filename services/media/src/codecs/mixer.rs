@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::decoding::{Decoded, Decoding, RATE};
-use super::thread::{CodecThread, Held, Input, Job};
+use super::thread::{CodecThread, Given, Held, Input, Job};
 use super::{NoCodecs, Seat};
 use crate::audio::opus::{CodecError, Encoder};
 use crate::codec::Codec;
-use crate::record::{Direction, Recorded, Tap};
+use crate::record::{Direction, Recorded, Taken, Tap};
 
 /// Samples of a packet that is made.
 const FRAME: usize = 320;
@@ -32,11 +33,29 @@ pub struct Mixing {
     job: Held,
     /// The operation that began it.
     pub(crate) operation: u64,
+    /// Packets of the leg that the codec thread had no time for, and that were not told.
+    lost: u32,
+    ring: Arc<Ring>,
+}
+
+/// What the mixer knows of the recorder's ring, for the leg, which tells it.
+#[derive(Debug, Default)]
+struct Ring {
+    /// Packets that found it full, since this was asked last.
+    dropped: AtomicU32,
+    /// The recorder gave the recording up.
+    is_left: AtomicBool,
 }
 
 impl Mixing {
-    /// Hands a packet over. Never waits.
-    pub(crate) fn take(&self, direction: Direction, payload: Bytes, (timestamp, source): (u32, u32), at: Instant) {
+    /// Hands a packet over. Never waits. Gaps are known with what is taken behind them.
+    pub(crate) fn take(
+        &mut self,
+        direction: Direction,
+        payload: Bytes,
+        (timestamp, source): (u32, u32),
+        at: Instant,
+    ) -> Taken {
         let packet = Recorded {
             payload,
             timestamp,
@@ -44,21 +63,54 @@ impl Mixing {
             at,
             dropped_before: 0,
         };
-        self.job.give(if direction == Direction::Sent {
+        let given = self.job.try_give(if direction == Direction::Sent {
             Input::Sent(packet)
         } else {
             Input::Heard(packet)
         });
+        if given == Given::Lost {
+            self.lost = self.lost.saturating_add(1);
+            return Taken::Dropped;
+        }
+        if given == Given::Over || self.ring.is_left.load(Ordering::Relaxed) {
+            return Taken::Failed;
+        }
+        let lost = std::mem::take(&mut self.lost);
+        match lost.saturating_add(self.ring.dropped.swap(0, Ordering::Relaxed)) {
+            0 => Taken::Yes,
+            packets => Taken::AfterGap(packets),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Mixing {
+    /// As if so many packets had found the recorder's ring full.
+    pub(crate) fn lacks(&self, packets: u32) {
+        self.ring.taken(Taken::AfterGap(packets));
+    }
+}
+
+impl Ring {
+    fn taken(&self, taken: Taken) {
+        match taken {
+            Taken::Yes | Taken::Dropped => {}
+            Taken::AfterGap(packets) => drop(self.dropped.fetch_add(packets, Ordering::Relaxed)),
+            Taken::Failed => self.is_left.store(true, Ordering::Relaxed),
+        }
     }
 }
 
 /// Mixes a leg of that codec into a recording.
 pub(super) fn mix(thread: &CodecThread, seat: Arc<Seat>, codec: Codec, tap: Tap) -> Result<Mixing, NoCodecs> {
     let operation = tap.operation;
-    let mixer = Mixer::new(codec, tap, Instant::now()).map_err(|_| NoCodecs::Broken)?;
+    let ring = Arc::new(Ring::default());
+    let mixer = Mixer::new(codec, tap, ring.clone(), Instant::now()).map_err(|_| NoCodecs::Broken)?;
     Ok(Mixing {
         job: thread.begin(Box::new(mixer), seat)?,
         operation,
+        lost: 0,
+        ring,
     })
 }
 
@@ -72,6 +124,7 @@ struct Mixer {
     began: Instant,
     encoder: Encoder,
     tap: Tap,
+    ring: Arc<Ring>,
 }
 
 /// One direction.
@@ -91,7 +144,7 @@ impl Voice {
 }
 
 impl Mixer {
-    fn new(codec: Codec, tap: Tap, now: Instant) -> Result<Self, CodecError> {
+    fn new(codec: Codec, tap: Tap, ring: Arc<Ring>, now: Instant) -> Result<Self, CodecError> {
         Ok(Self {
             heard: Voice::new(codec)?,
             sent: Voice::new(codec)?,
@@ -100,6 +153,7 @@ impl Mixer {
             began: now,
             encoder: Encoder::live(RATE, BITRATE)?,
             tap,
+            ring,
         })
     }
 
@@ -137,10 +191,8 @@ impl Mixer {
             let timestamp = self.place * i64::from(Codec::Opus.clock_rate() / RATE);
             self.place += FRAME_PLACES;
             if let Ok(packet) = self.encoder.encode(&frame) {
-                // A recorder that gave up has told so.
-                let _ = self
-                    .tap
-                    .take(packet.into(), crate::rtp::low32(timestamp.cast_unsigned()), SOURCE, now);
+                let timestamp = crate::rtp::low32(timestamp.cast_unsigned());
+                self.ring.taken(self.tap.take(packet.into(), timestamp, SOURCE, now));
             }
         }
     }
@@ -245,7 +297,7 @@ mod tests {
     fn both_directions_are_in_one_file_at_the_time_at_which_they_were_heard() {
         let (tap, ring) = Tap::new(1, Direction::Mixed);
         let start = Instant::now();
-        let mut mixer = Mixer::new(Codec::Pcmu, tap, start).unwrap();
+        let mut mixer = Mixer::new(Codec::Pcmu, tap, Arc::default(), start).unwrap();
         let mut packets = Vec::new();
         // The peer speaks from 0.2 s on, the leg from 0.6 to 0.8 s; the clocks of both begin anywhere.
         for step in 0..70u32 {
@@ -292,8 +344,43 @@ mod tests {
         );
         let (tap, ring) = Tap::new(1, Direction::Mixed);
         let start = Instant::now();
-        let mut mixer = Mixer::new(Codec::Opus, tap, start).unwrap();
+        let mut mixer = Mixer::new(Codec::Opus, tap, Arc::default(), start).unwrap();
         mixer.tick(start + Duration::from_secs(60));
         assert_eq!(ring.try_iter().count(), AT_ONCE as usize);
+    }
+
+    #[test]
+    fn what_found_the_recorder_s_ring_full_is_known_behind_it_and_so_is_its_end() {
+        let (tap, packets) = Tap::new(1, Direction::Mixed);
+        let ring = Arc::new(Ring::default());
+        let start = Instant::now();
+        let mut mixer = Mixer::new(Codec::Pcmu, tap, ring.clone(), start).unwrap();
+        let mut steps = (0u32..).map(|step| start + Duration::from_millis(20) * step);
+        // A quarter of a second behind the call, and the ring has two seconds.
+        for now in steps.by_ref().take(150) {
+            mixer.tick(now);
+        }
+        let dropped = || ring.dropped.load(Ordering::Relaxed);
+        assert_eq!((packets.try_iter().count(), dropped()), (100, 0));
+        mixer.tick(steps.next().unwrap());
+        assert!((35..45).contains(&dropped()), "{} packets", dropped());
+        drop(packets);
+        mixer.tick(steps.next().unwrap());
+        assert!(ring.is_left.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_leg_is_told_once_what_its_mix_lacks() {
+        let codecs = super::super::Codecs::start(1).unwrap();
+        let seat = codecs.seat(&[super::super::Purpose::Mix(Codec::Pcmu)]).unwrap();
+        let (tap, _packets) = Tap::new(1, Direction::Mixed);
+        let mut mixing = codecs.mix(Codec::Pcmu, seat, tap).unwrap();
+        let take = |mixing: &mut Mixing| mixing.take(Direction::Received, tone(500.0, 0), (0, 5), Instant::now());
+        assert_eq!(take(&mut mixing), Taken::Yes);
+        mixing.lost = 3;
+        mixing.lacks(4);
+        assert_eq!((take(&mut mixing), take(&mut mixing)), (Taken::AfterGap(7), Taken::Yes));
+        mixing.ring.is_left.store(true, Ordering::Relaxed);
+        assert_eq!(take(&mut mixing), Taken::Failed);
     }
 }

@@ -136,19 +136,34 @@ pub(super) struct Held {
 impl Held {
     /// Hands something over and never waits: what finds the queue full is lost, and counted. `false` when the job has ended.
     pub(super) fn give(&self, input: Input) -> bool {
+        self.try_give(input) != Given::Over
+    }
+
+    /// The same, for whoever must know what was lost.
+    pub(super) fn try_give(&self, input: Input) -> Given {
         if self.done.strong_count() == 0 {
-            return false;
+            return Given::Over;
         }
         let number = self.number;
         match self.work.try_send(Work::Give { number, input }) {
-            Ok(()) => true,
+            Ok(()) => Given::Taken,
             Err(TrySendError::Full(_)) => {
                 self.figures.dropped_one();
-                true
+                Given::Lost
             }
-            Err(TrySendError::Disconnected(_)) => false,
+            Err(TrySendError::Disconnected(_)) => Given::Over,
         }
     }
+}
+
+/// What became of something that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Given {
+    Taken,
+    /// The queue was full.
+    Lost,
+    /// The job has ended.
+    Over,
 }
 
 impl fmt::Debug for Held {

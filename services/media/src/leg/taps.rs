@@ -56,23 +56,19 @@ impl Taps {
         now: Instant,
         out: &mut Out,
     ) {
-        if let Some(mixed) = &self.mixed {
-            mixed.take(direction, payload.clone(), (timestamp, source), now);
+        if let Some(mixed) = &mut self.mixed {
+            let operation = mixed.operation;
+            let taken = mixed.take(direction, payload.clone(), (timestamp, source), now);
+            if tell(taken, operation, Direction::Mixed, out) {
+                self.mixed = None;
+            }
         }
         let place = self.of(direction);
         let Some(tap) = place else { return };
         let operation = tap.operation;
-        match tap.take(payload.clone(), timestamp, source, now) {
-            Taken::Yes | Taken::Dropped => {}
-            Taken::AfterGap(packets) => out.event(LegEvent::RecordingGap {
-                operation,
-                direction,
-                packets,
-            }),
-            Taken::Failed => {
-                *place = None;
-                out.event(LegEvent::RecordingFailed { operation, direction });
-            }
+        let taken = tap.take(payload.clone(), timestamp, source, now);
+        if tell(taken, operation, direction, out) {
+            *place = None;
         }
     }
 
@@ -83,4 +79,18 @@ impl Taps {
             Direction::Sent => &mut self.sent,
         }
     }
+}
+
+/// Tells of what a recording lacks; `true` when it was given up.
+fn tell(taken: Taken, operation: u64, direction: Direction, out: &mut Out) -> bool {
+    match taken {
+        Taken::Yes | Taken::Dropped => {}
+        Taken::AfterGap(packets) => out.event(LegEvent::RecordingGap {
+            operation,
+            direction,
+            packets,
+        }),
+        Taken::Failed => out.event(LegEvent::RecordingFailed { operation, direction }),
+    }
+    taken == Taken::Failed
 }

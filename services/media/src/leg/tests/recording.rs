@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::audio::ogg::read_opus;
+use crate::codecs::{Codecs, Purpose};
 use crate::prompt::Prompt;
 use crate::prompt::tests::wav;
-use crate::record::{Direction, Recorder, RecorderConfig, Subject};
+use crate::record::{Direction, Recorder, RecorderConfig, Subject, Tap};
 
 #[tokio::test]
 async fn both_directions_are_in_their_files_as_they_were_heard() {
@@ -74,4 +75,25 @@ async fn a_recording_ends_with_its_leg() {
         .unwrap();
     assert!(!call.leg.record(tap));
     assert_eq!(done.await.unwrap().unwrap().packets, 0);
+}
+
+#[test]
+fn what_a_recording_of_both_directions_lacks_is_told() {
+    let codecs = Codecs::start(1).unwrap();
+    let seat = codecs.seat(&[Purpose::Mix(Codec::Opus)]).unwrap();
+    let (tap, packets) = Tap::new(5, Direction::Mixed);
+    let mixing = codecs.mix(Codec::Opus, seat, tap).unwrap();
+    mixing.lacks(9);
+    let mut call = Call::connected();
+    assert!(call.leg.record_mixed(mixing));
+    let packet = call.caller.audio(OPUS, &[0x78, 1]);
+    call.send(&packet);
+    let gap = LegEvent::RecordingGap {
+        operation: 5,
+        direction: Direction::Mixed,
+        packets: 9,
+    };
+    assert!(call.events.contains(&gap));
+    assert!(call.leg.stop_recording(Some(5)));
+    drop(packets);
 }
