@@ -54,6 +54,7 @@ pub(super) struct Actor {
     tells_speech: bool,
     /// Keys are found in the sound.
     hears_keys: bool,
+    is_continuous: bool,
     live: LiveSound,
     /// The leg that it will be bridged with.
     near: Option<LegId>,
@@ -93,6 +94,7 @@ impl Actor {
             is_compliance: wish.is_compliance,
             tells_speech: wish.tells_speech,
             hears_keys: false,
+            is_continuous: wish.is_continuous,
             live: LiveSound::of(seat),
             near: wish.near,
             answers: Answers::default(),
@@ -342,6 +344,9 @@ impl Actor {
         {
             tracing::error!(leg = %self.leg, error, "speech on a leg is not told");
         }
+        if self.is_continuous {
+            self.be_continuous(opened.leg).await;
+        }
         if negotiated.tones.is_none() {
             self.hear_keys_if_there_is_room(opened.leg, negotiated.codec).await;
         }
@@ -351,6 +356,13 @@ impl Actor {
             tag: self.session.tag(),
             answer,
         })
+    }
+
+    async fn be_continuous(&self, key: LegKey) {
+        let be = async { self.host.media.of(key)?.be_continuous(key).await };
+        if let Err(error) = be.await {
+            tracing::error!(leg = %self.leg, %error, "a leg is not continuous");
+        }
     }
 
     async fn tell_speech(&self, key: LegKey, is_told: bool) -> Result<(), Refusal> {

@@ -12,6 +12,7 @@ use super::pacer::Pacer;
 use super::player::{Player, tones_finished};
 use super::taps::Taps;
 use super::{Bridged, Frame, LegEvent, Out, PlayEnd, Refusals, Statistics, next_bits, report_interval};
+use crate::audio::g711;
 use crate::codec::Codec;
 use crate::ice::Budget;
 use crate::record::Direction;
@@ -27,6 +28,13 @@ const REPORTS_A_SECOND: u32 = 20;
 
 /// Packets that we send in a second.
 const SLOTS_A_SECOND: u32 = 50;
+
+/// So long after a packet that was relayed the next one may still come: no silence is put between them.
+const RELAYED: Duration = Duration::from_millis(100);
+/// 20 ms of silence in Opus: CELT of one channel, coded as nothing (RFC 6716 section 3.1), and in the laws of G.711.
+const OPUS_SILENCE: &[u8] = &[0xF8, 0xFF, 0xFE];
+const MU_LAW_SILENCE: &[u8] = &[g711::silence(Codec::Pcmu); 160];
+const A_LAW_SILENCE: &[u8] = &[g711::silence(Codec::Pcma); 160];
 
 /// Where received audio goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +65,8 @@ pub(super) struct Media {
     audio_level: Option<u8>,
     may_send: bool,
     outbound: Outbound,
+    /// When something was relayed last.
+    relayed: Option<Instant>,
     pacer: Pacer,
     tones: Option<(Tones, ToneReceiver)>,
     presses: Presses,
@@ -99,6 +109,7 @@ impl Media {
             audio_level: negotiated.audio_level,
             may_send: negotiated.direction.sends(),
             outbound: Outbound::new(source, codec.clock_rate(), codec.packet_ticks(), first, now),
+            relayed: None,
             pacer: Pacer::new(now, first >> 16),
             tones: negotiated
                 .tones
@@ -239,6 +250,7 @@ impl Media {
         let sent = self
             .outbound
             .relay(frame, self.payload_type, &mut self.protection, way.to, now, out);
+        self.relayed = Some(now);
         if let Some(timestamp) = sent {
             let facts = (timestamp, self.outbound.source());
             way.taps.take(Direction::Sent, &frame.payload, facts, now, out);
@@ -259,9 +271,14 @@ impl Media {
         self.say(way, now, out);
     }
 
+    /// Whether slots pass: there is something to say, or to be silent about.
+    fn has_slots(&self, player: &Player) -> bool {
+        player.has_something_to_say() || player.is_continuous && self.may_send
+    }
+
     /// Sends what is due of tones and prompts.
     fn say(&mut self, way: &mut Way<'_>, now: Instant, out: &mut Out) {
-        while way.player.has_something_to_say() {
+        while self.has_slots(way.player) {
             let Some(slot) = self.pacer.take(now) else { return };
             self.say_slot(slot, way, now, out);
         }
@@ -300,10 +317,33 @@ impl Media {
                 let facts = (timestamp, self.outbound.source());
                 way.taps.take(Direction::Sent, &payload, facts, now, out);
             }
+        } else if way.player.is_continuous {
+            self.be_silent(slot, way, now, out);
         } else {
             // A live voice that says nothing now: what it says next is the first after silence.
             self.outbound.rest();
         }
+    }
+
+    /// Sends 20 ms of silence, unless something is relayed just now.
+    fn be_silent(&mut self, slot: u32, way: &Way<'_>, now: Instant, out: &mut Out) {
+        if self
+            .relayed
+            .is_some_and(|at| now.saturating_duration_since(at) < RELAYED)
+        {
+            return;
+        }
+        let packet = OwnPacket {
+            payload_type: self.payload_type,
+            marker: false,
+            slots_since_begin: 0,
+            payload: match self.codec {
+                Codec::Opus => OPUS_SILENCE,
+                Codec::Pcmu => MU_LAW_SILENCE,
+                Codec::Pcma => A_LAW_SILENCE,
+            },
+        };
+        self.send_own(slot, &packet, way, out);
     }
 
     fn send_own(&mut self, slot: u32, packet: &OwnPacket<'_>, way: &Way<'_>, out: &mut Out) -> Option<u32> {
@@ -314,7 +354,7 @@ impl Media {
 
     pub(super) fn next_tick(&self, player: &Player, hearing: &Hearing, now: Instant) -> Instant {
         let tone = self.tones.as_ref().and_then(|(_, receiver)| receiver.next_tick());
-        let slot = player.has_something_to_say().then(|| self.pacer.next_time(now));
+        let slot = self.has_slots(player).then(|| self.pacer.next_time(now));
         let needs = [tone, slot, player.next_tick(), hearing.next_tick()];
         needs.into_iter().flatten().fold(self.next_report, Instant::min)
     }

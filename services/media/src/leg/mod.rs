@@ -305,6 +305,11 @@ impl Leg {
         }
     }
 
+    /// Sends silence from now on whenever there is nothing to say: for peers that take a pause for the end.
+    pub fn be_continuous(&mut self) {
+        self.player.is_continuous = true;
+    }
+
     /// Says where received audio goes.
     pub fn set_relay(&mut self, relay: Relay) {
         self.relay = relay;

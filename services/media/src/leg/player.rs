@@ -66,6 +66,8 @@ pub(super) struct Player {
     queue: VecDeque<Item>,
     /// What a bot says live, when nothing is in the queue.
     voice: Option<Voice>,
+    /// Silence is sent when there is nothing to say.
+    pub(super) is_continuous: bool,
     pub(super) tones: ToneSender,
 }
 

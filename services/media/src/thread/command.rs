@@ -175,6 +175,10 @@ pub(super) enum Command {
         leg: LegKey,
         change: SpeechChange,
     },
+    BeContinuous {
+        leg: LegKey,
+        reply: Reply<()>,
+    },
     SetKeyEar {
         leg: LegKey,
         ear: Ear,

@@ -211,6 +211,11 @@ impl MediaThread {
         self.ask(|reply| Command::SetEar { leg, ear, reply }).await
     }
 
+    /// Sends silence on a leg from now on whenever there is nothing to say.
+    pub async fn be_continuous(&self, leg: LegKey) -> Result<(), LegError> {
+        self.ask(|reply| Command::BeContinuous { leg, reply }).await
+    }
+
     /// Finds the keys that the peer of a leg of that codec presses in its sound, too, from now on.
     pub async fn hear_keys(&self, leg: LegKey, codec: Codec, codecs: &Codecs) -> Result<(), LegError> {
         let (commands, waker) = (self.commands.clone(), self.waker.clone());

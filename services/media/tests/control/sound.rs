@@ -149,3 +149,19 @@ fn a_host_takes_on_no_more_codec_work_than_it_can_do() {
         }
     });
 }
+
+#[test]
+fn a_continuous_leg_sends_silence_from_its_beginning_on() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        let open = Open {
+            codecs: vec!["PCMA".to_owned()],
+            continuous: true,
+            ..Open::default()
+        };
+        let (_leg, mut caller, _) = world.call_of(&mut worker, open).await;
+        let packets: Vec<_> = (0..10).map(|_| caller.hear()).collect();
+        assert!(packets.iter().all(|packet| packet.payload == [0xD5; 160]));
+    });
+}

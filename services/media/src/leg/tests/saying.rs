@@ -254,3 +254,62 @@ fn another_codec_than_the_legs_is_not_played() {
     let mut call = Call::connected();
     assert!(!call.leg.play(play(1, &prompt(40))));
 }
+
+#[test]
+fn a_continuous_leg_is_one_even_stream_of_silence_and_what_is_said() {
+    let mut call = pcmu_call();
+    call.leg.be_continuous();
+    call.pass(Duration::from_millis(200));
+    assert!(call.leg.play(play(1, &prompt(100))));
+    call.pass(Duration::from_millis(300));
+    let packets = call.audio();
+    assert!((24..=26).contains(&packets.len()), "{} packets", packets.len());
+    for pair in packets.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(160));
+    }
+    let is_silence = |packet: &&Packet| packet.payload == [0xFF; 160];
+    assert_eq!(packets.iter().filter(|packet| !is_silence(packet)).count(), 5);
+    assert!(is_silence(&packets.first().unwrap()) && is_silence(&packets.last().unwrap()));
+}
+
+#[test]
+fn no_silence_is_put_into_what_is_relayed() {
+    let mut call = pcmu_call();
+    call.leg.be_continuous();
+    call.leg.set_relay(Relay::Echo);
+    let mut echoed = 0;
+    for step in 0..50 {
+        let packet = call.caller.audio(PCMU, &[7; 160]);
+        // Every fifth is lost.
+        if step % 5 != 4 {
+            call.send(&packet);
+        }
+        call.pass(Duration::from_millis(20));
+        let packets = call.audio();
+        // What was sent before the first came.
+        echoed += packets.iter().filter(|packet| packet.payload[0] == 7).count();
+        assert!(
+            step == 0 || packets.iter().all(|packet| packet.payload[0] == 7),
+            "{step}"
+        );
+    }
+    assert_eq!(echoed, 40);
+    call.pass(Duration::from_millis(300));
+    let silent = call.audio();
+    assert!((10..=12).contains(&silent.len()), "{} packets", silent.len());
+}
+
+#[test]
+fn the_silence_of_opus_is_20_ms_of_nothing() {
+    let mut call = Call::connected();
+    call.leg.be_continuous();
+    call.pass(Duration::from_millis(100));
+    let packets = call.audio();
+    assert!(packets.len() >= 4);
+    let mut decoder = crate::audio::opus::Decoder::new().unwrap();
+    for packet in packets {
+        let samples = decoder.decode(&packet.payload).unwrap();
+        assert!(samples.len() == 960 && samples.iter().all(|sample| *sample == 0));
+    }
+}

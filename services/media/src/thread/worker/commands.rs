@@ -129,6 +129,13 @@ impl Worker {
                 answer_to(reply, result);
             }
             Command::Speech { leg, change } => self.serve(leg, now, |leg, _, out| leg.speech(change, out)),
+            Command::BeContinuous { leg, reply } => {
+                let be = |leg: &mut Leg, _: &mut Out| {
+                    leg.be_continuous();
+                    true
+                };
+                answer_to(reply, self.act(leg, now, be, LegError::Gone));
+            }
             Command::SetKeyEar { leg, ear, reply } => {
                 let result = self.act(leg, now, |leg, _| leg.set_key_ear(ear), LegError::Gone);
                 answer_to(reply, result);
