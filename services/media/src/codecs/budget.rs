@@ -36,6 +36,18 @@ impl Purpose {
         [Self::Listen(codec), Self::Speak(codec)]
     }
 
+    /// What is done for whoever follows the sound of a leg and may speak on it, or not.
+    pub const fn followed(codec: Codec, hears_only: bool) -> &'static [Self] {
+        match (codec, hears_only) {
+            (Codec::Opus, false) => const { &Self::live(Codec::Opus) },
+            (Codec::Pcmu, false) => const { &Self::live(Codec::Pcmu) },
+            (Codec::Pcma, false) => const { &Self::live(Codec::Pcma) },
+            (Codec::Opus, true) => &[Self::Listen(Codec::Opus)],
+            (Codec::Pcmu, true) => &[Self::Listen(Codec::Pcmu)],
+            (Codec::Pcma, true) => &[Self::Listen(Codec::Pcma)],
+        }
+    }
+
     /// Microseconds of each 20 ms.
     pub const fn price(self) -> u32 {
         match self {

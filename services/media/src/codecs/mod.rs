@@ -111,13 +111,21 @@ impl Codecs {
         keys::hear(self.at(&seat)?, seat, codec, listener)
     }
 
+    /// Hears a leg of that codec, in a seat for [`Purpose::Listen`] of that codec.
+    ///
+    /// # Errors
+    /// The thread is late, or the codec does not begin.
+    pub fn hear(&self, codec: Codec, seat: &Arc<Seat>) -> Result<(Ear, Frames), NoCodecs> {
+        ear::follow(self.at(seat)?, seat.clone(), codec)
+    }
+
     /// Hears a leg of that codec and speaks on it, in a seat for [`Purpose::live`] of that codec.
     ///
     /// # Errors
     /// The thread is late, or the codec does not begin.
     pub fn live(&self, codec: Codec, seat: &Arc<Seat>) -> Result<Live, NoCodecs> {
         let thread = self.at(seat)?;
-        let (ear, frames) = ear::follow(thread, seat.clone(), codec)?;
+        let (ear, frames) = self.hear(codec, seat)?;
         let (mouth, voice) = mouth::speak(thread, seat.clone(), codec)?;
         Ok(Live {
             ear,

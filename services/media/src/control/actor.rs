@@ -95,7 +95,7 @@ impl Actor {
             tells_speech: wish.tells_speech,
             hears_keys: false,
             is_continuous: wish.is_continuous,
-            live: LiveSound::of(seat),
+            live: LiveSound::of(seat, wish.hears_only),
             near: wish.near,
             answers: Answers::default(),
             setup: Setup::new(Instant::now()),

@@ -179,6 +179,7 @@ fn open(host: &Arc<Host>, epoch: u64, open: &wire::Open) -> Result<(String, Ack)
         is_compliance: open.compliance,
         tells_speech: open.speech,
         is_live: open.live,
+        hears_only: open.hears_only,
         is_continuous: open.continuous,
         near: (!open.near.is_empty()).then(|| LegId::of(&open.near)),
     };

@@ -240,8 +240,8 @@ impl Host {
 
     fn open_if_there_is_room(self: &Arc<Self>, wish: Wish) -> Result<OpenedLeg, NotOpened> {
         // Which codec it will have nobody knows yet.
-        let dearest = Purpose::live(Codec::Opus);
-        let seat = wish.is_live.then(|| self.codecs.seat(&dearest)).transpose()?;
+        let dearest = Purpose::followed(Codec::Opus, wish.hears_only);
+        let seat = wish.is_live.then(|| self.codecs.seat(dearest)).transpose()?;
         let leg = LegId(format!("{:016x}.{}", self.incarnation, random_text(IDENTIFIER)));
         let token = random_text(TOKEN);
         let (mailbox, messages) = mpsc::channel(MAILBOX);

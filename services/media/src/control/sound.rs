@@ -67,12 +67,13 @@ async fn hear(mut frames: Frames, outgoing: Outgoing) {
     }
 }
 
-async fn say(mouth: Mouth, mut incoming: Incoming) {
+/// Without a mouth what is said is not heard.
+async fn say(mouth: Option<Mouth>, mut incoming: Incoming) {
     while let Some(Ok(message)) = incoming.next().await {
         let Some(ToHost::Say(pcm)) = message.message else {
             continue;
         };
-        if let Some(samples) = samples_of(&pcm)
+        if let (Some(mouth), Some(samples)) = (&mouth, samples_of(&pcm))
             && !mouth.say(samples).await
         {
             return;

@@ -270,8 +270,8 @@ impl Leg {
     }
 
     /// Somebody follows what the peer says and speaks live: what is said goes out whenever no prompt plays and no answer is recorded,
-    /// in place of what is relayed. Another one takes the place of the one before.
-    pub fn set_live(&mut self, ear: Ear, voice: Voice) -> bool {
+    /// in place of what is relayed. Without a voice nothing is said live. Another one takes the place of the one before.
+    pub fn set_live(&mut self, ear: Ear, voice: Option<Voice>) -> bool {
         let is_running = self.ended.is_none();
         if is_running {
             self.hearing.set_follower(ear);

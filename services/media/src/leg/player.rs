@@ -118,9 +118,9 @@ impl Player {
         says || self.tones.is_sending()
     }
 
-    /// A bot speaks live from now on, between prompts.
-    pub(super) fn set_voice(&mut self, voice: Voice) {
-        self.voice = Some(voice);
+    /// A bot speaks live from now on, between prompts, or does not.
+    pub(super) fn set_voice(&mut self, voice: Option<Voice>) {
+        self.voice = voice;
     }
 
     /// The next packet of the bot's live voice.

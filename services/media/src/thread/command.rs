@@ -168,7 +168,7 @@ pub(super) enum Command {
     SetLive {
         leg: LegKey,
         ear: Ear,
-        voice: Voice,
+        voice: Option<Voice>,
         reply: Reply<()>,
     },
     Speech {

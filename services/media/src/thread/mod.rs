@@ -228,8 +228,8 @@ impl MediaThread {
         self.ask(|reply| Command::SetKeyEar { leg, ear, reply }).await
     }
 
-    /// Lets somebody follow what a leg's peer says, and speak live.
-    pub async fn set_live(&self, leg: LegKey, ear: Ear, voice: Voice) -> Result<(), LegError> {
+    /// Lets somebody follow what a leg's peer says, and speak live, if there is a voice.
+    pub async fn set_live(&self, leg: LegKey, ear: Ear, voice: Option<Voice>) -> Result<(), LegError> {
         self.ask(|reply| Command::SetLive { leg, ear, voice, reply }).await
     }
 

@@ -9,7 +9,8 @@ use trunkline_proto::media::command::What;
 use trunkline_proto::media::media_client::MediaClient;
 use trunkline_proto::media::refused::Reason;
 use trunkline_proto::media::sound_to_host::Message as SoundMessage;
-use trunkline_proto::media::{Close, FollowLeg, Open, SoundToHost, SoundToWorker};
+use trunkline_proto::media::acknowledgement::What as Ack;
+use trunkline_proto::media::{Close, FollowLeg, Open, SoundToHost, SoundToWorker, Statistics};
 
 use crate::support::PATIENCE;
 use crate::support::caller::OPUS;
@@ -163,5 +164,42 @@ fn a_continuous_leg_sends_silence_from_its_beginning_on() {
         let (_leg, mut caller, _) = world.call_of(&mut worker, open).await;
         let packets: Vec<_> = (0..10).map(|_| caller.hear()).collect();
         assert!(packets.iter().all(|packet| packet.payload == [0xD5; 160]));
+    });
+}
+
+#[test]
+fn a_leg_on_which_nothing_is_said_is_charged_for_hearing_alone() {
+    run(async {
+        let mut world = World::start(10).await;
+        let mut worker = world.worker().await;
+        let open = |hears_only| Open {
+            live: true,
+            hears_only,
+            ..Open::default()
+        };
+        let (both, _) = worker.opens(open(false)).await;
+        worker.attach(&both, 0).await;
+        let of_both = world.host.codecs().used();
+        let (leg, mut caller, _) = world.call_of(&mut worker, open(true)).await;
+        let of_one = world.host.codecs().used() - of_both;
+        assert_eq!((of_both, of_one), (100, 40), "as prices stand in docs/media.md");
+
+        let mut sound = Sound::of(&world, &leg, 1).await.unwrap();
+        // What is said all the same is not heard, and ends nothing.
+        let say = SoundToHost {
+            message: Some(SoundMessage::Say(vec![0x30; 640].into())),
+        };
+        sound.say.send(say).await.unwrap();
+        for packet in speech().into_iter().take(10) {
+            caller.say(&packet);
+        }
+        for number in 0..10 {
+            assert_eq!(sound.next().await.unwrap().number, number);
+        }
+        assert_eq!(world.host.codecs().used(), of_both + of_one);
+        let Ack::Figures(figures) = worker.does(&leg, What::Statistics(Statistics {})).await.1 else {
+            panic!()
+        };
+        assert_eq!(figures.sent_packets, 0);
     });
 }

@@ -29,6 +29,8 @@ pub struct Wish {
     pub tells_speech: bool,
     /// Its sound will be followed: room for its codecs is kept for it.
     pub is_live: bool,
+    /// Nothing will be said on it live: its sound is heard alone.
+    pub hears_only: bool,
     /// Silence is sent when there is nothing to say.
     pub is_continuous: bool,
     /// A leg that it will be bridged with: it gets the same thread, if that leg has a peer by then.
