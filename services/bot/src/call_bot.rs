@@ -35,6 +35,7 @@ pub struct CallBot<S, A: 'static = ()> {
     ended: Option<Box<dyn Handler<Turn<A>, S, Ended, ()>>>,
     on_failed: Option<Box<dyn Handler<Call<A>, S, Failure, Then>>>,
     listener: Option<Listener<A>>,
+    hears_only: bool,
 }
 
 /// Whoever listens to the sound of calls.
@@ -67,6 +68,7 @@ impl<S: State, A: Send + Sync + 'static> CallBot<S, A> {
             ended: None,
             on_failed: None,
             listener: None,
+            hears_only: false,
         }
     }
 
@@ -162,6 +164,14 @@ impl<S: State, A: Send + Sync + 'static> CallBot<S, A> {
         self
     }
 
+    /// What listens says nothing: a media host has room for more than twice as many such calls. What [`crate::Speaker::say`] is given
+    /// all the same is not heard; prompts are.
+    #[must_use]
+    pub fn hears_only(mut self) -> Self {
+        self.hears_only = true;
+        self
+    }
+
     /// Name of the bot.
     pub fn name(&self) -> &'static str {
         self.name
@@ -210,6 +220,7 @@ impl<S: State, A: Send + Sync + 'static> CallBot<S, A> {
             ended: self.ended,
             on_failed: self.on_failed,
             listener: self.listener,
+            hears_only: self.hears_only,
         }))
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Running<S, A: 'static> {
     pub(super) ended: Option<Box<dyn Handler<Turn<A>, S, Ended, ()>>>,
     pub(super) on_failed: Option<Box<dyn Handler<Call<A>, S, Failure, Then>>>,
     pub(super) listener: Option<Listener<A>>,
+    pub(super) hears_only: bool,
     pub(super) hears_gathered: bool,
     pub(super) wants_tones: bool,
     pub(super) wants_speech: bool,
@@ -195,6 +196,7 @@ impl<S: State, A: Send + Sync + 'static> Logic for Running<S, A> {
                 wants_tones: self.wants_tones,
                 wants_speech: self.wants_speech,
                 listens: self.listener.is_some(),
+                hears_only: self.hears_only,
             }),
             ..Description::default()
         }

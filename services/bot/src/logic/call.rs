@@ -217,6 +217,8 @@ pub struct CallsDescription {
     pub wants_speech: bool,
     /// Whether it listens to the sound of its calls itself.
     pub listens: bool,
+    /// And says nothing there.
+    pub hears_only: bool,
 }
 
 impl CallNow {

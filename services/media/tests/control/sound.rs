@@ -5,11 +5,11 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
+use trunkline_proto::media::acknowledgement::What as Ack;
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::media_client::MediaClient;
 use trunkline_proto::media::refused::Reason;
 use trunkline_proto::media::sound_to_host::Message as SoundMessage;
-use trunkline_proto::media::acknowledgement::What as Ack;
 use trunkline_proto::media::{Close, FollowLeg, Open, SoundToHost, SoundToWorker, Statistics};
 
 use crate::support::PATIENCE;

@@ -151,6 +151,11 @@ impl BotRules {
         self.description.calls.as_ref().is_some_and(|calls| calls.listens)
     }
 
+    /// Whether it says nothing to what it hears so.
+    pub(super) fn hears_only(&self) -> bool {
+        self.description.calls.as_ref().is_some_and(|calls| calls.hears_only)
+    }
+
     /// What is done with an incoming call whose turn is late or failed.
     pub(super) fn late_decision(&self, call: &CallNow) -> Option<Operation> {
         catch_unwind(AssertUnwindSafe(|| self.logic.late_decision(call))).unwrap_or(None)

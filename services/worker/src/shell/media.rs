@@ -70,6 +70,7 @@ pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) ->
             of_policy,
             tells_speech,
             is_live,
+            hears_only,
             tenant,
             near,
             within_ms,
@@ -80,6 +81,7 @@ pub(crate) async fn ask(ask: LegAsk, owner: Owner, worker: &Arc<WorkerParts>) ->
                 near: near.unwrap_or_default(),
                 speech: tells_speech,
                 live: is_live,
+                hears_only,
                 tenant,
                 ..Open::default()
             };

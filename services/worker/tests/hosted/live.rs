@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_bot::prelude::*;
 use trunkline_caller::Sound as Says;
 
-use super::support::{SHARDS, until};
+use super::support::{SHARDS, until, until_it_is};
 use super::world::{PATIENCE, World};
 
 #[derive(Default, Serialize, Deserialize)]
@@ -92,4 +92,45 @@ async fn a_bot_hears_its_caller_says_it_back_and_tells_its_call_also_after_its_w
         .unwrap();
     caller.say(Says::Silence);
     until("the bot hangs up", || world.graph.count("delete") == 1).await;
+}
+
+/// Hears a second of sound, says it back, which nobody hears, and hangs up.
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ignored_unit_patterns,
+    reason = "the app of a bot without one"
+)]
+async fn listener(mut sound: trunkline_bot::Sound, _: &'static ()) {
+    let speaker = sound.speaker();
+    let mut loud = 0;
+    while let Some(frame) = sound.next().await {
+        if frame.level < 40 {
+            loud += 1;
+            speaker.say(&frame.samples).await;
+        }
+        if loud == 50 {
+            // The call may be over already.
+            let _ = speaker.tell(Done).await;
+        }
+    }
+}
+
+#[actix::test]
+async fn a_bot_that_says_nothing_is_charged_for_hearing_alone() {
+    let world = World::new();
+    let _host = world.host("media-1").await;
+    let bot = CallBot::answering("test", (), meet)
+        .on(calls::signal::<Done>(), done)
+        .listens(listener)
+        .hears_only();
+    let worker = world.worker_of("a", bot.build().unwrap()).await;
+    let caller = world.caller(&worker).await;
+    until_it_is("the host says what hearing Opus costs", async || {
+        world.codecs_used().await == 40
+    })
+    .await;
+    caller.say(Says::Tone(700));
+    until("the bot hangs up", || world.graph.count("delete") == 1).await;
+    let heard = caller.heard(|heard| heard.tone(700, 0));
+    assert_eq!(heard, Duration::ZERO, "what it said all the same was heard");
 }

@@ -139,6 +139,13 @@ impl World {
         entries.into_iter().map(legs).collect()
     }
 
+    /// What all codec threads are charged with.
+    pub(crate) async fn codecs_used(&self) -> u32 {
+        let entries = self.store.media().media_hosts().await.unwrap();
+        let used = |entry: MediaEntry| Host::decode(entry.entry).unwrap().codec_used;
+        entries.into_iter().map(used).sum()
+    }
+
     /// A worker that serves everything, or will once another one is gone.
     pub(crate) async fn worker(&self, name: &str) -> Node {
         self.worker_of(name, desk()).await

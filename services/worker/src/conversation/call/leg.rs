@@ -91,6 +91,7 @@ impl Conversation {
                 of_policy: call.is_of_policy(),
                 tells_speech: bot.is_some_and(|bot| bot.wants_speech()),
                 is_live: bot.is_some_and(|bot| bot.listens()),
+                hears_only: bot.is_some_and(|bot| bot.hears_only()),
                 near: leg.wanted_near(),
                 within_ms,
             });

@@ -467,7 +467,7 @@ impl Logic for TestBot {
                 answers: !self.only_calls,
                 wants_tones: true,
                 wants_speech: true,
-                listens: false,
+                ..CallsDescription::default()
             }),
             ..Description::default()
         }

@@ -48,6 +48,8 @@ pub enum LegWish {
         tells_speech: bool,
         /// The bot hears its calls itself.
         is_live: bool,
+        /// And says nothing there.
+        hears_only: bool,
         /// Another call's leg that it should be near.
         near: Option<CallLeg>,
         /// How long it may take, in milliseconds.

@@ -24,7 +24,7 @@ impl Logic for Silent {
                 answers: true,
                 wants_tones: true,
                 wants_speech: true,
-                listens: false,
+                ..CallsDescription::default()
             }),
             ..Description::default()
         }
