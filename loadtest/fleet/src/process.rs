@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::wait::wait_for;
@@ -233,8 +236,16 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago: processes that are started again must come back at the same one.
+/// Ports that Linux gives to no connection that goes out, as it is set up usually, and that media hosts may have.
+const PORTS: Range<u32> = 16_384..32_000;
+
+/// A port for a process that is told where to listen, and comes back there when it is started again. Nobody else of these tests gets
+/// it, and no connection that goes out does: one of those may have any port that the system itself would choose.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(rand::random_range(PORTS)));
+    let given = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
+    let within = given.map(|number| PORTS.start + number % (PORTS.end - PORTS.start));
+    let mut ports = within.filter_map(|port| u16::try_from(port).ok()).take(PORTS.len());
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).expect("a port of this machine is free")
 }
