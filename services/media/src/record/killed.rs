@@ -160,9 +160,10 @@ fn a_killed_process_leaves_files_that_open_and_lack_at_most_a_second() {
     }
     assert_eq!(lacking.len(), PROCESSES * RECORDINGS);
     let over = lacking.iter().filter(|lacking| **lacking > PACKETS_A_SECOND).count();
-    // A machine that is busy with other tests may keep the recorder from its work for a moment; twice a second it never may.
+    // A machine that is busy with other tests may keep the recorder of a process, all of its files, from its work for a moment; twice a
+    // second it never may.
     assert!(
-        over * 10 <= lacking.len(),
+        over <= 4 * RECORDINGS,
         "{over} of {} lack more than a second",
         lacking.len()
     );
