@@ -10,7 +10,7 @@ pub struct Patience {
     /// From the nomination of an address to the end of the handshake. Default: 10 s.
     pub handshake: Duration,
     /// Without a check from the nominated address for so long, a check from another one says that the peer is there, also
-    /// when it nominates nothing. Default: 4 s, longer than peers wait between two checks.
+    /// when it nominates nothing. Default: 6.5 s, longer than a peer may wait between two checks (6 s, RFC 7675 section 5.1).
     pub moved: Duration,
     /// Without a check for so long a leg is reported as unstable. Default: 7 s.
     pub unstable: Duration,
@@ -23,7 +23,7 @@ impl Default for Patience {
         Self {
             offer: Duration::from_secs(30),
             handshake: Duration::from_secs(10),
-            moved: Duration::from_secs(4),
+            moved: Duration::from_millis(6_500),
             unstable: Duration::from_secs(7),
             consent: Duration::from_secs(30),
         }
