@@ -356,9 +356,10 @@ fn leg_lets_leave(call: &CallRecord, entry: &Entry) -> bool {
         // A leg takes nothing before its peer has come.
         Some(OnLeg::Command(_)) => !call.is_leg_gone() && !call.is_reopening(),
         Some(_) => false,
-        None => {
-            let wants_host = |operation: Operation| operation.wants_media_host();
-            !(call.is_leg_wanted() && entry.operation().is_some_and(wants_host))
-        }
+        None => !entry.operation().is_some_and(|operation| match operation {
+            // The word on recording is the leg's, too.
+            Operation::UpdateRecordingStatus(_) => call.is_reopening(),
+            operation => call.is_leg_wanted() && operation.wants_media_host(),
+        }),
     }
 }

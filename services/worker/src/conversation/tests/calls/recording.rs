@@ -54,7 +54,7 @@ fn an_answer_is_recorded_on_the_leg_and_its_end_says_where_it_lies() {
     assert_eq!(told.recording_access_token.unwrap().expose(), "sesame");
 }
 
-fn word(status: RecordingStatus) -> Operation {
+pub(super) fn word(status: RecordingStatus) -> Operation {
     Operation::UpdateRecordingStatus(UpdateRecordingStatus {
         status: Some(status),
         client_context: None,

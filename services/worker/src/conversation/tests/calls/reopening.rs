@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use trunkline_bot::logic::{CallEvent, Effect, HostedOperation, OperationEnd, OperationOutcome};
-use trunkline_teams::calls::Secret;
+use trunkline_teams::calls::{RecordingStatus, Secret};
 use trunkline_teams::graph::Operation;
 
 use super::super::super::event::Event;
@@ -13,6 +13,7 @@ use super::super::stage::TestBot;
 use super::desk::Desk;
 use super::leg::{attached, opened};
 use super::operations::prompt;
+use super::recording::word;
 use crate::call::{LegCommand, LegNews, OpenedLeg};
 
 const KEY: &str = "again";
@@ -235,4 +236,26 @@ fn a_call_that_has_its_sound_or_finds_it_already_is_not_reopened() {
     desk.commits_with(numbered(twice));
     assert_eq!(desk.operation_ended().key, "twice");
     assert!(matches!(desk.wish(), LegWish::Open { .. }), "the first is forgotten");
+}
+
+#[test]
+fn nobody_is_told_that_the_call_is_recorded_before_it_can_be() {
+    let mut desk = Desk::lost_its_host(TestBot::default());
+    let word = desk.operation("word", word(RecordingStatus::Recording));
+    let again = desk.reopens(KEY);
+    desk.commits_with(numbered(vec![again, word]));
+    desk.host_says(opened_elsewhere());
+    assert_eq!(desk.tells_peer(), "over here");
+    desk.graph_takes();
+    desk.host_says(attached(0));
+    desk.stage.passes(Duration::from_millis(100));
+    assert!(desk.stage.asks.is_empty(), "{:?}", desk.stage.asks);
+    desk.leg_elsewhere_tells(1, LegNews::Connected);
+    assert_eq!(desk.operation_ended().key, KEY);
+    desk.commits();
+    assert_eq!(desk.asked(), "updateRecordingStatus");
+    assert!(
+        desk.stage.leg_asks.is_empty(),
+        "it is recorded before graph confirmed it"
+    );
 }
