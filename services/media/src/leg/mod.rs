@@ -163,19 +163,24 @@ impl Leg {
     }
 
     fn media_datagram(&mut self, from: SocketAddr, datagram: &[u8], now: Instant, out: &mut Out) {
-        let Some(media) = self.media.as_mut().filter(|_| self.ice.accepts_from(from, now)) else {
-            self.refusals.media += 1;
-            return;
-        };
-        // Whoever may be received from was nominated, so there is a selected address.
-        let mut way = Way {
+        let is_accepted = self.ice.accepts_from(from, now);
+        match self.audio().filter(|_| is_accepted) {
+            Some((media, mut way)) => media.datagram(datagram, &mut way, now, out),
+            None => self.refusals.media += 1,
+        }
+    }
+
+    /// The machine of its audio, and what that needs of the leg; `None` before there are keys and after the end.
+    fn audio(&mut self) -> Option<(&mut Media, Way<'_>)> {
+        let (media, to) = (self.media.as_deref_mut()?, self.ice.selected()?);
+        let way = Way {
             relay: self.relay,
-            to: self.ice.selected().unwrap_or(from),
+            to,
             player: &mut self.player,
             taps: &mut self.taps,
             hearing: &mut self.hearing,
         };
-        media.datagram(datagram, &mut way, now, out);
+        self.ended.is_none().then_some((media, way))
     }
 
     /// Sends what another leg received: the other half of a bridge.
@@ -190,14 +195,7 @@ impl Leg {
                 return;
             }
         };
-        if let (Some(media), Some(to), None) = (self.media.as_mut(), self.ice.selected(), self.ended) {
-            let mut way = Way {
-                relay: self.relay,
-                to,
-                player: &mut self.player,
-                taps: &mut self.taps,
-                hearing: &mut self.hearing,
-            };
+        if let Some((media, mut way)) = self.audio() {
             media.relay(frame, &mut way, now, out);
         }
     }
@@ -257,14 +255,7 @@ impl Leg {
 
     /// That ear heard a key, at that time.
     pub fn key_sound(&mut self, sound: KeySound, at: Instant, out: &mut Out) {
-        if let (Some(media), Some(to), None) = (self.media.as_mut(), self.ice.selected(), self.ended) {
-            let mut way = Way {
-                relay: self.relay,
-                to,
-                player: &mut self.player,
-                taps: &mut self.taps,
-                hearing: &mut self.hearing,
-            };
+        if let Some((media, mut way)) = self.audio() {
             media.key_sound(sound, &mut way, at, out);
         }
     }
@@ -356,20 +347,15 @@ impl Leg {
                 return;
             }
         }
-        let Some(to) = self.ice.selected() else { return };
+        if self.ice.selected().is_none() {
+            return;
+        }
         if let Err(error) = self.handshake.tick(now) {
             self.end(reason_of(&error), now, out);
             return;
         }
         self.transmit_handshake(out);
-        if let Some(media) = &mut self.media {
-            let mut way = Way {
-                relay: self.relay,
-                to,
-                player: &mut self.player,
-                taps: &mut self.taps,
-                hearing: &mut self.hearing,
-            };
+        if let Some((media, mut way)) = self.audio() {
             media.tick(&mut way, now, out);
         }
     }

@@ -1,14 +1,13 @@
 //! Keys that a caller presses as sound: told as those that come as events, and never twice.
 
 use std::f64::consts::TAU;
-use std::time::{Duration, Instant};
 
 use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
 use trunkline_proto::media::{Close, Listen, Open, Tone};
 
 use crate::support::caller::PCMU;
-use crate::support::{Line, PATIENCE};
+use crate::support::{Line, until};
 use crate::world::{Worker, World, run};
 
 /// A tenth of a second of a key, or of silence, as packets of mu-law.
@@ -83,11 +82,11 @@ fn keys_of_a_caller_without_events_are_heard_in_its_sound() {
             assert!((60..=110).contains(&tone.duration_ms), "{tone:?}");
         }
         worker.accepts(&leg, What::Close(Close {})).await;
-        let until = Instant::now() + PATIENCE;
-        while world.host.codecs().used() > 0 {
-            assert!(Instant::now() < until, "its room is free");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(async || match world.host.codecs().used() {
+            0 => Ok(()),
+            used => Err(format!("{used} of its room is not free")),
+        })
+        .await;
     });
 }
 

@@ -13,7 +13,7 @@ use trunkline_proto::media::{
     Attach, Attached, Close, Finished, Play, RecordAnswer, Relay, SendTones, Statistics, StopPlaying,
 };
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, until};
 use crate::world::{Worker, World, run, wav};
 
 /// A prompt whose file has an end only when the test says so, or is over. Somebody must ask for it.
@@ -191,17 +191,16 @@ fn what_comes_after_a_prompt_that_loads_waits_for_its_turn() {
         assert_eq!(sent_packets(&mut worker, &leg).await, 0);
         caller.say(b"not yet");
         // Read by the leg before the file has its end: otherwise it would be the echo's.
-        let until = Instant::now() + PATIENCE;
-        loop {
+        until(async || {
             let (_, ack) = worker.does(&leg, What::Statistics(Statistics {})).await;
             let Ack::Figures(figures) = ack else { panic!("{ack:?}") };
-            if figures.received_packets > 0 {
-                assert_eq!(figures.sent_packets, 0, "nothing is relayed before its turn");
-                break;
-            }
-            assert!(Instant::now() < until, "the packet comes");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            assert_eq!(figures.sent_packets, 0, "nothing is relayed before its turn");
+            let has_come = figures.received_packets > 0;
+            has_come
+                .then_some(())
+                .ok_or_else(|| "the packet does not come".to_owned())
+        })
+        .await;
         assert!(
             ![first, echo, second, missing, keys]
                 .iter()
@@ -276,10 +275,10 @@ fn an_answer_that_is_stopped_while_its_prompt_loads_leaves_no_file() {
         slow.comes();
         // Its file is made when the prompt is there, and goes again.
         let answers = world.directory.path().join("recordings/answers");
-        let until = Instant::now() + PATIENCE;
-        while !answers.exists() || std::fs::read_dir(&answers).unwrap().count() > 0 {
-            assert!(Instant::now() < until, "nothing is kept of it");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(async || match std::fs::read_dir(&answers).map(Iterator::count) {
+            Ok(0) => Ok(()),
+            other => Err(format!("files that are kept of it: {other:?}")),
+        })
+        .await;
     });
 }

@@ -1,6 +1,6 @@
 //! The sound of a leg at a worker's end, as frames of 20 ms, both ways.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -12,8 +12,8 @@ use trunkline_proto::media::refused::Reason;
 use trunkline_proto::media::sound_to_host::Message as SoundMessage;
 use trunkline_proto::media::{Close, FollowLeg, Open, SoundToHost, SoundToWorker, Statistics};
 
-use crate::support::PATIENCE;
 use crate::support::caller::OPUS;
+use crate::support::{PATIENCE, until};
 use crate::world::{World, run, speech};
 
 /// The sound of a leg at a worker's end.
@@ -143,11 +143,13 @@ fn a_host_takes_on_no_more_codec_work_than_it_can_do() {
             assert!(sound.next().await.is_some());
         }
         worker.accepts(&kept, What::Close(Close {})).await;
-        let until = Instant::now() + PATIENCE;
-        while Sound::of(&world, &plain, 1).await.is_err() {
-            assert!(Instant::now() < until, "the room of a leg that ended is free");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until(async || {
+            let heard = Sound::of(&world, &plain, 1).await;
+            heard
+                .map(drop)
+                .map_err(|refusal| format!("the room of a leg that ended is not free: {refusal:?}"))
+        })
+        .await;
     });
 }
 

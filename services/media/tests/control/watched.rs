@@ -1,6 +1,6 @@
 //! What a worker hears of a leg's set-up and of its sound: enough for the story of a call.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trunkline_media::control::{Alarm, Step};
 use trunkline_media::leg::{Mode, Standing};
@@ -9,7 +9,7 @@ use trunkline_proto::media::event::What as Told;
 use trunkline_proto::media::{Bridge, Close, Open, Relay};
 
 use crate::sound::Sound;
-use crate::support::PATIENCE;
+use crate::support::until;
 use crate::world::{World, run, speech};
 
 #[test]
@@ -52,23 +52,15 @@ async fn are_counted(world: &World, expected: &[(Mode, u64)]) {
         let standing = Standing { is_connected, mode };
         world.host.threads().sum(|thread| thread.census().count(standing))
     };
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let counted: Vec<_> = Mode::ALL
-            .into_iter()
-            .map(|mode| (mode, count(true, mode)))
-            .filter(|(_, count)| *count > 0)
-            .collect();
+    until(async || {
+        let modes = Mode::ALL.into_iter().map(|mode| (mode, count(true, mode)));
+        let counted: Vec<_> = modes.filter(|(_, count)| *count > 0).collect();
         let connecting: u64 = Mode::ALL.into_iter().map(|mode| count(false, mode)).sum();
-        if counted == expected && connecting == 0 {
-            return;
-        }
-        assert!(
-            Instant::now() < until,
-            "{counted:?} and {connecting} without keys, not {expected:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        let is_so = counted == expected && connecting == 0;
+        let instead = || format!("{counted:?} and {connecting} without keys, not {expected:?}");
+        is_so.then_some(()).ok_or_else(instead)
+    })
+    .await;
 }
 
 #[test]

@@ -133,6 +133,15 @@ pub fn setting(name: &str, default: u32) -> u32 {
         .unwrap_or(default)
 }
 
+/// Looks again and again until it is as wanted; what it was instead is told when that takes too long.
+pub async fn until(mut look: impl AsyncFnMut() -> Result<(), String>) {
+    let end = Instant::now() + PATIENCE;
+    while let Err(instead) = look().await {
+        assert!(Instant::now() < end, "{instead}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// A socket that waits for 50 ms.
 pub fn bound() -> UdpSocket {
     bound_for(SocketAddr::from(([127, 0, 0, 1], 0)))

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trunkline_caller::{Caller, CallerError, CallerSettings, Faults, Heard, Invitation, Sound};
 use trunkline_media::patience::Patience;
@@ -12,7 +12,7 @@ use trunkline_proto::media::command::What;
 use trunkline_proto::media::event::What as Told;
 use trunkline_proto::media::{Figures, Open, Relay, Statistics};
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, until};
 use crate::world::{Worker, World};
 
 /// What the call beside says, before and after the fault.
@@ -108,15 +108,11 @@ impl Stage {
     /// Waits until the host and this process hold what they held before the fault, and sees to it that the call beside went on
     /// meanwhile, and goes on.
     pub(super) async fn is_as_before(&self) {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let now = held(&self.world, &self.ports);
-            if now == self.before {
-                break;
-            }
-            assert!(Instant::now() < until, "before {:?}, now {now:?}", self.before);
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until(async || match held(&self.world, &self.ports) {
+            now if now == self.before => Ok(()),
+            now => Err(format!("before {:?}, now {now:?}", self.before)),
+        })
+        .await;
         let place = self.beside.heard(Heard::count);
         self.beside.say(Sound::Tone(AFTER_HZ));
         hears_itself(&self.beside, AFTER_HZ, place).await;
