@@ -211,5 +211,9 @@ async fn a_store_that_came_back_empty_is_refused_and_nothing_is_served() {
     })
     .await;
     assert!(!node.cluster.may_begin());
-    assert_eq!(*node.lost.lock().expect("no panic"), SHARDS as usize);
+    // Its worker hears of it by orders, beside the view.
+    until("all are lost", || {
+        *node.lost.lock().expect("no panic") == SHARDS as usize
+    })
+    .await;
 }
